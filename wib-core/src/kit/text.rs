@@ -1,0 +1,55 @@
+//! Enums with one text form, the same in SQL, JSON and logs.
+
+/// An enum whose members are written in snake case everywhere.
+///
+/// Made by [`text_enum!`](crate::text_enum); never written by hand.
+pub trait TextEnum: Sized + Copy + 'static {
+    /// Every member, in the order of declaration.
+    const ALL: &'static [Self];
+    /// The one text form.
+    fn as_str(self) -> &'static str;
+    /// The member of that text.
+    fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|m| m.as_str() == text)
+    }
+}
+
+/// Declares an enum with its text form: `as_str`, `FromStr`, `Display`, serde, and a schema.
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        $vis enum $name { $($(#[$vmeta])* #[serde(rename = $text)] $variant),+ }
+
+        impl $crate::kit::text::TextEnum for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+            fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+        }
+        impl $name {
+            /// The one text form, in snake case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }
+        }
+        impl std::str::FromStr for $name {
+            type Err = $crate::kit::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                <Self as $crate::kit::text::TextEnum>::from_text(text)
+                    .ok_or_else(|| $crate::kit::Error::invalid(format!(concat!(stringify!($name), " does not know {:?}"), text)))
+            }
+        }
+        impl $crate::store::Column for $name {
+            const KIND: $crate::store::ValueKind = $crate::store::ValueKind::Text;
+            fn into_value(self) -> $crate::store::Value { $crate::store::Value::Text(Some(self.as_str().to_owned())) }
+            fn from_value(value: $crate::store::Value) -> Result<Self, String> {
+                let text = String::from_value(value)?;
+                <Self as $crate::kit::text::TextEnum>::from_text(&text)
+                    .ok_or_else(|| format!(concat!(stringify!($name), " does not know {:?}"), text))
+            }
+        }
+    };
+}

@@ -1,0 +1,5 @@
+//! Word Is Bond.
+pub mod kit;
+pub mod store;
+pub mod orgs { pub struct Organization; }
+pub mod auth { pub struct User; }
