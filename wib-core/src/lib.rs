@@ -1,5 +1,20 @@
-//! Word Is Bond.
+//! Word Is Bond: dial a person lawfully, and end with a sealed, verifiable record of what was said.
+
+pub mod ai;
+pub mod analysis;
+pub mod audit;
+pub mod auth;
+pub mod calls;
+pub mod collections;
+pub mod compliance;
+pub mod contacts;
+pub mod engine;
+pub mod evidence;
+pub mod imports;
 pub mod kit;
+pub mod orgs;
+pub mod ports;
+pub mod recordings;
 pub mod store;
-pub mod orgs { pub struct Organization; }
-pub mod auth { pub struct User; }
+pub mod transcripts;
+pub mod usage;

@@ -1,1 +1,3 @@
-//! placeholder
+//! Vendor adapters for the ports of `wib-core`: one folder per vendor, one feature each.
+
+pub mod transport;

@@ -1,4 +1,248 @@
-//! What the core asks of a database.
+//! What the core asks of a database: plain reads and writes for every record, and the questions each slice has.
+//!
+//! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
+//! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
 mod value;
+use std::time::Duration;
+
+use async_trait::async_trait;
 pub use value::{Column, Value, ValueKind};
+
+use crate::{
+    analysis::Analysis,
+    audit::AuditEvent,
+    auth::{Session, User, UserId},
+    calls::{Call, CallEvent, CallId, CallLeg, CallStatus},
+    collections::{Account, AccountId, Person, PersonId, PersonLocation, PersonPhone, Suppression},
+    compliance::StoredVerdict,
+    contacts::Contact,
+    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
+    evidence::{Checkpoint, EvidenceEntry},
+    kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
+    orgs::{Member, Organization, OrganizationId},
+    ports::{voice::Leg, webhook::Event},
+    recordings::{Recording, RecordingId},
+    transcripts::{Transcript, TranscriptJob},
+    usage::Usage,
+};
+
+/// A kind of row of one organisation.
+pub trait Record: Sized + Send + Sync + 'static {
+    /// Its name in errors.
+    const NAME: &'static str;
+    /// Its id.
+    fn id(&self) -> Id<Self>;
+}
+
+/// Adding and reading rows of one kind.
+#[async_trait]
+pub trait Repo<T: Record>: Send {
+    /// The row, when the organisation has it.
+    async fn find(&mut self, id: Id<T>) -> Result<Option<T>>;
+    /// Adds the row. A row that breaks a unique rule is a `Conflict`.
+    async fn insert(&mut self, row: &T) -> Result<()>;
+}
+
+/// Changing rows of one kind. Records of evidence have none.
+#[async_trait]
+pub trait Edit<T: Record>: Repo<T> {
+    /// Writes the whole row; `NotFound` when the organisation lacks it.
+    async fn update(&mut self, row: &T) -> Result<()>;
+}
+
+/// Questions about calls.
+#[async_trait]
+pub trait Calls: Edit<Call> + Edit<CallLeg> + Repo<CallEvent> {
+    /// The row, held against other writers until the end of the transaction.
+    async fn lock_call(&mut self, id: CallId) -> Result<Option<Call>>;
+    /// A page of calls, newest first; all statuses when none is named.
+    async fn page_of_calls(&mut self, statuses: &[CallStatus], request: &PageRequest) -> Result<Page<Call>>;
+    /// The legs of a call, oldest first.
+    async fn legs(&mut self, call: CallId) -> Result<Vec<CallLeg>>;
+    /// The timeline, by time and source.
+    async fn timeline(&mut self, call: CallId) -> Result<Vec<CallEvent>>;
+    /// Adds a line unless the call has one of that source; whether it was added.
+    async fn note_event(&mut self, event: &CallEvent) -> Result<bool>;
+}
+
+/// Questions about persons and accounts.
+#[async_trait]
+pub trait Collections:
+    Edit<Person> + Edit<Account> + Repo<PersonPhone> + Repo<PersonLocation> + Repo<Suppression>
+{
+    /// The row, held until the end of the transaction: whoever counts a person's calls holds the person.
+    async fn lock_person(&mut self, id: PersonId) -> Result<Option<Person>>;
+    /// Open accounts of persons with that number, oldest first, at most `limit`.
+    async fn accounts_by_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<Account>>;
+    /// The account with the creditor's number.
+    async fn account_by_external_id(&mut self, external_id: &str) -> Result<Option<Account>>;
+    /// A person's numbers, oldest first.
+    async fn phones(&mut self, person: PersonId) -> Result<Vec<PersonPhone>>;
+    /// A person's places, oldest first.
+    async fn locations(&mut self, person: PersonId) -> Result<Vec<PersonLocation>>;
+    /// The do-not-call entry of a number.
+    async fn suppression(&mut self, phone: &Phone) -> Result<Option<Suppression>>;
+    /// Takes a number off the list; whether it was on it.
+    async fn unsuppress(&mut self, phone: &Phone) -> Result<bool>;
+}
+
+/// The verdicts and the ledgers.
+#[async_trait]
+pub trait Contacts: Repo<StoredVerdict> + Repo<Contact> {
+    /// Ledger rows of a person and a debt since then, by time and id.
+    async fn contacts_since(&mut self, person: PersonId, account: AccountId, since: Timestamp) -> Result<Vec<Contact>>;
+    /// Adds or corrects the row of that call, debt and kind.
+    async fn put_contact(&mut self, contact: &Contact) -> Result<()>;
+    /// The ledger rows of a call, by kind.
+    async fn contacts_of_call(&mut self, call: CallId) -> Result<Vec<Contact>>;
+}
+
+/// Recordings, transcripts and what was made of them.
+#[async_trait]
+pub trait Recordings:
+    Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> + Repo<Analysis> + Repo<Usage>
+{
+    /// A page of recordings, newest first; of one call when named.
+    async fn page_of_recordings(&mut self, call: Option<CallId>, request: &PageRequest) -> Result<Page<Recording>>;
+    /// A call's recordings, by the vendor's id.
+    async fn recordings_of_call(&mut self, call: CallId) -> Result<Vec<Recording>>;
+    /// A call's transcript versions, by recording and version.
+    async fn transcripts_of_call(&mut self, call: CallId) -> Result<Vec<Transcript>>;
+    /// The job of a recording.
+    async fn transcript_job(&mut self, recording: RecordingId) -> Result<Option<TranscriptJob>>;
+    /// A call's transcript jobs, oldest first.
+    async fn transcript_jobs_of_call(&mut self, call: CallId) -> Result<Vec<TranscriptJob>>;
+    /// A call's analyses, oldest first.
+    async fn analyses_of_call(&mut self, call: CallId) -> Result<Vec<Analysis>>;
+    /// Adds the usage unless the call has one of that source and kind.
+    async fn note_usage(&mut self, usage: &Usage) -> Result<()>;
+    /// A call's usage, by source and kind.
+    async fn usage_of_call(&mut self, call: CallId) -> Result<Vec<Usage>>;
+}
+
+/// The chain and its checkpoints.
+#[async_trait]
+pub trait EvidenceLog: Repo<EvidenceEntry> + Repo<Checkpoint> {
+    /// The last link, held until the end of the transaction so that the chain never forks.
+    async fn lock_chain_head(&mut self) -> Result<Option<EvidenceEntry>>;
+    /// The entry of a call.
+    async fn entry_of_call(&mut self, call: CallId) -> Result<Option<EvidenceEntry>>;
+    /// Links with a place above `after`, in order, at most `limit`.
+    async fn chain_after(&mut self, after: i64, limit: i64) -> Result<Vec<EvidenceEntry>>;
+    /// The smallest checkpoint that covers the place.
+    async fn checkpoint_covering(&mut self, seq: i64) -> Result<Option<Checkpoint>>;
+}
+
+/// The audit log.
+#[async_trait]
+pub trait Audit: Repo<AuditEvent> {
+    /// A page of the log, newest first.
+    async fn page_of_audit(&mut self, request: &PageRequest) -> Result<Page<AuditEvent>>;
+}
+
+/// One transaction of one organisation. Dropped without [`commit`](Self::commit) it leaves nothing.
+#[async_trait]
+pub trait OrgTx: Calls + Collections + Contacts + Recordings + EvidenceLog + Audit + Repo<Member> {
+    /// The organisation it is bound to.
+    fn organization_id(&self) -> OrganizationId;
+    /// The organisation's own row.
+    async fn organization(&mut self) -> Result<Organization>;
+    /// Queues a message with the business rows; whether its key was new.
+    async fn enqueue(&mut self, message: &NewMessage) -> Result<bool>;
+    /// Makes everything so.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
+#[async_trait]
+pub trait SystemTx: Send {
+    /// Adds a user; an address that is taken is a `Conflict`.
+    async fn insert_user(&mut self, user: &User) -> Result<()>;
+    /// The user.
+    async fn user(&mut self, id: UserId) -> Result<Option<User>>;
+    /// The user with that lower-case address.
+    async fn user_by_email(&mut self, email: &str) -> Result<Option<User>>;
+    /// Replaces a password's hash.
+    async fn set_password_hash(&mut self, user: UserId, hash: &str) -> Result<()>;
+    /// Adds an organisation.
+    async fn insert_organization(&mut self, organization: &Organization) -> Result<()>;
+    /// Adds a member.
+    async fn insert_member(&mut self, member: &Member) -> Result<()>;
+    /// The organisation.
+    async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>>;
+    /// A user's memberships, oldest first.
+    async fn memberships(&mut self, user: UserId) -> Result<Vec<Member>>;
+    /// Adds a session.
+    async fn insert_session(&mut self, session: &Session) -> Result<()>;
+    /// The session of a token's hash, expired or not.
+    async fn session_by_hash(&mut self, token_hash: &str) -> Result<Option<Session>>;
+    /// Ends a session.
+    async fn delete_session(&mut self, token_hash: &str) -> Result<()>;
+    /// Removes sessions and one-time tokens that ended before then; how many.
+    async fn delete_expired(&mut self, now: Timestamp) -> Result<i64>;
+    /// Keeps the hash of a one-time token.
+    async fn put_token(&mut self, purpose: &str, hash: &str, expires_at: Timestamp) -> Result<()>;
+    /// Uses up a one-time token; whether it was there and fresh.
+    async fn take_token(&mut self, purpose: &str, hash: &str, now: Timestamp) -> Result<bool>;
+    /// Writes an event to the inbox, and its message to the queue, unless the vendor's event id is known. Whether it was
+    /// new.
+    async fn receive(&mut self, id: Id<InboxEvent>, vendor: &str, event: &Event, body: &[u8], now: Timestamp) -> Result<bool>;
+    /// An event of the inbox.
+    async fn inbox_event(&mut self, id: Id<InboxEvent>) -> Result<Option<InboxEvent>>;
+    /// The call that a vendor's leg belongs to: by leg, then control id, then session.
+    async fn owner_of_leg(&mut self, vendor: &str, leg: &Leg) -> Result<Option<Owner>>;
+    /// The organisation and leg row of a call, for events that come before the vendor's answer to our dial.
+    async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>>;
+    /// The transcript job of a vendor's transcript.
+    async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>>;
+    /// Queues a message for an organisation or none; whether its key was new.
+    async fn enqueue(&mut self, organization: Option<OrganizationId>, message: &NewMessage) -> Result<bool>;
+    /// Takes up to `limit` due messages (ready, or with a lease that ended) until `now + lease`, oldest due first.
+    async fn lease(&mut self, now: Timestamp, lease: Duration, limit: i64) -> Result<Vec<Message>>;
+    /// Marks that a request for it leaves now, on a lease that still holds; whether it did.
+    async fn mark_started(&mut self, message: &Message, now: Timestamp) -> Result<bool>;
+    /// Done.
+    async fn acknowledge(&mut self, message: &Message, now: Timestamp) -> Result<()>;
+    /// To be tried again at `run_at`. `started` keeps the mark that a request's outcome is unknown. A retry that is only
+    /// a wait (`counted` false) does not use up a try.
+    async fn retry(&mut self, message: &Message, run_at: Timestamp, error: &str, started: bool, counted: bool) -> Result<()>;
+    /// Given up, with the reason.
+    async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()>;
+    /// Dead letters, oldest first.
+    async fn dead_letters(&mut self, limit: i64) -> Result<Vec<Message>>;
+    /// Puts a dead letter back; whether it was one.
+    async fn replay(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool>;
+    /// Messages by topic and status.
+    async fn queue_depths(&mut self) -> Result<Vec<QueueDepth>>;
+    /// When the next message that is not done or dead is due.
+    async fn next_due(&mut self) -> Result<Option<Timestamp>>;
+    /// Removes done messages and applied inbox events older than then; how many.
+    async fn purge(&mut self, before: Timestamp) -> Result<i64>;
+    /// Takes the lease of a job for a node, unless another one holds it; whether it was got.
+    async fn lease_job(&mut self, job: &str, node: &str, now: Timestamp, lease: Duration) -> Result<bool>;
+    /// Gives a job's lease back.
+    async fn release_job(&mut self, job: &str, node: &str) -> Result<()>;
+    /// The last run of a job.
+    async fn last_run(&mut self, job: &str) -> Result<Option<JobRun>>;
+    /// Adds or completes a run.
+    async fn put_run(&mut self, run: &JobRun) -> Result<()>;
+    /// Makes everything so.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// A database.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Opens a transaction of one organisation.
+    async fn org(&self, organization: OrganizationId) -> Result<Box<dyn OrgTx>>;
+    /// Opens a transaction without an organisation.
+    async fn system(&self) -> Result<Box<dyn SystemTx>>;
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// The statuses that the wire calls active.
+pub const ACTIVE: &[CallStatus] =
+    &[CallStatus::Initiated, CallStatus::Ringing, CallStatus::InProgress, CallStatus::Bridged];
+

@@ -1,0 +1,4 @@
+//! stub until merged
+/// stub
+#[derive(Debug)]
+pub struct Guarded;

@@ -1,0 +1,112 @@
+//! What a model makes of a transcript. Assistive, never evidence: every claim points at a span of the transcript.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    calls::CallId,
+    json_column,
+    kit::{Id, Money, time::Timestamp},
+    store::Record,
+    text_enum,
+    transcripts::TranscriptId,
+};
+
+text_enum! {
+    /// The customer's mood over the whole call.
+    pub enum Sentiment {
+        /// Friendly.
+        Positive = "positive",
+        /// Neither.
+        Neutral = "neutral",
+        /// Angry or upset.
+        Negative = "negative",
+    }
+}
+
+text_enum! {
+    /// What a finding is about.
+    pub enum FindingKind {
+        /// The person promised to pay.
+        Promise = "promise",
+        /// The person disputes the debt.
+        Dispute = "dispute",
+        /// The person wants no more calls.
+        Cease = "cease",
+        /// The person wants to be called back.
+        Callback = "callback",
+        /// Something a compliance officer should hear.
+        Compliance = "compliance",
+    }
+}
+
+/// Where in the transcript's text a claim stands, in bytes of UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Span {
+    /// First byte.
+    pub start: i64,
+    /// Behind the last byte.
+    pub end: i64,
+}
+
+/// One claim, with the words it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ClaimedFinding {
+    /// What it is about.
+    pub kind: FindingKind,
+    /// The amount, for a promise.
+    pub amount: Option<Money>,
+    /// The day as it was said, for a promise or a callback.
+    pub when: Option<String>,
+    /// The words themselves.
+    pub quote: String,
+    /// Where they stand.
+    pub span: Span,
+}
+
+/// What the model said, checked against the transcript.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Insight {
+    /// A few sentences.
+    pub summary: String,
+    /// The customer's mood.
+    pub sentiment: Sentiment,
+    /// Claims whose quotes were found in the transcript.
+    pub findings: Vec<ClaimedFinding>,
+    /// Claims whose quotes were not found, and so were dropped.
+    pub dropped: i64,
+    /// Signs of text that tried to instruct the model, by family.
+    pub suspicious: Vec<String>,
+}
+json_column!(Insight);
+
+/// An analysis of one transcript version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Its id.
+    pub id: Id<Analysis>,
+    /// Of which call.
+    pub call_id: CallId,
+    /// Of which transcript; one each.
+    pub transcript_id: TranscriptId,
+    /// Which vendor.
+    pub vendor: String,
+    /// Which model.
+    pub model: String,
+    /// What it said.
+    pub insight: Insight,
+    /// `sha256:<hex>` of the canonical insight.
+    pub insight_hash: String,
+    /// False when a sandbox made it.
+    pub live: bool,
+    /// When.
+    pub created_at: Timestamp,
+}
+impl Record for Analysis {
+    const NAME: &'static str = "analysis";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}

@@ -1,0 +1,164 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::CallStatus;
+use crate::{
+    json_column,
+    kit::time::Timestamp,
+    ports::voice::{AnsweredBy, HangupCause, VoiceEvent, VoiceEventKind},
+};
+
+/// A fact with the event that told it. Of two tellings the earlier one holds, by time and then by event id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    /// When it became so.
+    pub at: Timestamp,
+    /// The event.
+    pub event: String,
+    /// What is so.
+    pub value: T,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HangupFact {
+    /// Why.
+    pub cause: HangupCause,
+    /// The vendor's word.
+    pub vendor_cause: String,
+}
+
+/// Everything a vendor has said about a call, merged so that order and repeats do not matter.
+///
+/// [`absorb`](Self::absorb) commutes and may be repeated; [`status`](Self::status) is pure. So a late `answered` still
+/// gives a finished call its talk time, and nothing reopens it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallFacts {
+    /// First seen by the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiated_at: Option<Timestamp>,
+    /// Rang.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing_at: Option<Timestamp>,
+    /// Picked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
+    /// Joined with another leg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bridged_at: Option<Timestamp>,
+    /// Who picked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<Fact<AnsweredBy>>,
+    /// The notice began to be spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice_started_at: Option<Timestamp>,
+    /// The notice was spoken to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice_ended_at: Option<Timestamp>,
+    /// It ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hangup: Option<Fact<HangupFact>>,
+    /// It was never placed: the vendor refused, or knows nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_placed: Option<Fact<String>>,
+    /// Recordings the vendor keeps, by its ids.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub recordings: BTreeSet<String>,
+    /// Charges by event, in millionths of a dollar.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub costs: BTreeMap<String, i64>,
+}
+json_column!(CallFacts);
+
+fn earliest(slot: &mut Option<Timestamp>, at: Timestamp) {
+    *slot = Some(slot.map_or(at, |known| known.min(at)));
+}
+
+fn first<T>(slot: &mut Option<Fact<T>>, at: Timestamp, event: &str, value: T) {
+    if slot.as_ref().is_none_or(|known| (at, event) < (known.at, known.event.as_str())) {
+        *slot = Some(Fact { at, event: event.to_owned(), value });
+    }
+}
+
+impl CallFacts {
+    /// Takes in what an event says. `notice` tells that a spoken text was the recording notice.
+    pub fn absorb(&mut self, event: &VoiceEvent, notice: bool) {
+        match &event.what {
+            VoiceEventKind::Initiated { .. } => earliest(&mut self.initiated_at, event.at),
+            VoiceEventKind::Ringing => earliest(&mut self.ringing_at, event.at),
+            VoiceEventKind::Answered => earliest(&mut self.answered_at, event.at),
+            VoiceEventKind::Bridged => earliest(&mut self.bridged_at, event.at),
+            VoiceEventKind::AnsweredBy(who) => first(&mut self.answered_by, event.at, &event.id, *who),
+            VoiceEventKind::SpeakStarted if notice => earliest(&mut self.notice_started_at, event.at),
+            VoiceEventKind::SpeakEnded if notice => earliest(&mut self.notice_ended_at, event.at),
+            VoiceEventKind::RecordingSaved(recording) => {
+                self.recordings.insert(recording.id.clone());
+            }
+            VoiceEventKind::Hangup { cause, vendor_cause } => {
+                let value = HangupFact { cause: *cause, vendor_cause: vendor_cause.clone() };
+                first(&mut self.hangup, event.at, &event.id, value);
+            }
+            VoiceEventKind::Cost { micros, currency } if currency == "USD" => {
+                self.costs.insert(event.id.clone(), *micros);
+            }
+            _ => {}
+        }
+    }
+    /// Takes in that the call was never placed.
+    pub fn absorb_not_placed(&mut self, at: Timestamp, reason: &str) {
+        first(&mut self.not_placed, at, "wib", reason.to_owned());
+    }
+    /// Whether the vendor has ever had the call.
+    #[must_use]
+    pub fn placed(&self) -> bool {
+        self.initiated_at.is_some() || self.ringing_at.is_some() || self.answered_at.is_some() || self.hangup.is_some()
+    }
+    /// How the call stands.
+    #[must_use]
+    pub fn status(&self) -> CallStatus {
+        match &self.hangup {
+            Some(_) if self.answered_at.is_some() => CallStatus::Completed,
+            Some(fact) => match fact.value.cause {
+                HangupCause::NoAnswer => CallStatus::Missed,
+                HangupCause::Canceled => CallStatus::Canceled,
+                _ => CallStatus::Failed,
+            },
+            None if self.bridged_at.is_some() => CallStatus::Bridged,
+            None if self.answered_at.is_some() => CallStatus::InProgress,
+            None if self.ringing_at.is_some() => CallStatus::Ringing,
+            None if self.initiated_at.is_some() => CallStatus::Initiated,
+            None if self.not_placed.is_some() => CallStatus::Failed,
+            None => CallStatus::Pending,
+        }
+    }
+    /// When it ended.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let unplaced = || self.not_placed.as_ref().filter(|_| !self.placed()).map(|f| f.at);
+        self.hangup.as_ref().map(|f| f.at).or_else(unplaced)
+    }
+    /// Whether a person picked up, as far as anybody can tell. Doubt counts as a person: the quiet period starts.
+    #[must_use]
+    pub fn conversation_at(&self) -> Option<Timestamp> {
+        let machine = matches!(&self.answered_by, Some(f) if matches!(f.value, AnsweredBy::Machine | AnsweredBy::Fax));
+        self.answered_at.filter(|_| !machine)
+    }
+    /// Whether the attempt counts: it did, unless it is known never to have reached the number.
+    ///
+    /// Busy and out of service did not connect to the dialled number (12 CFR 1006.14(b)(3)(ii) and comment).
+    #[must_use]
+    pub fn attempt_counts(&self) -> bool {
+        if !self.placed() {
+            return self.not_placed.is_none();
+        }
+        let unreached = |cause| matches!(cause, HangupCause::Busy | HangupCause::NotInService | HangupCause::CarrierError);
+        self.answered_at.is_some() || self.hangup.as_ref().is_none_or(|f| !unreached(f.value.cause))
+    }
+    /// What the vendor charged, in millionths of a dollar; `None` when it has not said.
+    #[must_use]
+    pub fn cost_micros(&self) -> Option<i64> {
+        (!self.costs.is_empty()).then(|| self.costs.values().fold(0i64, |sum, c| sum.saturating_add(*c)))
+    }
+}

@@ -1,0 +1,145 @@
+//! Whom we call about what: persons, and accounts (one debt of one person).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    imports::AccountStatus,
+    kit::{Currency, Id, Money, Phone, time::Timestamp},
+    store::Record,
+    text_enum,
+};
+
+/// The id of a person.
+pub type PersonId = Id<Person>;
+/// The id of an account.
+pub type AccountId = Id<Account>;
+
+/// A consumer. Numbers and places are rows of their own, each with its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Its id.
+    pub id: PersonId,
+    /// Full name.
+    pub name: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Whether the person asked not to be called at all.
+    pub do_not_call: bool,
+    /// When we learned of the person.
+    pub created_at: Timestamp,
+}
+impl Record for Person {
+    const NAME: &'static str = "person";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+/// One debt of one person: the unit the law counts calls by (12 CFR 1006.14(b)(4)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Who owes.
+    pub person_id: PersonId,
+    /// The creditor's number of it; unique in the organisation.
+    pub external_id: Option<String>,
+    /// Owed now, in minor units.
+    pub balance_minor: i64,
+    /// Of what.
+    pub currency: Currency,
+    /// How it stands.
+    pub status: AccountStatus,
+    /// When the person told us in writing to cease communication about it (12 CFR 1006.6(c)).
+    pub ceased_at: Option<Timestamp>,
+    /// Notes of the creditor.
+    pub notes: Option<String>,
+    /// When it was placed with us.
+    pub created_at: Timestamp,
+}
+impl Account {
+    /// What is owed.
+    #[must_use]
+    pub const fn balance(&self) -> Money {
+        Money { minor: self.balance_minor, currency: self.currency }
+    }
+}
+impl Record for Account {
+    const NAME: &'static str = "account";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+/// A number under which a person may be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonPhone {
+    /// Its id.
+    pub id: Id<PersonPhone>,
+    /// Whose.
+    pub person_id: PersonId,
+    /// The number.
+    pub phone: Phone,
+    /// When we learned it.
+    pub created_at: Timestamp,
+}
+impl Record for PersonPhone {
+    const NAME: &'static str = "phone";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+text_enum! {
+    /// How we came to know where a person is.
+    pub enum LocationSource {
+        /// A postal address.
+        Address = "address",
+        /// The person said so.
+        Statement = "statement",
+    }
+}
+
+/// A place where a person may be; when places differ, a call must be lawful at all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonLocation {
+    /// Its id.
+    pub id: Id<PersonLocation>,
+    /// Whose.
+    pub person_id: PersonId,
+    /// How we know.
+    pub source: LocationSource,
+    /// State or territory, two letters, when known.
+    pub state: Option<String>,
+    /// A time zone the person named (IANA), when it was said.
+    pub zone: Option<String>,
+    /// The text it was read from.
+    pub text: Option<String>,
+    /// When we learned it.
+    pub created_at: Timestamp,
+}
+impl Record for PersonLocation {
+    const NAME: &'static str = "location";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+/// A number that must not be called, by whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// Its id.
+    pub id: Id<Suppression>,
+    /// The number; once per organisation.
+    pub phone: Phone,
+    /// Who or what put it on the list.
+    pub source: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+impl Record for Suppression {
+    const NAME: &'static str = "suppression";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}

@@ -1,0 +1,3 @@
+//! stub until merged
+mod record;
+pub use record::StoredVerdict;

@@ -1,0 +1,145 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::{
+    kit::{Id, time::Timestamp},
+    orgs::OrganizationId,
+    ports::webhook::Event,
+    text_enum,
+};
+
+text_enum! {
+    /// What a queued message asks for. One handler each.
+    pub enum Topic {
+        /// Apply a vendor's event that lies in the inbox.
+        ApplyEvent = "apply_event",
+        /// Place a call.
+        Dial = "dial",
+        /// End a call.
+        HangUp = "hang_up",
+        /// Speak the recording notice.
+        SpeakNotice = "speak_notice",
+        /// Start recording.
+        StartRecording = "start_recording",
+        /// Ask the vendor about a call whose end was not told.
+        WatchCall = "watch_call",
+        /// Fetch a recording and keep it.
+        FetchRecording = "fetch_recording",
+        /// Order a transcript.
+        SubmitTranscript = "submit_transcript",
+        /// Fetch a transcript.
+        FetchTranscript = "fetch_transcript",
+        /// Have a transcript analysed.
+        Analyse = "analyse",
+        /// Seal a finished call.
+        Seal = "seal",
+        /// Send a mail.
+        SendMail = "send_mail",
+    }
+}
+
+/// A message to queue. The same topic and key are queued once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// What it asks for.
+    pub topic: Topic,
+    /// What makes it one within its topic.
+    pub key: String,
+    /// What the handler needs.
+    pub payload: Json,
+    /// Not before then.
+    pub run_at: Timestamp,
+}
+
+/// A queued message, leased by a worker. The queue is also the outbox: rows are written with the business rows, and a
+/// command to a vendor is marked as started before it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: Id<Message>,
+    /// For whom; `None` for events that no organisation is known for yet.
+    pub organization_id: Option<OrganizationId>,
+    /// What it asks for.
+    pub topic: Topic,
+    /// What makes it one within its topic.
+    pub key: String,
+    /// What the handler needs.
+    pub payload: Json,
+    /// How often it was leased, this time included.
+    pub attempts: i64,
+    /// When a vendor request for it last left and nobody saw the answer.
+    pub started_at: Option<Timestamp>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// When it was due.
+    pub run_at: Timestamp,
+    /// When it was queued.
+    pub created_at: Timestamp,
+}
+
+text_enum! {
+    /// How a message stands.
+    pub enum MessageStatus {
+        /// Waits for its time or a worker.
+        Ready = "ready",
+        /// A worker has it, until its lease ends.
+        Leased = "leased",
+        /// Done; kept a while so that its key stays taken.
+        Done = "done",
+        /// Given up; to be replayed by hand.
+        Dead = "dead",
+    }
+}
+
+/// An event in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxEvent {
+    /// Its id.
+    pub id: Id<InboxEvent>,
+    /// Who sent it.
+    pub vendor: String,
+    /// What it says.
+    pub event: Event,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// One run of a scheduled job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRun {
+    /// Its id.
+    pub id: Id<JobRun>,
+    /// Which job.
+    pub job: String,
+    /// The tick it stands for.
+    pub due_at: Timestamp,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it did, in rows.
+    pub processed: i64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// How many messages of a topic stand how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDepth {
+    /// The topic.
+    pub topic: Topic,
+    /// How they stand.
+    pub status: MessageStatus,
+    /// How many.
+    pub count: i64,
+}
+
+/// Which organisation and record something of a vendor's belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The organisation.
+    pub organization_id: OrganizationId,
+    /// The record's id; its kind follows from the question.
+    pub record: Uuid,
+}

@@ -1,0 +1,65 @@
+//! Organisations: the tenants.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    auth::User,
+    kit::{Id, Role, time::Timestamp},
+    store::Record,
+    text_enum,
+};
+
+/// The id of an organisation.
+pub type OrganizationId = Id<Organization>;
+
+text_enum! {
+    /// What an organisation pays for.
+    pub enum Plan {
+        /// Nothing.
+        Free = "free",
+        /// The first paid plan.
+        Starter = "starter",
+        /// For teams.
+        Pro = "pro",
+        /// For call centres.
+        Business = "business",
+        /// Without limits.
+        Enterprise = "enterprise",
+    }
+}
+
+/// A tenant. Live or test for ever: what a sandbox made never mixes with what happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// What it pays for.
+    pub plan: Plan,
+    /// False when its calls are carried by sandboxes.
+    pub live: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A person's membership in an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its id.
+    pub id: Id<Member>,
+    /// Where.
+    pub organization_id: OrganizationId,
+    /// Who.
+    pub user_id: Id<User>,
+    /// As what.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+impl Record for Member {
+    const NAME: &'static str = "member";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
