@@ -1,4 +1,5 @@
 //! Word Is Bond.
+pub mod ai;
 pub mod kit;
 pub mod store;
 pub mod orgs { pub struct Organization; }

@@ -1,0 +1,16 @@
+//! What a model may see: private data taken out, text kept as data.
+//!
+//! [`guard()`] is the one way from a transcript to a prompt. It redacts ([`redact()`]), neutralises injection
+//! ([`sanitise()`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
+
+mod detect;
+mod digits;
+mod fold;
+mod offsets;
+mod prompt;
+mod redact;
+mod sanitise;
+
+pub use prompt::{Guarded, Report, guard};
+pub use redact::{Category, Redacted, Span, redact};
+pub use sanitise::{Family, Sanitised, sanitise};
