@@ -1,5 +1,4 @@
-//! What the core promises, asked from outside.
+//! The core from outside.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
-
-mod compliance;
+mod guards;
+mod imports;
