@@ -3,6 +3,7 @@
 //! [`guard()`] is the one way from a transcript to a prompt. It redacts ([`redact()`]), neutralises injection
 //! ([`sanitise()`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
 
+mod chain;
 mod detect;
 mod digits;
 mod fold;
@@ -11,6 +12,7 @@ mod prompt;
 mod redact;
 mod sanitise;
 
+pub use chain::LlmChain;
 pub use prompt::{Guarded, Report, guard};
 pub use redact::{Category, Redacted, Span, redact};
 pub use sanitise::{Family, Sanitised, sanitise};

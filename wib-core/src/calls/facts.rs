@@ -299,7 +299,12 @@ mod tests {
 
     #[test]
     fn a_machine_is_no_conversation_and_doubt_is_one() {
-        for (who, spoken) in [(AnsweredBy::Machine, false), (AnsweredBy::Fax, false), (AnsweredBy::NotSure, true), (AnsweredBy::Human, true)] {
+        for (who, spoken) in [
+            (AnsweredBy::Machine, false),
+            (AnsweredBy::Fax, false),
+            (AnsweredBy::NotSure, true),
+            (AnsweredBy::Human, true),
+        ] {
             let mut facts = CallFacts::default();
             facts.absorb(&event(1, 5, VoiceEventKind::Answered).0, false);
             assert!(facts.conversation_at().is_some(), "until it is known");

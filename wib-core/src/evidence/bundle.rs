@@ -349,10 +349,11 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_of_every_byte_is_found_and_its_part_named() {
+    fn a_flipped_bit_of_any_byte_is_found_and_its_part_named() {
         let file = bundle(&Signer::from_seed([3; 32])).to_bytes().unwrap();
         for at in 0..file.len() {
-            for bit in 0..8 {
+            // Bit 5 turns letters into capitals: the same number in hexadecimal, another text.
+            for bit in [at % 8, 5] {
                 let mut changed = file.clone();
                 changed[at] ^= 1 << bit;
                 let found = verify(&changed, None).unwrap();
@@ -364,7 +365,9 @@ mod tests {
     #[test]
     fn added_and_missing_bytes_are_found() {
         let file = bundle(&Signer::from_seed([3; 32])).to_bytes().unwrap();
-        for changed in [[&file[..], b"\n"].concat(), [b" ", &file[..]].concat(), file[..file.len() - 1].to_vec(), vec![]] {
+        for changed in
+            [[&file[..], b"\n"].concat(), [b" ", &file[..]].concat(), file[..file.len() - 1].to_vec(), vec![]]
+        {
             assert!(!verify(&changed, None).unwrap().holds());
         }
     }

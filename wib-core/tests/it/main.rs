@@ -1,4 +1,7 @@
 //! The core from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod compliance;
 mod guards;
 mod imports;
