@@ -12,6 +12,8 @@
 
 mod decimal;
 pub mod http;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod transport;
 
 #[cfg(feature = "assemblyai")]

@@ -87,7 +87,6 @@ pub struct Event {
 /// What a vendor says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "one a delivery, and nearly always the large one")]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "nearly every event is a voice event")]
 pub enum EventBody {
