@@ -153,7 +153,8 @@ impl CallFacts {
         if !self.placed() {
             return self.not_placed.is_none();
         }
-        let unreached = |cause| matches!(cause, HangupCause::Busy | HangupCause::NotInService | HangupCause::CarrierError);
+        let unreached =
+            |cause| matches!(cause, HangupCause::Busy | HangupCause::NotInService | HangupCause::CarrierError);
         self.answered_at.is_some() || self.hangup.as_ref().is_none_or(|f| !unreached(f.value.cause))
     }
     /// What the vendor charged, in millionths of a dollar; `None` when it has not said.

@@ -163,11 +163,7 @@ impl CallLeg {
     /// The vendor's names of it.
     #[must_use]
     pub fn names(&self) -> Leg {
-        Leg {
-            control_id: self.control_id.clone(),
-            leg_id: self.leg_id.clone(),
-            session_id: self.session_id.clone(),
-        }
+        Leg { control_id: self.control_id.clone(), leg_id: self.leg_id.clone(), session_id: self.session_id.clone() }
     }
 }
 impl Record for CallLeg {

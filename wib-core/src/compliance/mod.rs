@@ -1,3 +1,29 @@
-//! stub until merged
+//! May this call be placed now? Facts, a pack of rules and an instant go in; a verdict that explains itself comes out.
+//!
+//! [`judge`] is pure: no clock, no store, no network. Every rule in force runs, the passing ones too, and the strictest
+//! outcome stands. What is absent never permits. The [`Explanation`] holds the facts, the pack's version and the
+//! instant, so anybody with the pack can judge again and compare the bytes.
+//!
+//! | outcome | meaning | carries |
+//! |---|---|---|
+//! | `permit` | every rule passed | the facts used |
+//! | `require` | only after something was done | what has to be done |
+//! | `defer` | not now, but at a known instant | `not_before` |
+//! | `review` | a person decides: facts are missing or conflict | the question |
+//! | `deny` | not on these facts | the fact that would have to change |
+//!
+//! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
+
+mod checks;
+mod facts;
+mod judge;
 mod record;
+mod rules;
+mod verdict;
+pub mod zones;
+
+pub use facts::{Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, PersonFacts, SuppressionFact};
+pub use judge::judge;
 pub use record::StoredVerdict;
+pub use rules::{Check, Rule, RuleId, RulePack};
+pub use verdict::{Confidence, Explanation, Finding, Outcome, Verdict};

@@ -46,7 +46,11 @@ impl Role {
     /// # Errors
     /// `Forbidden` when the rank is too low.
     pub fn at_least(self, least: Self) -> Result<()> {
-        if self.rank() >= least.rank() { Ok(()) } else { Err(Error::forbidden(format!("needs the role {least} or higher"))) }
+        if self.rank() >= least.rank() {
+            Ok(())
+        } else {
+            Err(Error::forbidden(format!("needs the role {least} or higher")))
+        }
     }
 }
 

@@ -93,7 +93,8 @@ impl Money {
             .chars()
             .filter(|c| !c.is_whitespace() && !matches!(c, ',' | '$' | '€' | '£' | '¥' | '(' | ')' | '-' | '+'))
             .collect();
-        let clean = clean.strip_prefix(currency.code()).or_else(|| clean.strip_suffix(currency.code())).unwrap_or(&clean);
+        let clean =
+            clean.strip_prefix(currency.code()).or_else(|| clean.strip_suffix(currency.code())).unwrap_or(&clean);
         let (whole, fraction) = clean.split_once('.').unwrap_or((clean, ""));
         let digits = currency.digits() as usize;
         let numeric = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -114,7 +115,11 @@ impl Money {
         let scale = 10u64.pow(digits);
         let sign = if self.minor < 0 { "-" } else { "" };
         let (whole, part) = (self.minor.unsigned_abs() / scale, self.minor.unsigned_abs() % scale);
-        if digits == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part:0>width$}", width = digits as usize) }
+        if digits == 0 {
+            format!("{sign}{whole}")
+        } else {
+            format!("{sign}{whole}.{part:0>width$}", width = digits as usize)
+        }
     }
 }
 impl fmt::Display for Money {

@@ -2,7 +2,10 @@
 
 use std::{fmt::Debug, sync::Mutex, time::Duration};
 
-use rand_chacha::{ChaCha8Rng, rand_core::{Rng, SeedableRng}};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
 
 /// Where every id, token and jitter comes from.
 pub trait Random: Send + Sync + Debug {

@@ -112,7 +112,9 @@ impl std::error::Error for VendorError {}
 impl From<VendorError> for Error {
     fn from(error: VendorError) -> Self {
         let kind = match error.fault {
-            Fault::RateLimited => Kind::RateLimited { retry_after: error.retry_after.unwrap_or(Duration::from_secs(60)) },
+            Fault::RateLimited => {
+                Kind::RateLimited { retry_after: error.retry_after.unwrap_or(Duration::from_secs(60)) }
+            }
             Fault::Timeout => Kind::Timeout,
             _ => Kind::Vendor,
         };

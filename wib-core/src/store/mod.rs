@@ -100,9 +100,7 @@ pub trait Contacts: Repo<StoredVerdict> + Repo<Contact> {
 
 /// Recordings, transcripts and what was made of them.
 #[async_trait]
-pub trait Recordings:
-    Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> + Repo<Analysis> + Repo<Usage>
-{
+pub trait Recordings: Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> + Repo<Analysis> + Repo<Usage> {
     /// A page of recordings, newest first; of one call when named.
     async fn page_of_recordings(&mut self, call: Option<CallId>, request: &PageRequest) -> Result<Page<Recording>>;
     /// A call's recordings, by the vendor's id.
@@ -187,7 +185,14 @@ pub trait SystemTx: Send {
     async fn take_token(&mut self, purpose: &str, hash: &str, now: Timestamp) -> Result<bool>;
     /// Writes an event to the inbox, and its message to the queue, unless the vendor's event id is known. Whether it was
     /// new.
-    async fn receive(&mut self, id: Id<InboxEvent>, vendor: &str, event: &Event, body: &[u8], now: Timestamp) -> Result<bool>;
+    async fn receive(
+        &mut self,
+        id: Id<InboxEvent>,
+        vendor: &str,
+        event: &Event,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<bool>;
     /// An event of the inbox.
     async fn inbox_event(&mut self, id: Id<InboxEvent>) -> Result<Option<InboxEvent>>;
     /// The call that a vendor's leg belongs to: by leg, then control id, then session.
@@ -206,7 +211,14 @@ pub trait SystemTx: Send {
     async fn acknowledge(&mut self, message: &Message, now: Timestamp) -> Result<()>;
     /// To be tried again at `run_at`. `started` keeps the mark that a request's outcome is unknown. A retry that is only
     /// a wait (`counted` false) does not use up a try.
-    async fn retry(&mut self, message: &Message, run_at: Timestamp, error: &str, started: bool, counted: bool) -> Result<()>;
+    async fn retry(
+        &mut self,
+        message: &Message,
+        run_at: Timestamp,
+        error: &str,
+        started: bool,
+        counted: bool,
+    ) -> Result<()>;
     /// Given up, with the reason.
     async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()>;
     /// Dead letters, oldest first.
@@ -245,4 +257,3 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 /// The statuses that the wire calls active.
 pub const ACTIVE: &[CallStatus] =
     &[CallStatus::Initiated, CallStatus::Ringing, CallStatus::InProgress, CallStatus::Bridged];
-

@@ -1,0 +1,331 @@
+//! The handles that embedders hold: [`Wib`] made once, [`Org`] per request, [`System`] for what belongs to nobody yet.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use crate::{
+    audit::AuditEvent,
+    auth::password::PasswordCost,
+    calls::tag::TagKey,
+    compliance::RulePack,
+    evidence::Signer,
+    kit::{
+        Actor, Clock, Error, Id, OrNotFound, OsRandom, Principal, Random, Result, Role, SystemClock, time::Timestamp,
+    },
+    orgs::{Organization, OrganizationId},
+    ports::{Blobs, Llm, Mailer, Transcriber, Voice, WebhookSource},
+    store::{OrgTx, Store, SystemTx},
+};
+
+/// What an installation may want otherwise. Every value has a default.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where vendors reach us (`https://calls.example.com`); without it, vendors' accounts say where events go and we ask
+    /// for transcripts.
+    pub public_url: Option<String>,
+    /// Spoken before recording starts. Fixed text: legal words are never made by a machine.
+    pub recording_notice: String,
+    /// Language of the notice, BCP 47.
+    pub notice_language: String,
+    /// How long a call rings, in seconds (47 CFR 64.1200(a)(6) wants at least 15).
+    pub ring_seconds: u32,
+    /// Largest recording that is fetched, in bytes.
+    pub recording_limit: u64,
+    /// How hard passwords are to guess.
+    pub password_cost: PasswordCost,
+    /// How long a worker owns a message.
+    pub lease: Duration,
+    /// Quiet time after a call's end before it is sealed, so that late events are in.
+    pub seal_after: Duration,
+}
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            recording_notice: "This call is recorded.".to_owned(),
+            notice_language: "en-US".to_owned(),
+            ring_seconds: 30,
+            recording_limit: 512 << 20,
+            password_cost: PasswordCost::default(),
+            lease: Duration::from_secs(60),
+            seal_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Everything that was wired together. Cheap to clone.
+#[derive(Clone)]
+pub struct Wib(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) voice: Arc<dyn Voice>,
+    pub(crate) transcriber: Arc<dyn Transcriber>,
+    pub(crate) llm: Arc<dyn Llm>,
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
+    pub(crate) signer: Signer,
+    pub(crate) tags: TagKey,
+    pub(crate) pack: RulePack,
+    pub(crate) settings: Settings,
+    pub(crate) wake: Notify,
+}
+
+impl std::ops::Deref for Wib {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+impl fmt::Debug for Wib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wib").field("voice", &self.0.voice.vendor()).finish_non_exhaustive()
+    }
+}
+
+impl Wib {
+    /// Starts wiring: ports in, handles out.
+    #[must_use]
+    pub fn builder() -> WibBuilder {
+        WibBuilder::default()
+    }
+    /// The handle of one organisation, for somebody who may act for it. The only way to a use case.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such organisation; `Forbidden` when the person is no member of it.
+    pub async fn org(&self, principal: Principal) -> Result<Org> {
+        let mut tx = self.store.system().await?;
+        let organization = tx.organization(principal.organization_id).await?.or_not_found("organization")?;
+        let role = match principal.actor {
+            Actor::Human(user) => {
+                let memberships = tx.memberships(user).await?;
+                let mine = memberships.into_iter().find(|m| m.organization_id == organization.id);
+                mine.ok_or_else(|| Error::forbidden("not a member of this organization"))?.role
+            }
+            _ => principal.role,
+        };
+        Ok(Org { wib: self.clone(), organization, actor: principal.actor, role })
+    }
+    /// The handle for what belongs to no organisation: sign-in, webhooks, health, the engine.
+    #[must_use]
+    pub fn system(&self) -> System {
+        System { wib: self.clone() }
+    }
+    /// The clock everything runs on.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+    /// The chance everything is drawn from.
+    #[must_use]
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.0.random
+    }
+    /// The evidence signer's public key, hex.
+    #[must_use]
+    pub fn evidence_public_key(&self) -> String {
+        self.signer.public_key_hex()
+    }
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+    pub(crate) fn id<T>(&self) -> Id<T> {
+        Id::new(self.now(), &*self.0.random)
+    }
+    /// Where a vendor's events are to go.
+    pub(crate) fn webhook_url(&self, vendor: &str) -> Option<String> {
+        Some(format!("{}/webhooks/{vendor}", self.settings.public_url.as_deref()?.trim_end_matches('/')))
+    }
+    /// Wakes a worker of this process: something may be due.
+    pub(crate) fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+}
+
+/// What [`Wib::builder`] collects.
+#[derive(Default)]
+pub struct WibBuilder {
+    store: Option<Arc<dyn Store>>,
+    blobs: Option<Arc<dyn Blobs>>,
+    voice: Option<Arc<dyn Voice>>,
+    transcriber: Option<Arc<dyn Transcriber>>,
+    llm: Option<Arc<dyn Llm>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    clock: Option<Arc<dyn Clock>>,
+    random: Option<Arc<dyn Random>>,
+    webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
+    signer: Option<Signer>,
+    pack: Option<RulePack>,
+    settings: Settings,
+}
+
+macro_rules! ports {
+    ($($(#[$doc:meta])* $name:ident: $port:ty;)+) => {
+        $($(#[$doc])* #[must_use] pub fn $name(mut self, $name: Arc<$port>) -> Self { self.$name = Some($name); self })+
+    };
+}
+
+impl WibBuilder {
+    ports! {
+        /// Where rows are kept. Required.
+        store: dyn Store;
+        /// Where recordings are kept. Required.
+        blobs: dyn Blobs;
+        /// Who places calls. Required.
+        voice: dyn Voice;
+        /// Who turns recordings into text. Required.
+        transcriber: dyn Transcriber;
+        /// Who analyses. Required; a chain of several is one too.
+        llm: dyn Llm;
+        /// Who sends mail. Required.
+        mailer: dyn Mailer;
+        /// The clock; the machine's by default.
+        clock: dyn Clock;
+        /// Chance; the operating system's by default.
+        random: dyn Random;
+    }
+    /// A vendor whose deliveries are accepted.
+    #[must_use]
+    pub fn webhook(mut self, source: Arc<dyn WebhookSource>) -> Self {
+        self.webhooks.insert(source.vendor(), source);
+        self
+    }
+    /// Who signs evidence. Required: an installation keeps its key.
+    #[must_use]
+    pub fn signer(mut self, signer: Signer) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+    /// The rules of law; the built-in pack by default.
+    #[must_use]
+    pub fn rules(mut self, pack: RulePack) -> Self {
+        self.pack = Some(pack);
+        self
+    }
+    /// What is to be otherwise.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+    /// The wired whole.
+    ///
+    /// # Errors
+    /// `Invalid` naming the first required part that is missing.
+    pub fn build(self) -> Result<Wib> {
+        fn required<T>(part: Option<T>, name: &'static str) -> Result<T> {
+            part.ok_or_else(|| Error::field(name, "is required"))
+        }
+        let signer = required(self.signer, "signer")?;
+        Ok(Wib(Arc::new(Parts {
+            store: required(self.store, "store")?,
+            blobs: required(self.blobs, "blobs")?,
+            voice: required(self.voice, "voice")?,
+            transcriber: required(self.transcriber, "transcriber")?,
+            llm: required(self.llm, "llm")?,
+            mailer: required(self.mailer, "mailer")?,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            webhooks: self.webhooks,
+            tags: signer.tag_key(),
+            signer,
+            pack: self.pack.unwrap_or_else(RulePack::federal),
+            settings: self.settings,
+            wake: Notify::new(),
+        })))
+    }
+}
+
+/// One organisation, and somebody who acts for it. Every use case is a method of it, in the file of its slice.
+#[derive(Clone, Debug)]
+pub struct Org {
+    pub(crate) wib: Wib,
+    organization: Organization,
+    actor: Actor,
+    role: Role,
+}
+
+impl Org {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> OrganizationId {
+        self.organization.id
+    }
+    /// Its row, as of when the handle was made.
+    #[must_use]
+    pub fn organization(&self) -> &Organization {
+        &self.organization
+    }
+    /// The role of whoever acts.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+    pub(crate) fn actor(&self) -> Actor {
+        self.actor
+    }
+    /// Refuses a role below `least`.
+    pub(crate) fn at_least(&self, least: Role) -> Result<()> {
+        self.role.at_least(least)
+    }
+    pub(crate) async fn tx(&self) -> Result<Box<dyn OrgTx>> {
+        self.wib.store.org(self.organization.id).await
+    }
+    /// A line for the audit log, by whoever acts.
+    pub(crate) fn audit(&self, action: &str, resource: (&str, Option<uuid::Uuid>)) -> AuditEvent {
+        AuditEvent {
+            id: self.wib.id(),
+            user_id: self.actor.user(),
+            actor_type: self.actor.kind().to_owned(),
+            action: action.to_owned(),
+            resource_type: resource.0.to_owned(),
+            resource_id: resource.1,
+            old_value: None,
+            new_value: None,
+            metadata: serde_json::json!({}),
+            created_at: self.wib.now(),
+        }
+    }
+}
+
+/// What belongs to no organisation yet: sign-in, webhooks, health, the engine's own questions.
+#[derive(Clone, Debug)]
+pub struct System {
+    pub(crate) wib: Wib,
+}
+
+impl System {
+    pub(crate) async fn tx(&self) -> Result<Box<dyn SystemTx>> {
+        self.wib.store.system().await
+    }
+    /// Makes an organisation without a member: for embedders, demonstrations and tests. It is live when the voice vendor
+    /// is, and stays so.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn create_organization(&self, name: &str) -> Result<Organization> {
+        let organization = self.new_organization(name)?;
+        let mut tx = self.tx().await?;
+        tx.insert_organization(&organization).await?;
+        tx.commit().await?;
+        Ok(organization)
+    }
+    pub(crate) fn new_organization(&self, name: &str) -> Result<Organization> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 200 {
+            return Err(Error::field("organizationName", "must have 1 to 200 characters"));
+        }
+        Ok(Organization {
+            id: self.wib.id(),
+            name: name.to_owned(),
+            plan: crate::orgs::Plan::Free,
+            live: self.wib.voice.live(),
+            created_at: self.wib.now(),
+        })
+    }
+}
