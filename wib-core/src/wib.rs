@@ -59,7 +59,8 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Wib(Arc<Parts>);
 
-pub(crate) struct Parts {
+/// The wired parts; only the core reads them.
+pub struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) voice: Arc<dyn Voice>,

@@ -1,4 +1,18 @@
-//! stub until merged
-/// stub
-#[derive(Debug)]
-pub struct Guarded;
+//! What a model may see: private data taken out, text kept as data.
+//!
+//! [`prompt::guard`] is the one way from a transcript to a prompt. It redacts ([`redact`]), neutralises injection
+//! ([`sanitise`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
+
+mod chain;
+mod detect;
+mod digits;
+mod fold;
+mod offsets;
+pub mod prompt;
+pub mod redact;
+pub mod sanitise;
+
+pub use chain::LlmChain;
+pub use prompt::{Guarded, Report, guard};
+pub use redact::{Category, Redacted, Span, redact};
+pub use sanitise::{Family, Sanitised, sanitise};

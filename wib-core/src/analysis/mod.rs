@@ -1,5 +1,8 @@
 //! What a model makes of a transcript. Assistive, never evidence: every claim points at a span of the transcript.
 
+mod analyse;
+
+pub(crate) use analyse::{analyse, give_up};
 use serde::{Deserialize, Serialize};
 
 use crate::{

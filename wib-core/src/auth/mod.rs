@@ -1,6 +1,10 @@
 //! Who signs in: users, passwords, sessions.
 
+pub mod password;
+mod sign_in;
+
 use serde::{Deserialize, Serialize};
+pub use sign_in::{LogIn, LoggedIn, SESSION_LIFE, SignUp, SignedIn};
 
 use crate::{
     kit::{Id, time::Timestamp},

@@ -1,7 +1,7 @@
 //! Password hashes: argon2id for new ones; the older PBKDF2 and salted SHA-256 forms are still read.
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 

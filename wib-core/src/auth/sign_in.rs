@@ -17,7 +17,8 @@ const CSRF_LIFE: Duration = Duration::from_secs(600);
 /// How long a session lasts.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// One hash for everybody who does not exist, so that a wrong address takes as long as a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$oTMzx1lGSWlfLNn0Rr3tZ6Qn4Jbc4Vg8hVV8y6Bv4bQ";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$oTMzx1lGSWlfLNn0Rr3tZ6Qn4Jbc4Vg8hVV8y6Bv4bQ";
 
 /// A new account, optionally with an organisation of its own.
 #[derive(Clone, Debug, Deserialize)]
@@ -289,6 +290,10 @@ fn is_email(text: &str) -> bool {
     text.len() <= 254
         && !text.contains(odd)
         && text.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.contains('@') && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.')
+            !local.is_empty()
+                && !domain.contains('@')
+                && domain.contains('.')
+                && !domain.starts_with('.')
+                && !domain.ends_with('.')
         })
 }

@@ -36,6 +36,15 @@ pub struct HangupFact {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallFacts {
+    /// Asked without machine detection: whoever answers is taken for a person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undetected: bool,
+    /// Somebody asked for its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_asked_at: Option<Timestamp>,
+    /// The vendor took our order to record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_ordered_at: Option<Timestamp>,
     /// First seen by the vendor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiated_at: Option<Timestamp>,
@@ -109,6 +118,31 @@ impl CallFacts {
     /// Takes in that the call was never placed.
     pub fn absorb_not_placed(&mut self, at: Timestamp, reason: &str) {
         first(&mut self.not_placed, at, "wib", reason.to_owned());
+    }
+    /// Takes in that somebody asked for the end.
+    pub fn absorb_end_asked(&mut self, at: Timestamp) {
+        earliest(&mut self.end_asked_at, at);
+    }
+    /// Takes in that the vendor took our order to record.
+    pub fn absorb_recording_ordered(&mut self, at: Timestamp) {
+        earliest(&mut self.recording_ordered_at, at);
+    }
+    /// Whether the person should be spoken to: answered, not over, and no machine as far as was asked.
+    #[must_use]
+    pub fn person_listens(&self) -> bool {
+        let heard = self.answered_by.as_ref().map(|f| f.value);
+        let person = match heard {
+            Some(AnsweredBy::Machine | AnsweredBy::Fax) => false,
+            Some(_) => true,
+            None => self.undetected,
+        };
+        person && self.answered_at.is_some() && self.hangup.is_none()
+    }
+    /// Whether a machine answered a call that is not over.
+    #[must_use]
+    pub fn machine_listens(&self) -> bool {
+        let machine = matches!(&self.answered_by, Some(f) if matches!(f.value, AnsweredBy::Machine | AnsweredBy::Fax));
+        machine && self.hangup.is_none()
     }
     /// Whether the vendor has ever had the call.
     #[must_use]

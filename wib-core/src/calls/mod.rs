@@ -10,7 +10,16 @@
 //! | `canceled` | we gave up before an answer |
 //! | `failed` | busy, out of service, refused, carrier or vendor fault, or never placed |
 
+mod carry;
 mod facts;
 mod model;
+mod read;
+mod seal;
+mod start;
+pub(crate) mod tag;
+pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, speak_notice, start_recording, watch};
 pub use facts::{CallFacts, Fact, HangupFact};
 pub use model::{Call, CallEvent, CallId, CallLeg, CallStatus, FlowType, LegRole};
+pub use read::{CallExport, ListCalls, Segment};
+pub(crate) use seal::seal;
+pub use start::StartCall;

@@ -11,7 +11,7 @@ use crate::{orgs::OrganizationId, text_enum};
 
 text_enum! {
     /// Which of our commands set the tag.
-    pub enum Step {
+    pub(crate) enum Step {
         /// The dial.
         Dial = "dial",
         /// The recording notice.
@@ -21,7 +21,7 @@ text_enum! {
 
 /// What a tag says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// The organisation.
     pub organization_id: OrganizationId,
     /// The call.
@@ -32,7 +32,7 @@ pub struct Tag {
 
 /// The key that tags are authenticated with.
 #[derive(Clone)]
-pub struct TagKey([u8; 32]);
+pub(crate) struct TagKey([u8; 32]);
 impl fmt::Debug for TagKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TagKey([redacted])")
@@ -41,7 +41,7 @@ impl fmt::Debug for TagKey {
 impl TagKey {
     /// A key from secret bytes.
     #[must_use]
-    pub const fn new(bytes: [u8; 32]) -> Self {
+    pub(crate) const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
     fn mac(&self, text: &str) -> String {
@@ -51,13 +51,13 @@ impl TagKey {
     }
     /// The text to give to the vendor.
     #[must_use]
-    pub fn seal(&self, tag: Tag) -> String {
+    pub(crate) fn seal(&self, tag: Tag) -> String {
         let text = format!("wib1.{}.{}.{}", tag.organization_id, tag.call_id, tag.step);
         format!("{text}.{}", self.mac(&text))
     }
     /// What an echoed text says; `None` when it is not ours.
     #[must_use]
-    pub fn open(&self, text: &str) -> Option<Tag> {
+    pub(crate) fn open(&self, text: &str) -> Option<Tag> {
         let (body, mac) = text.rsplit_once('.')?;
         if !bool::from(self.mac(body).as_bytes().ct_eq(mac.as_bytes())) {
             return None;

@@ -1,5 +1,8 @@
 //! Whom we call about what: persons, and accounts (one debt of one person).
 
+mod manage;
+
+pub use manage::ImportReport;
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -16,6 +16,7 @@
 
 mod checks;
 mod facts;
+pub(crate) mod gate;
 mod judge;
 mod record;
 mod rules;

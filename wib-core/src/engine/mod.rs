@@ -1,4 +1,16 @@
-//! The engine: what runs the outbox, the inbox and the scheduled jobs. See [`Worker`].
+//! The engine: what runs the outbox, the inbox and the scheduled jobs.
+//!
+//! Everything that must happen after a commit is a message, written in the same transaction. A [`Worker`] leases messages
+//! and runs their handlers; a handler may run twice and does its work once, because rows are keyed and vendors are given
+//! keys. What fails is tried again with a growing wait; what goes on failing becomes a dead letter with its reason, and
+//! can be replayed.
 
+mod inbox;
+pub mod jobs;
 mod model;
+mod worker;
+pub use inbox::{Check, Health, Receipt, ReceiveError};
+pub use jobs::Scheduler;
 pub use model::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic};
+pub(crate) use worker::Done;
+pub use worker::{Limits, Worker};

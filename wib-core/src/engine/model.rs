@@ -3,7 +3,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::{
-    kit::{Id, time::Timestamp},
+    kit::{Error, Id, time::Timestamp},
     orgs::OrganizationId,
     ports::webhook::Event,
     text_enum,
@@ -142,4 +142,13 @@ pub struct Owner {
     pub organization_id: OrganizationId,
     /// The record's id; its kind follows from the question.
     pub record: Uuid,
+}
+
+impl Message {
+    /// A field of the payload, as its type.
+    pub(crate) fn payload_field<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        let value = self.payload.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(value)
+            .map_err(|e| Error::internal(format!("a {} message lacks {name}", self.topic)).because(e))
+    }
 }

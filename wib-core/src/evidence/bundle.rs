@@ -94,11 +94,21 @@ struct CheckpointStatement<'a> {
 }
 
 /// The hash of a link.
-pub(super) fn link_hash(organization_id: OrganizationId, seq: i64, manifest_hash: &str, prev_hash: &str) -> Result<String> {
+pub(super) fn link_hash(
+    organization_id: OrganizationId,
+    seq: i64,
+    manifest_hash: &str,
+    prev_hash: &str,
+) -> Result<String> {
     canonical::hash(&LinkStatement { organization_id, seq, manifest_hash, prev_hash })
 }
 
-pub(super) fn statement(organization_id: OrganizationId, size: i64, head: &str, signed_at: Timestamp) -> Result<String> {
+pub(super) fn statement(
+    organization_id: OrganizationId,
+    size: i64,
+    head: &str,
+    signed_at: Timestamp,
+) -> Result<String> {
     canonical::to_text(&CheckpointStatement { format: CHECKPOINT, organization_id, size, head, signed_at })
 }
 
@@ -147,8 +157,9 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    pub(super) fn new(entry: &EvidenceEntry, checkpoint: &Checkpoint, signer: &Signer) -> Result<Self> {
-        let manifest = serde_json::from_str(&entry.manifest).map_err(|e| Error::internal("a stored manifest cannot be read").because(e))?;
+    pub(crate) fn new(entry: &EvidenceEntry, checkpoint: &Checkpoint, signer: &Signer) -> Result<Self> {
+        let manifest = serde_json::from_str(&entry.manifest)
+            .map_err(|e| Error::internal("a stored manifest cannot be read").because(e))?;
         if checkpoint.signer != signer.fingerprint() {
             return Err(Error::conflict("the checkpoint was signed with another key than the present one"));
         }
@@ -220,7 +231,9 @@ pub struct PartFault {
 /// # Errors
 /// `Invalid` when the expected key is not one. A file that does not hold is an answer, not an error.
 pub fn verify(file: &[u8], expected_key: Option<&str>) -> Result<Verification> {
-    let expected = expected_key.map(|text| parse_key(text).ok_or_else(|| Error::invalid("a public key is 64 hexadecimal digits"))).transpose()?;
+    let expected = expected_key
+        .map(|text| parse_key(text).ok_or_else(|| Error::invalid("a public key is 64 hexadecimal digits")))
+        .transpose()?;
     let mut found = Verification { faults: vec![], signer: None, signer_checked: expected.is_some(), bundle: None };
     let mut fault = |part: &str, reason: String| found.faults.push(PartFault { part: part.to_owned(), reason });
     let bundle: Bundle = match serde_json::from_slice(file) {
@@ -235,7 +248,9 @@ pub fn verify(file: &[u8], expected_key: Option<&str>) -> Result<Verification> {
         let at = again.iter().zip(file).position(|(a, b)| a != b).unwrap_or_else(|| again.len().min(file.len()));
         fault("encoding", format!("byte {at} is not in canonical form"));
     }
-    for (part, is, should) in [("format", &bundle.format, BUNDLE), ("manifest.format", &bundle.manifest.format, MANIFEST)] {
+    for (part, is, should) in
+        [("format", &bundle.format, BUNDLE), ("manifest.format", &bundle.manifest.format, MANIFEST)]
+    {
         if is != should {
             fault(part, format!("is {is:?}, expected {should:?}"));
         }

@@ -1,4 +1,22 @@
 //! Evidence: a manifest of hashes for every finished call, chained per organisation, under signed checkpoints.
+//!
+//! | step | what is written | once per |
+//! |---|---|---|
+//! | seal | the manifest, and a link that names the link before | call |
+//! | checkpoint | length and last hash of the chain, signed with Ed25519 | link |
+//! | export | a bundle: manifest, link, checkpoint | on demand |
+//!
+//! A bundle can be checked by anybody, offline, with [`verify`].
 
+mod bundle;
 mod record;
+mod seal;
+pub(crate) use seal::seal;
+mod signer;
+pub use bundle::{
+    Artifact, BUNDLE, Bundle, CHECKPOINT, GENESIS, Link, MANIFEST, Manifest, PartFault, SignedCheckpoint, Verification,
+    verify,
+};
 pub use record::{Checkpoint, EvidenceEntry};
+pub use seal::ChainReport;
+pub use signer::Signer;

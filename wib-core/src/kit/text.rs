@@ -30,7 +30,7 @@ macro_rules! text_enum {
         impl $name {
             /// The one text form, in snake case.
             #[must_use]
-            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+            $vis const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
         }
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }

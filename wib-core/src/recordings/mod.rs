@@ -1,5 +1,10 @@
 //! Recordings: the vendor's audio, kept as a blob with its SHA-256.
 
+mod keep;
+mod read;
+
+pub(crate) use keep::{fetch, give_up};
+pub use read::ListRecordings;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,6 +27,8 @@ text_enum! {
         Completed = "completed",
         /// Could not be fetched.
         Failed = "failed",
+        /// Deleted by hand; the row and its hash stay.
+        Deleted = "deleted",
     }
 }
 

@@ -1,5 +1,8 @@
 //! Transcripts: versions that are only ever added.
 
+mod obtain;
+
+pub(crate) use obtain::{PRICE_BOOK, ask, fetch, give_up, submit};
 use serde::{Deserialize, Serialize};
 
 use crate::{

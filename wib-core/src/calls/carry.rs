@@ -1,0 +1,461 @@
+//! Carrying a call: commands out, events in. Every function here may run twice and does its work once.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    Call, CallEvent, CallId, CallLeg, LegRole,
+    tag::{Step, Tag},
+};
+use crate::{
+    collections::Account,
+    compliance::gate,
+    contacts::{Contact, ContactKind},
+    engine::{Done, Message, NewMessage, Topic},
+    kit::{Error, OrNotFound, Result, time, time::Timestamp},
+    orgs::OrganizationId,
+    ports::{
+        Sent,
+        voice::{Dial, Direction, HangupCause, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
+    },
+    recordings::{Recording, RecordingStatus},
+    store::OrgTx,
+    wib::Wib,
+};
+
+/// How long a request may still be under way when nobody waits for its answer: before that, "the vendor knows of no
+/// such call" proves nothing.
+const SETTLE: Duration = Duration::from_secs(20);
+/// A dial that waited longer than this is judged again before it leaves.
+const STALE: Duration = Duration::from_secs(30);
+/// How often a call is asked after.
+const WATCH_EVERY: Duration = Duration::from_secs(60);
+/// How long a recording that was ordered may take to be saved, before the vendor is asked for it.
+const SAVED_WITHIN: Duration = Duration::from_secs(120);
+/// How long a call may stay without any sign of its end. No vendor keeps a leg up for longer.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
+    let organization =
+        message.organization_id.ok_or_else(|| Error::internal("a call's message has no organization"))?;
+    let id: CallId = message.payload_field("call_id")?;
+    let mut tx = wib.store.org(organization).await?;
+    let call = tx.lock_call(id).await?.or_not_found("call")?;
+    Ok((organization, tx, call))
+}
+
+/// The leg that commands go to.
+async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
+    Ok(tx.legs(call).await?.into_iter().find(|l| l.control_id.is_some()))
+}
+
+/// Places the call, once. An outcome that nobody saw is asked for; only when the vendor, asked after every request must
+/// have arrived, knows of no such call, is it dialled again.
+pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
+    let (organization, mut tx, call) = load(wib, message).await?;
+    if call.facts.placed() || call.status.terminal() || main_leg(&mut *tx, call.id).await?.is_some() {
+        return Ok(Done::Ack);
+    }
+    let now = wib.now();
+    if message.started_at.is_none() {
+        if call.facts.end_asked_at.is_some() {
+            return not_placed(wib, tx, call, "ended before it was dialled").await;
+        }
+        if now.duration_since(call.created_at) > jiff::SignedDuration::try_from(STALE).unwrap_or_default() {
+            let account: Option<Account> = match call.account_id {
+                Some(id) => tx.find(id).await?,
+                None => None,
+            };
+            let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
+            let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
+            if !verdict.permits() {
+                let rule = stored.blocked_by.unwrap_or_default();
+                return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
+            }
+            tx.commit().await?;
+        } else {
+            drop(tx);
+        }
+    } else {
+        drop(tx);
+    }
+    let tag = wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Dial });
+    if let Some(started) = message.started_at {
+        let since = time::before(started, SETTLE);
+        if let Some(leg) = wib.voice.find(&tag, &call.to_number, since).await? {
+            metrics::counter!("wib_dials_recovered_total").increment(1);
+            return adopt(wib, organization, call.id, leg).await;
+        }
+        let settled = time::after(started, SETTLE);
+        if now < settled {
+            return Ok(Done::Later {
+                at: settled,
+                why: "the dial's outcome is not known yet".to_owned(),
+                started: true,
+                counted: false,
+            });
+        }
+    }
+    if !mark_started(wib, message).await? {
+        return Ok(Done::Lost);
+    }
+    let order = Dial {
+        to: call.to_number.clone(),
+        from: call.from_number.clone(),
+        tag,
+        key: call.id.to_string(),
+        detect_machine: !call.facts.undetected,
+        ring_seconds: wib.settings.ring_seconds,
+        webhook_url: wib.webhook_url(wib.voice.vendor()),
+    };
+    match wib.voice.dial(&order).await {
+        Ok(leg) => adopt(wib, organization, call.id, leg).await,
+        Err(e) if e.sent == Sent::Unknown => Ok(Done::Later {
+            at: time::after(wib.now(), Duration::from_secs(1)),
+            why: e.to_string(),
+            started: true,
+            counted: true,
+        }),
+        Err(e) if e.retryable() || e.sent == Sent::No => Err(e.into()),
+        Err(e) => {
+            let (_, tx, call) = load(wib, message).await?;
+            let code = e.code.clone().or_else(|| e.status.map(|s| s.to_string())).unwrap_or_default();
+            tracing::warn!(call = %call.id, vendor = e.vendor, error = %e, "the vendor refused the dial");
+            not_placed(wib, tx, call, &format!("{} refused the call {code}", e.vendor)).await
+        }
+    }
+}
+
+/// A dial that was given up: the call ends as never placed, unless the vendor turned out to have it.
+pub(crate) async fn dial_given_up(wib: &Wib, message: &Message, why: &str) -> Result<()> {
+    let (_, tx, call) = load(wib, message).await?;
+    if call.facts.placed() || call.status.terminal() {
+        return Ok(());
+    }
+    not_placed(wib, tx, call, why).await.map(drop)
+}
+
+pub(crate) async fn mark_started(wib: &Wib, message: &Message) -> Result<bool> {
+    let mut tx = wib.store.system().await?;
+    let held = tx.mark_started(message, wib.now()).await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+async fn adopt(wib: &Wib, organization: OrganizationId, call: CallId, leg: Leg) -> Result<Done> {
+    let mut tx = wib.store.org(organization).await?;
+    let mut call = tx.lock_call(call).await?.or_not_found("call")?;
+    put_leg(wib, &mut *tx, &call, &leg).await?;
+    follow_up(wib, &mut *tx, &mut call).await?;
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+async fn not_placed(wib: &Wib, mut tx: Box<dyn OrgTx>, mut call: Call, why: &str) -> Result<Done> {
+    let now = wib.now();
+    call.facts.absorb_not_placed(now, why);
+    note(wib, &mut *tx, call.id, "not_placed", "call.not_placed", json!({"reason": why}), now).await?;
+    follow_up(wib, &mut *tx, &mut call).await?;
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+/// Fills in what is known of the leg; a call has one per control id.
+async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, names: &Leg) -> Result<()> {
+    let known = tx.legs(call.id).await?;
+    let same = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours == theirs;
+    let found = known.into_iter().find(|l| {
+        same(&l.leg_id, &names.leg_id)
+            || same(&l.control_id, &names.control_id)
+            || (names.leg_id.is_none() && names.control_id.is_none())
+            || (l.leg_id.is_none() && same(&l.session_id, &names.session_id))
+    });
+    match found {
+        Some(mut leg) => {
+            let before = leg.clone();
+            leg.control_id = leg.control_id.or_else(|| names.control_id.clone());
+            leg.leg_id = leg.leg_id.or_else(|| names.leg_id.clone());
+            leg.session_id = leg.session_id.or_else(|| names.session_id.clone());
+            if leg != before {
+                tx.update(&leg).await?;
+            }
+        }
+        None => {
+            let leg = CallLeg {
+                id: wib.id(),
+                call_id: call.id,
+                vendor: call.vendor.clone(),
+                role: if call.direction == Direction::Outbound { LegRole::Callee } else { LegRole::Caller },
+                control_id: names.control_id.clone(),
+                leg_id: names.leg_id.clone(),
+                session_id: names.session_id.clone(),
+                created_at: wib.now(),
+            };
+            tx.insert(&leg).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn note(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call_id: CallId,
+    source: &str,
+    event_type: &str,
+    event_data: serde_json::Value,
+    at: Timestamp,
+) -> Result<bool> {
+    let event = CallEvent {
+        id: wib.id(),
+        call_id,
+        source: source.to_owned(),
+        event_type: event_type.to_owned(),
+        event_data,
+        at,
+    };
+    tx.note_event(&event).await
+}
+
+/// Ends the call at the vendor.
+pub(crate) async fn hang_up(wib: &Wib, message: &Message) -> Result<Done> {
+    let (_, mut tx, call) = load(wib, message).await?;
+    if call.status.terminal() {
+        return Ok(Done::Ack);
+    }
+    let Some(leg) = main_leg(&mut *tx, call.id).await? else {
+        // Not with the vendor yet, or nobody knows: the dial's handler sees the wish before it dials.
+        return Ok(Done::wait(time::after(wib.now(), Duration::from_secs(2)), "the call has no leg yet"));
+    };
+    drop(tx);
+    wib.voice.hang_up(&leg.names(), &format!("{}-hangup", call.id)).await?;
+    Ok(Done::Ack)
+}
+
+/// Speaks the recording notice.
+pub(crate) async fn speak_notice(wib: &Wib, message: &Message) -> Result<Done> {
+    let (organization, mut tx, call) = load(wib, message).await?;
+    let leg = main_leg(&mut *tx, call.id).await?.filter(|_| call.facts.person_listens());
+    let Some(leg) = leg else { return Ok(Done::Ack) };
+    drop(tx);
+    let speak = Speak {
+        text: wib.settings.recording_notice.clone(),
+        language: wib.settings.notice_language.clone(),
+        tag: wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Notice }),
+        key: format!("{}-notice", call.id),
+    };
+    wib.voice.speak(&leg.names(), &speak).await?;
+    Ok(Done::Ack)
+}
+
+/// Starts recording, after the notice.
+pub(crate) async fn start_recording(wib: &Wib, message: &Message) -> Result<Done> {
+    let (organization, mut tx, call) = load(wib, message).await?;
+    let leg = main_leg(&mut *tx, call.id).await?.filter(|_| !call.status.terminal());
+    let Some(leg) = leg else { return Ok(Done::Ack) };
+    drop(tx);
+    wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await?;
+    let mut tx = wib.store.org(organization).await?;
+    let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
+    call.facts.absorb_recording_ordered(wib.now());
+    call.settle(wib.now());
+    tx.update(&call).await?;
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+/// Applies one verified event of the voice vendor.
+pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, attempts: i64) -> Result<Done> {
+    let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
+    let owner = {
+        let mut tx = wib.store.system().await?;
+        match tx.owner_of_leg(vendor, &event.leg).await? {
+            Some(owner) => Some((owner.organization_id, owner.record.into())),
+            None => tag.map(|t| (t.organization_id, t.call_id)),
+        }
+    };
+    let Some((organization, call)) = owner else {
+        // The vendor may be faster than the answer to our dial: wait a little before it is called unknown.
+        if attempts < 4 {
+            let wait = Duration::from_secs(1 << attempts.clamp(0, 3));
+            return Ok(Done::Later {
+                at: time::after(wib.now(), wait),
+                why: "no call has this leg yet".to_owned(),
+                started: false,
+                counted: true,
+            });
+        }
+        metrics::counter!("wib_events_unknown_total", "vendor" => vendor.to_owned()).increment(1);
+        tracing::warn!(vendor, event = event.what.name(), "an event belongs to no call of ours");
+        return Ok(Done::Ack);
+    };
+    let mut tx = wib.store.org(organization).await?;
+    let Some(mut call) = tx.lock_call(call).await? else { return Ok(Done::Ack) };
+    put_leg(wib, &mut *tx, &call, &event.leg).await?;
+    if note(wib, &mut *tx, call.id, &event.id, event.what.name(), shown(&event.what), event.at).await? {
+        absorb(wib, &mut *tx, &mut call, event, tag).await?;
+        follow_up(wib, &mut *tx, &mut call).await?;
+    }
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+/// What the timeline shows of an event: no numbers, no addresses of files.
+fn shown(what: &VoiceEventKind) -> serde_json::Value {
+    match what {
+        VoiceEventKind::AnsweredBy(who) => json!({"answered_by": who}),
+        VoiceEventKind::Hangup { cause, vendor_cause } => json!({"cause": cause, "vendor_cause": vendor_cause}),
+        VoiceEventKind::RecordingSaved(r) => json!({"vendor_recording_id": r.id, "channels": r.channels}),
+        VoiceEventKind::RecordingFailed { reason } => json!({"reason": reason}),
+        VoiceEventKind::Cost { micros, currency } => json!({"micros": micros, "currency": currency}),
+        _ => json!({}),
+    }
+}
+
+async fn absorb(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, event: &VoiceEvent, tag: Option<Tag>) -> Result<()> {
+    let notice = tag.is_some_and(|t| t.step == Step::Notice && t.call_id == call.id);
+    call.facts.absorb(event, notice);
+    if let VoiceEventKind::RecordingSaved(saved) = &event.what {
+        expect_recording(wib, tx, call, saved, event.at).await?;
+    }
+    Ok(())
+}
+
+async fn expect_recording(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call: &Call,
+    saved: &VendorRecording,
+    at: Timestamp,
+) -> Result<()> {
+    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.vendor_id == saved.id) {
+        return Ok(());
+    }
+    let recording = Recording {
+        id: wib.id(),
+        call_id: call.id,
+        vendor_id: saved.id.clone(),
+        blob_key: None,
+        content_type: saved.content_type.clone(),
+        channels: i64::from(saved.channels),
+        size_bytes: None,
+        media_hash: None,
+        duration_ms: Recording::length_ms(saved),
+        status: RecordingStatus::Pending,
+        live: call.live,
+        created_at: at,
+    };
+    tx.insert(&recording).await?;
+    let payload = json!({"call_id": call.id, "recording_id": recording.id, "recording": saved});
+    tx.enqueue(&NewMessage { topic: Topic::FetchRecording, key: recording.id.to_string(), payload, run_at: wib.now() })
+        .await?;
+    Ok(())
+}
+
+/// Writes what follows from a call's facts: its row, its ledger rows, and the commands that are now due. Commands are
+/// keyed by the call, so that each is given once however often this runs.
+async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()> {
+    let now = wib.now();
+    let was_terminal = call.status.terminal();
+    call.settle(now);
+    tx.update(call).await?;
+    ledgers(wib, tx, call).await?;
+    let facts = &call.facts;
+    let mut due = Vec::new();
+    if facts.machine_listens() {
+        due.push((Topic::HangUp, now));
+    } else if facts.person_listens() && call.record && facts.notice_started_at.is_none() {
+        due.push((Topic::SpeakNotice, now));
+    }
+    if facts.notice_ended_at.is_some() && call.record && !call.status.terminal() {
+        due.push((Topic::StartRecording, now));
+    }
+    if call.status.terminal() {
+        if !was_terminal {
+            metrics::counter!("wib_calls_ended_total", "status" => call.status.as_str()).increment(1);
+        }
+        due.push((Topic::Seal, time::after(now, wib.settings.seal_after)));
+    }
+    for (topic, run_at) in due {
+        let message = NewMessage { topic, key: call.id.to_string(), payload: json!({"call_id": call.id}), run_at };
+        tx.enqueue(&message).await?;
+    }
+    Ok(())
+}
+
+/// Brings the ledgers in line with the facts. A late "busy" takes an attempt back out of the count; a late "machine"
+/// takes a conversation back out.
+async fn ledgers(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
+    let (Some(person_id), Some(account_id)) = (call.person_id, call.account_id) else { return Ok(()) };
+    let known = tx.contacts_of_call(call.id).await?;
+    let mut wanted = Vec::new();
+    if call.direction == Direction::Outbound {
+        wanted.push((ContactKind::Attempt, call.created_at, call.facts.attempt_counts()));
+    }
+    let spoken = call.facts.conversation_at();
+    if let Some(at) = spoken.or(call.answered_at) {
+        wanted.push((ContactKind::Conversation, at, spoken.is_some()));
+    }
+    for (kind, at, counts) in wanted {
+        let row = known.iter().find(|c| c.kind == kind);
+        if row.is_some_and(|r| r.at == at && r.counts == counts) {
+            continue;
+        }
+        let id = row.map_or_else(|| wib.id(), |r| r.id);
+        tx.put_contact(&Contact {
+            id,
+            person_id,
+            account_id,
+            call_id: call.id,
+            kind,
+            direction: call.direction,
+            at,
+            counts,
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Asks the vendor about a call whose end, or whose recording, was not told.
+pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
+    let (organization, mut tx, call) = load(wib, message).await?;
+    let now = wib.now();
+    let leg = tx.legs(call.id).await?.into_iter().next();
+    drop(tx);
+    let again = Done::wait(time::after(now, WATCH_EVERY), "the call is not over");
+    let missing_recording = call.facts.recording_ordered_at.is_some() && call.facts.recordings.is_empty();
+    if call.status.terminal() {
+        let ended = call.ended_at.unwrap_or(now);
+        if !missing_recording || now > time::after(ended, LONGEST) {
+            return Ok(Done::Ack);
+        }
+        if now < time::after(ended, SAVED_WITHIN) {
+            return Ok(Done::wait(time::after(ended, SAVED_WITHIN), "the recording is not saved yet"));
+        }
+    }
+    let Some(leg) = leg else { return Ok(again) };
+    let seen = wib.voice.inspect(&leg.names()).await?;
+    let mut tx = wib.store.org(organization).await?;
+    let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
+    let before = call.facts.clone();
+    for event in &seen.events {
+        let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
+        absorb(wib, &mut *tx, &mut call, event, tag).await?;
+    }
+    let lost = now > time::after(call.created_at, LONGEST);
+    if (!seen.alive || lost) && call.facts.hangup.is_none() {
+        let what =
+            VoiceEventKind::Hangup { cause: HangupCause::Other, vendor_cause: "not alive when asked".to_owned() };
+        let event = VoiceEvent { id: "wib:watch".to_owned(), leg: leg.names(), at: now, tag: None, what };
+        absorb(wib, &mut *tx, &mut call, &event, None).await?;
+    }
+    if call.facts != before {
+        note(wib, &mut *tx, call.id, "wib:watch", "call.recovered", json!({"alive": seen.alive}), now).await?;
+        metrics::counter!("wib_calls_recovered_total").increment(1);
+        follow_up(wib, &mut *tx, &mut call).await?;
+    }
+    tx.commit().await?;
+    Ok(again)
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Call, CallEvent, CallId};
+use crate::{
+    engine::{Done, Message},
+    evidence,
+    kit::{Error, OrNotFound, Result, time},
+    recordings::RecordingStatus,
+    store::OrgTx,
+    transcripts::{PRICE_BOOK, TranscriptStatus},
+    usage::{Usage, UsageKind},
+    wib::Wib,
+};
+
+/// How often an unfinished call is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// After this long a call is sealed with what is there, marked as partial.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Seals a finished call, once everything that is to come has come.
+pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
+    let organization =
+        message.organization_id.ok_or_else(|| Error::internal("a call's message has no organization"))?;
+    let id: CallId = message.payload_field("call_id")?;
+    let now = wib.now();
+    let mut tx = wib.store.org(organization).await?;
+    let call = tx.lock_call(id).await?.or_not_found("call")?;
+    let complete = complete(&mut *tx, &call).await?;
+    if !complete && now < time::after(message.created_at, LONGEST) {
+        return Ok(Done::wait(time::after(now, LOOK_EVERY), "not everything of the call is here"));
+    }
+    if let Some(talk) = call.duration_ms() {
+        let usage = Usage {
+            id: wib.id(),
+            call_id: id,
+            source: "voice".to_owned(),
+            kind: UsageKind::VoiceMs,
+            quantity: talk,
+            vendor: call.vendor.clone(),
+            cost_micros: call.facts.cost_micros(),
+            price_book: PRICE_BOOK.to_owned(),
+            live: call.live,
+            at: now,
+        };
+        tx.note_usage(&usage).await?;
+    }
+    let whole = complete && call.status.terminal() && all_kept(&mut *tx, &call).await?;
+    if evidence::seal(wib, &mut *tx, &call, whole).await? {
+        let event = CallEvent {
+            id: wib.id(),
+            call_id: id,
+            source: "sealed".to_owned(),
+            event_type: "call.sealed".to_owned(),
+            event_data: json!({"complete": whole}),
+            at: now,
+        };
+        tx.note_event(&event).await?;
+        metrics::counter!("wib_calls_sealed_total").increment(1);
+    }
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+/// Whether nothing more is to come.
+async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
+    if !call.status.terminal() || (call.facts.recording_ordered_at.is_some() && call.facts.recordings.is_empty()) {
+        return Ok(false);
+    }
+    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending) {
+        return Ok(false);
+    }
+    let over = |s| matches!(s, TranscriptStatus::Completed | TranscriptStatus::FailedPermanent);
+    if !tx.transcript_jobs_of_call(call.id).await?.iter().all(|j| over(j.status)) {
+        return Ok(false);
+    }
+    let told = tx.timeline(call.id).await?;
+    let analysed = |id| told.iter().any(|e| e.source == format!("analysis:{id}"));
+    Ok(tx.transcripts_of_call(call.id).await?.iter().all(|t| analysed(t.id)))
+}
+
+/// Whether everything that was expected was also kept.
+async fn all_kept(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
+    let recorded = tx.recordings_of_call(call.id).await?;
+    let jobs = tx.transcript_jobs_of_call(call.id).await?;
+    Ok(recorded.iter().all(|r| r.status == RecordingStatus::Completed)
+        && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
+}

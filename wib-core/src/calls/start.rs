@@ -1,0 +1,155 @@
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Call, CallEvent, CallFacts, CallId, CallStatus, FlowType};
+use crate::{
+    collections::{Account, AccountId},
+    compliance::gate,
+    contacts::{Contact, ContactKind},
+    engine::{NewMessage, Topic},
+    kit::{Error, OrNotFound, Phone, Result, Role, time},
+    ports::voice::Direction,
+    store::{OrgTx, Repo},
+    wib::Org,
+};
+
+/// How long after a dial a call is first asked after, when its end was not told.
+pub(crate) const WATCH_AFTER: std::time::Duration = std::time::Duration::from_secs(90);
+
+/// Asks for a call: about an account, or to a number that is matched to one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct StartCall {
+    /// The debt to talk about.
+    pub account_id: Option<AccountId>,
+    /// The number to call; the person's first one by default.
+    pub to: Option<Phone>,
+    /// The number to show; the vendor's default by default.
+    pub from: Option<Phone>,
+    /// Whether to record, after the notice; yes by default.
+    pub record: Option<bool>,
+    /// Whether to transcribe the recording; yes by default.
+    pub transcribe: Option<bool>,
+    /// Whether to find out if a machine answered; yes by default.
+    pub detect_machine: Option<bool>,
+}
+
+impl Org {
+    /// Judges, and dials what is lawful: verdict, counted attempt, call and the command to dial are one transaction.
+    ///
+    /// The call comes back `pending`; a worker dials it.
+    ///
+    /// # Errors
+    /// `Blocked` with `blocked_by`, `not_before`, `reasons` and `verdict_id` when the law does not permit it now;
+    /// `Invalid`, `NotFound`, `Forbidden` as usual; `Conflict` when a test organisation meets a live vendor or the
+    /// reverse.
+    pub async fn start_call(&self, command: StartCall) -> Result<Call> {
+        self.at_least(Role::Agent)?;
+        if self.organization().live != self.wib.voice.live() {
+            let is = if self.organization().live { "live" } else { "a test" };
+            return Err(Error::conflict(format!("the organization is {is} one and the voice vendor is not"))
+                .code("LIVE_MISMATCH"));
+        }
+        let from = command.from.clone().or_else(|| self.wib.voice.default_number());
+        let from = from.ok_or_else(|| Error::field("from", "is required: no default number is configured"))?;
+        let mut tx = self.tx().await?;
+        let (account, to) = self.whom(&mut *tx, &command).await?;
+        let facts = gate::gather(&mut *tx, &self.wib, account.as_ref(), &to, None).await?;
+        let id: CallId = self.wib.id();
+        let (verdict, stored) = gate::decide(&mut *tx, &self.wib, &facts, account.as_ref(), Some(id)).await?;
+        let Some(account) = account.filter(|_| verdict.permits()) else {
+            let mut line = self.audit("compliance:predial_blocked", ("verdict", Some(stored.id.uuid())));
+            line.metadata = json!({"blocked_by": stored.blocked_by, "number": to.masked()});
+            tx.insert(&line).await?;
+            tx.commit().await?;
+            return Err(gate::refusal(&verdict, &stored));
+        };
+        let now = self.wib.now();
+        let call = Call {
+            id,
+            organization_id: self.id(),
+            person_id: Some(account.person_id),
+            account_id: Some(account.id),
+            direction: Direction::Outbound,
+            from_number: from,
+            to_number: to,
+            flow_type: FlowType::Direct,
+            status: CallStatus::Pending,
+            vendor: self.wib.voice.vendor().to_owned(),
+            live: self.wib.voice.live(),
+            facts: CallFacts { undetected: command.detect_machine == Some(false), ..CallFacts::default() },
+            verdict_id: Some(stored.id),
+            record: command.record.unwrap_or(true),
+            transcribe: command.transcribe.unwrap_or(true),
+            answered_at: None,
+            ended_at: None,
+            answered_by: None,
+            hangup_cause: None,
+            created_by: self.actor().user(),
+            created_at: now,
+            updated_at: now,
+        };
+        tx.insert(&call).await?;
+        let attempt = Contact {
+            id: self.wib.id(),
+            person_id: account.person_id,
+            account_id: account.id,
+            call_id: id,
+            kind: ContactKind::Attempt,
+            direction: Direction::Outbound,
+            at: now,
+            counts: true,
+        };
+        tx.put_contact(&attempt).await?;
+        let permitted = json!({"verdict_id": stored.id, "pack": stored.pack, "live": call.live});
+        tx.insert(&CallEvent {
+            id: self.wib.id(),
+            call_id: id,
+            source: "permitted".to_owned(),
+            event_type: "call.permitted".to_owned(),
+            event_data: permitted,
+            at: now,
+        })
+        .await?;
+        let payload = json!({"call_id": id});
+        let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
+        tx.enqueue(&message(Topic::Dial, now)).await?;
+        tx.enqueue(&message(Topic::WatchCall, time::after(now, WATCH_AFTER))).await?;
+        tx.insert(&self.audit("call:started", ("call", Some(id.uuid())))).await?;
+        tx.commit().await?;
+        self.wib.wake();
+        metrics::counter!("wib_calls_started_total").increment(1);
+        Ok(call)
+    }
+
+    /// The account a command is about, and the number to call. No account: the number is nobody's that we know.
+    async fn whom(&self, tx: &mut dyn OrgTx, command: &StartCall) -> Result<(Option<Account>, Phone)> {
+        match (command.account_id, &command.to) {
+            (Some(id), to) => {
+                let account: Account = Repo::find(tx, id).await?.or_not_found("account")?;
+                let phones = tx.phones(account.person_id).await?;
+                let to = match to {
+                    Some(to) if phones.iter().any(|p| p.phone == *to) => to.clone(),
+                    Some(_) => return Err(Error::field("to", "is not a number of the account's person")),
+                    None => {
+                        phones
+                            .into_iter()
+                            .next()
+                            .ok_or_else(|| Error::field("to", "is required: the person has no number"))?
+                            .phone
+                    }
+                };
+                Ok((Some(account), to))
+            }
+            (None, Some(to)) => {
+                let mut accounts = tx.accounts_by_phone(to, 2).await?;
+                if accounts.len() > 1 {
+                    return Err(Error::field("account_id", "is required: several open accounts have this number"));
+                }
+                Ok((accounts.pop(), to.clone()))
+            }
+            (None, None) => Err(Error::field("to", "is required when no account_id is given")),
+        }
+    }
+}

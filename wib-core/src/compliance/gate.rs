@@ -1,0 +1,118 @@
+//! The gate: facts are gathered, judged and recorded inside the transaction that acts on them. Every dial passes it.
+
+use std::time::Duration;
+
+use super::{
+    Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, Outcome, PersonFacts, StoredVerdict,
+    SuppressionFact, Verdict, judge,
+    zones::{location_of_area_code, zones_of_state},
+};
+use crate::{
+    calls::CallId,
+    collections::{self, Account, PersonLocation},
+    kit::{Error, OrNotFound, Phone, Result, time},
+    store::OrgTx,
+    wib::Wib,
+};
+
+/// The ledger is read this far back: the longest window of the pack and a day.
+const LOOK_BACK: Duration = Duration::from_secs(9 * 24 * 3600);
+
+/// Gathers what is known about calling that number about that account. The person is held until the end of the
+/// transaction, so that two callers cannot both take the last attempt. `except` leaves out one call's own ledger rows.
+pub(crate) async fn gather(
+    tx: &mut dyn OrgTx,
+    wib: &Wib,
+    account: Option<&Account>,
+    number: &Phone,
+    except: Option<CallId>,
+) -> Result<Facts> {
+    let mut facts = Facts { callee: Some(Callee::from(number)), ..Facts::default() };
+    facts.locations.extend(location_of_area_code(number));
+    facts.suppressed =
+        tx.suppression(number).await?.map(|s| SuppressionFact { listed_at: s.created_at, source: s.source });
+    let Some(account) = account else { return Ok(facts) };
+    let person = tx.lock_person(account.person_id).await?.or_not_found("person")?;
+    facts.locations.extend(tx.locations(person.id).await?.iter().filter_map(place));
+    let since = time::before(wib.now(), LOOK_BACK);
+    for row in tx.contacts_since(person.id, account.id, since).await? {
+        if Some(row.call_id) != except {
+            facts.ledger.push(LedgerFact {
+                at: row.at,
+                kind: row.kind,
+                counts: row.counts,
+                debt: row.account_id.uuid(),
+                direction: row.direction,
+            });
+        }
+    }
+    // A conversation that turned out to be none stays in the ledger uncounted.
+    facts.ledger.retain(|l| l.counts || l.kind == crate::contacts::ContactKind::Attempt);
+    facts.person = Some(PersonFacts { id: person.id.uuid(), do_not_call: person.do_not_call });
+    facts.debt = Some(DebtFacts { id: account.id.uuid(), cease_at: account.ceased_at });
+    Ok(facts)
+}
+
+fn place(row: &PersonLocation) -> Option<Location> {
+    let zones = match (&row.zone, &row.state) {
+        (Some(zone), _) => vec![zone.clone()],
+        (None, Some(state)) => zones_of_state(state).iter().map(|z| (*z).to_owned()).collect(),
+        (None, None) => return None,
+    };
+    let source = match row.source {
+        collections::LocationSource::Address => LocationSource::Address,
+        collections::LocationSource::Statement => LocationSource::Statement,
+    };
+    Some(Location { source, zones, noted_on: Some(row.created_at) })
+}
+
+/// Judges, and keeps the verdict whatever it is.
+pub(crate) async fn decide(
+    tx: &mut dyn OrgTx,
+    wib: &Wib,
+    facts: &Facts,
+    account: Option<&Account>,
+    call: Option<CallId>,
+) -> Result<(Verdict, StoredVerdict)> {
+    let now = wib.now();
+    let verdict = judge(facts, &wib.pack, now);
+    let explanation = verdict.explanation();
+    let stored = StoredVerdict {
+        id: wib.id(),
+        person_id: account.map(|a| a.person_id),
+        account_id: account.map(|a| a.id),
+        call_id: call.filter(|_| verdict.permits()),
+        outcome: verdict.outcome().to_string(),
+        blocked_by: explanation.blocked_by.as_ref().map(|r| r.as_str().to_owned()),
+        explanation_hash: explanation.hash()?,
+        explanation: serde_json::to_value(explanation)
+            .map_err(|e| Error::internal("an explanation has no JSON form").because(e))?,
+        pack: explanation.pack.clone(),
+        not_before: explanation.not_before,
+        created_at: now,
+    };
+    tx.insert(&stored).await?;
+    metrics::counter!("wib_verdicts_total", "outcome" => verdict.outcome().as_str()).increment(1);
+    Ok((verdict, stored))
+}
+
+/// The refusal that a caller gets: every rule that did not pass, and the next lawful instant when there is one.
+pub(crate) fn refusal(verdict: &Verdict, stored: &StoredVerdict) -> Error {
+    let explanation = verdict.explanation();
+    let failing = || explanation.findings.iter().filter(|f| f.outcome != Outcome::Permit);
+    let reasons: Vec<_> = failing()
+        .map(|f| {
+            serde_json::json!({
+                "rule": f.rule, "outcome": f.outcome, "citation": f.citation, "explanation": f.explanation,
+                "not_before": f.not_before, "needed": f.needed,
+            })
+        })
+        .collect();
+    let sentence = failing().map(|f| f.explanation.as_str()).collect::<Vec<_>>().join(" ");
+    Error::blocked(sentence)
+        .with("blocked_by", stored.blocked_by.clone())
+        .with("outcome", stored.outcome.clone())
+        .with("not_before", stored.not_before.map(|t| t.to_string()))
+        .with("verdict_id", stored.id.to_string())
+        .with("reasons", reasons)
+}

@@ -1,0 +1,126 @@
+use serde::Serialize;
+
+use super::QueueDepth;
+use crate::{
+    kit::{Error, Result},
+    ports::webhook::{Headers, Refused},
+    wib::System,
+};
+
+/// What became of a delivery that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Every event of it was known already.
+    pub duplicate: bool,
+}
+
+/// Why a delivery was not accepted.
+#[derive(Debug)]
+pub enum ReceiveError {
+    /// No adapter takes deliveries of that vendor.
+    UnknownVendor,
+    /// It did not prove its sender, or cannot be read.
+    Refused(Refused),
+    /// It could not be written down: the vendor should try again.
+    Failed(Error),
+}
+
+/// How one part stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// Which part.
+    pub service: &'static str,
+    /// Whether it answers.
+    pub healthy: bool,
+    /// A word for people; no vendor's text.
+    pub message: String,
+    /// How long it took, in milliseconds.
+    pub response_ms: i64,
+}
+
+/// How all parts stand.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// A check per part.
+    pub checks: Vec<Check>,
+}
+
+impl System {
+    /// Takes a vendor's delivery: verified over its raw bytes, written to the inbox with its queue message, nothing else.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub async fn receive(&self, vendor: &str, headers: &Headers<'_>, body: &[u8]) -> Result<Receipt, ReceiveError> {
+        let source = self.wib.webhooks.get(vendor).ok_or(ReceiveError::UnknownVendor)?;
+        let opened = source.open(headers, body, self.wib.now()).map_err(|refused| {
+            metrics::counter!("wib_webhooks_total", "vendor" => source.vendor(), "outcome" => "refused").increment(1);
+            ReceiveError::Refused(refused)
+        })?;
+        let write = async {
+            let mut tx = self.tx().await?;
+            let mut duplicate = true;
+            for event in opened.into_events() {
+                let new = tx.receive(self.wib.id(), source.vendor(), &event, body, self.wib.now()).await?;
+                duplicate &= !new;
+            }
+            tx.commit().await?;
+            Ok(duplicate)
+        };
+        let duplicate = write.await.map_err(ReceiveError::Failed)?;
+        let outcome = if duplicate { "duplicate" } else { "accepted" };
+        metrics::counter!("wib_webhooks_total", "vendor" => source.vendor(), "outcome" => outcome).increment(1);
+        self.wib.wake();
+        Ok(Receipt { duplicate })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ready(&self) -> Result<()> {
+        self.wib.store.ping().await
+    }
+
+    /// Asks every part that a call needs.
+    pub async fn health(&self) -> Health {
+        let began = self.wib.now();
+        let check = |service, answer: Result<()>, began: crate::kit::Timestamp| Check {
+            service,
+            healthy: answer.is_ok(),
+            message: if answer.is_ok() { "ok" } else { "does not answer" }.to_owned(),
+            response_ms: self.wib.now().as_millisecond() - began.as_millisecond(),
+        };
+        let mut checks = vec![check("database", self.wib.store.ping().await, began)];
+        let began = self.wib.now();
+        checks.push(check("blobs", self.wib.blobs.ping().await, began));
+        Health { checks }
+    }
+
+    /// Messages by topic and status.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn queue_depths(&self) -> Result<Vec<QueueDepth>> {
+        self.tx().await?.queue_depths().await
+    }
+
+    /// Dead letters, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dead_letters(&self, limit: i64) -> Result<Vec<super::Message>> {
+        self.tx().await?.dead_letters(limit.clamp(1, 1000)).await
+    }
+
+    /// Puts a dead letter back to work; whether it was one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn replay(&self, id: crate::kit::Id<super::Message>) -> Result<bool> {
+        let mut tx = self.tx().await?;
+        let replayed = tx.replay(id, self.wib.now()).await?;
+        tx.commit().await?;
+        self.wib.wake();
+        Ok(replayed)
+    }
+}

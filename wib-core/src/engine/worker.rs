@@ -1,0 +1,260 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use super::{Message, Topic};
+use crate::{
+    analysis, calls,
+    kit::{Error, Kind, Result, time, time::Timestamp},
+    ports::webhook::EventBody,
+    recordings, transcripts,
+    wib::Wib,
+};
+
+/// What a handler made of a message.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Done.
+    Ack,
+    /// To be run again.
+    Later {
+        /// Then.
+        at: Timestamp,
+        /// Why.
+        why: String,
+        /// Keep the mark that a vendor request's outcome is unknown.
+        started: bool,
+        /// Whether it uses up a try.
+        counted: bool,
+    },
+    /// Another worker has it now.
+    Lost,
+}
+impl Done {
+    /// A wait that is no failure.
+    pub(crate) fn wait(at: Timestamp, why: &str) -> Self {
+        Self::Later { at, why: why.to_owned(), started: false, counted: false }
+    }
+}
+
+/// How often a topic is tried, and how the wait grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Tries before it becomes a dead letter.
+    pub tries: i64,
+    /// The first wait.
+    pub base: Duration,
+    /// The longest wait.
+    pub cap: Duration,
+}
+
+impl Topic {
+    /// How often a message of this topic is tried.
+    #[must_use]
+    pub const fn limits(self) -> Limits {
+        let (tries, base, cap) = match self {
+            // A first try and three more: the seed's setting for the transcription queue.
+            Self::SubmitTranscript | Self::Analyse => (4, 10, 120),
+            // The notice is of no use when the person has waited.
+            Self::SpeakNotice | Self::StartRecording => (5, 1, 4),
+            // A dial that cannot leave for this long is no longer the call that was asked for.
+            Self::Dial | Self::HangUp => (8, 1, 30),
+            // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
+            Self::FetchRecording => (10, 2, 300),
+            Self::ApplyEvent | Self::WatchCall | Self::FetchTranscript | Self::Seal | Self::SendMail => (20, 1, 300),
+        };
+        Limits { tries, base: Duration::from_secs(base), cap: Duration::from_secs(cap) }
+    }
+}
+
+/// Runs what is due: stepped by hand in tests, or for as long as a server lives.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    wib: Wib,
+}
+
+impl Worker {
+    /// Messages a worker leases at once.
+    const BATCH: i64 = 4;
+    /// How long an idle worker sleeps at most: another process may have queued something.
+    const IDLE: Duration = Duration::from_millis(500);
+
+    /// A worker of this installation.
+    #[must_use]
+    pub fn new(wib: &Wib) -> Self {
+        Self { wib: wib.clone() }
+    }
+
+    /// Runs what is due now, one after another, at most one batch; how many there were.
+    ///
+    /// # Errors
+    /// When the queue itself cannot be read. What a handler fails with goes to its message.
+    pub async fn step(&self) -> Result<usize> {
+        let mut tx = self.wib.store.system().await?;
+        let batch = tx.lease(self.wib.now(), self.wib.settings.lease, Self::BATCH).await?;
+        tx.commit().await?;
+        for message in &batch {
+            self.run_one(message).await?;
+        }
+        Ok(batch.len())
+    }
+
+    /// Steps until nothing is due; how many messages ran.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub async fn run_until_idle(&self) -> Result<usize> {
+        let mut ran = 0;
+        loop {
+            match self.step().await? {
+                0 => return Ok(ran),
+                n => ran += n,
+            }
+        }
+    }
+
+    /// When the next message is due.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>> {
+        self.wib.store.system().await?.next_due().await
+    }
+
+    /// Works with `lanes` in parallel until told to stop, then finishes what is in hand.
+    pub async fn run(&self, lanes: usize, stop: watch::Receiver<bool>) {
+        join_all((0..lanes.max(1)).map(|_| self.lane(stop.clone()))).await;
+    }
+
+    async fn lane(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let wait = match self.step().await {
+                Ok(0) => Self::IDLE,
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::error!(error = error.chain(), "the queue could not be read");
+                    Self::IDLE * 4
+                }
+            };
+            let now = self.wib.now();
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                () = self.wib.wake.notified() => {}
+                () = self.wib.clock.sleep_until(time::after(now, wait)) => {}
+            }
+        }
+    }
+
+    async fn run_one(&self, message: &Message) -> Result<()> {
+        let wib = &self.wib;
+        let topic = message.topic.as_str();
+        let outcome = self.handle(message).await;
+        let mut tx = wib.store.system().await?;
+        let word = match outcome {
+            Ok(Done::Ack) => {
+                tx.acknowledge(message, wib.now()).await?;
+                "done"
+            }
+            Ok(Done::Later { at, why, started, counted })
+                if !counted || message.attempts < message.topic.limits().tries =>
+            {
+                tx.retry(message, at, &why, started, counted).await?;
+                "later"
+            }
+            Ok(Done::Later { why, .. }) => {
+                drop(tx);
+                return self.give_up(message, &why).await;
+            }
+            Ok(Done::Lost) => "lost",
+            Err(error) => {
+                let why = error.chain();
+                tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
+                if !retryable(&error) || message.attempts >= message.topic.limits().tries {
+                    drop(tx);
+                    return self.give_up(message, &why).await;
+                }
+                let limits = message.topic.limits();
+                let tries = u32::try_from(message.attempts).unwrap_or(u32::MAX);
+                let mut wait = wib.random().backoff(tries, limits.base, limits.cap);
+                if let Kind::RateLimited { retry_after } = error.kind() {
+                    wait = wait.max(retry_after.min(Duration::from_secs(600)));
+                }
+                tx.retry(message, time::after(wib.now(), wait), &why, false, true).await?;
+                "retry"
+            }
+        };
+        tx.commit().await?;
+        metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => word).increment(1);
+        Ok(())
+    }
+
+    /// Leaves a dead letter, and lets the slice write what that means for its rows.
+    async fn give_up(&self, message: &Message, why: &str) -> Result<()> {
+        let told = match message.topic {
+            Topic::Dial => calls::dial_given_up(&self.wib, message, why).await,
+            Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
+            Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
+            Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = told {
+            tracing::error!(
+                topic = message.topic.as_str(),
+                error = error.chain(),
+                "a dead letter could not be told to its slice"
+            );
+        }
+        tracing::error!(topic = message.topic.as_str(), key = message.key, why, "a message was given up");
+        metrics::counter!("wib_dead_letters_total", "topic" => message.topic.as_str()).increment(1);
+        let mut tx = self.wib.store.system().await?;
+        tx.bury(message, self.wib.now(), why).await?;
+        tx.commit().await
+    }
+
+    async fn handle(&self, message: &Message) -> Result<Done> {
+        let wib = &self.wib;
+        match message.topic {
+            Topic::ApplyEvent => self.apply(message).await,
+            Topic::Dial => calls::dial(wib, message).await,
+            Topic::HangUp => calls::hang_up(wib, message).await,
+            Topic::SpeakNotice => calls::speak_notice(wib, message).await,
+            Topic::StartRecording => calls::start_recording(wib, message).await,
+            Topic::WatchCall => calls::watch(wib, message).await,
+            Topic::FetchRecording => recordings::fetch(wib, message).await,
+            Topic::SubmitTranscript => transcripts::submit(wib, message).await,
+            Topic::FetchTranscript => transcripts::ask(wib, message).await,
+            Topic::Analyse => analysis::analyse(wib, message).await,
+            Topic::Seal => calls::seal(wib, message).await,
+            Topic::SendMail => crate::mail::send(wib, message).await,
+        }
+    }
+
+    async fn apply(&self, message: &Message) -> Result<Done> {
+        let id = message.payload_field("inbox_id")?;
+        let inbox = self.wib.store.system().await?.inbox_event(id).await?;
+        // Purged, and so applied long ago.
+        let Some(inbox) = inbox else { return Ok(Done::Ack) };
+        match inbox.event.body {
+            EventBody::Voice(event) => calls::apply_voice(&self.wib, &inbox.vendor, &event, message.attempts).await,
+            EventBody::Transcript { transcript_id, .. } => {
+                let owner = self.wib.store.system().await?.owner_of_transcript(&inbox.vendor, &transcript_id).await?;
+                let Some(owner) = owner else {
+                    // Faster than the answer to our order, or not ours: the poll finds ours anyway.
+                    metrics::counter!("wib_events_unknown_total", "vendor" => inbox.vendor).increment(1);
+                    return Ok(Done::Ack);
+                };
+                // Only a fetch says what is true: the delivery's body is not signed.
+                transcripts::fetch(&self.wib, owner.organization_id, owner.record.into()).await?;
+                Ok(Done::Ack)
+            }
+            EventBody::Other(_) => Ok(Done::Ack),
+        }
+    }
+}
+
+/// Whether the same message may fare better later. A defect of ours may be mended while it waits, a wrong request not.
+fn retryable(error: &Error) -> bool {
+    error.retryable() || matches!(error.kind(), Kind::Internal | Kind::Conflict)
+}

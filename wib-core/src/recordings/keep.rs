@@ -1,0 +1,78 @@
+use serde_json::json;
+
+use super::{Recording, RecordingId, RecordingStatus};
+use crate::{
+    calls::{Call, CallId},
+    engine::{Done, Message, NewMessage, Topic},
+    kit::{Error, OrNotFound, Result, canonical},
+    ports::voice::VendorRecording,
+    transcripts::{TranscriptJob, TranscriptStatus},
+    wib::Wib,
+};
+
+/// Fetches a recording from the vendor, keeps it with its SHA-256, and asks for its transcript.
+pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
+    let organization =
+        message.organization_id.ok_or_else(|| Error::internal("a recording's message has no organization"))?;
+    let id: RecordingId = message.payload_field("recording_id")?;
+    let at_vendor: VendorRecording = message.payload_field("recording")?;
+    let mut tx = wib.store.org(organization).await?;
+    let known: Recording = tx.find(id).await?.or_not_found("recording")?;
+    if known.status != RecordingStatus::Pending {
+        return Ok(Done::Ack);
+    }
+    drop(tx);
+    let bytes = wib.voice.fetch_recording(&at_vendor, wib.settings.recording_limit).await?;
+    let ending = if known.content_type == "audio/wav" { "wav" } else { "mp3" };
+    let key = format!("{organization}/recordings/{id}.{ending}");
+    let (size, hash) = (bytes.len(), canonical::sha256(&bytes));
+    // The blob first: a crash in between leaves bytes that the next try writes again under the same key.
+    wib.blobs.put(&key, bytes).await?;
+    let mut tx = wib.store.org(organization).await?;
+    let call: Call = tx.lock_call(known.call_id).await?.or_not_found("call")?;
+    let mut recording: Recording = tx.find(id).await?.or_not_found("recording")?;
+    if recording.status != RecordingStatus::Pending {
+        return Ok(Done::Ack);
+    }
+    recording.blob_key = Some(key);
+    recording.size_bytes = i64::try_from(size).ok();
+    recording.media_hash = Some(hash);
+    recording.status = RecordingStatus::Completed;
+    tx.update(&recording).await?;
+    if call.transcribe {
+        let job = TranscriptJob {
+            id: wib.id(),
+            call_id: call.id,
+            recording_id: id,
+            vendor: wib.transcriber.vendor().to_owned(),
+            audio_url: None,
+            vendor_id: None,
+            status: TranscriptStatus::Queued,
+            failures: 0,
+            error: None,
+            created_at: wib.now(),
+        };
+        tx.insert(&job).await?;
+        let payload = json!({"call_id": call.id, "job_id": job.id});
+        tx.enqueue(&NewMessage { topic: Topic::SubmitTranscript, key: job.id.to_string(), payload, run_at: wib.now() })
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(Done::Ack)
+}
+
+/// A recording that cannot be had: its row says so.
+pub(crate) async fn give_up(wib: &Wib, message: &Message) -> Result<()> {
+    let organization =
+        message.organization_id.ok_or_else(|| Error::internal("a recording's message has no organization"))?;
+    let mut tx = wib.store.org(organization).await?;
+    let call: CallId = message.payload_field("call_id")?;
+    tx.lock_call(call).await?;
+    let mut recording: Recording = tx.find(message.payload_field("recording_id")?).await?.or_not_found("recording")?;
+    if recording.status == RecordingStatus::Pending {
+        recording.status = RecordingStatus::Failed;
+        tx.update(&recording).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

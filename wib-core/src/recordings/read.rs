@@ -1,0 +1,79 @@
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Recording, RecordingId, RecordingStatus};
+use crate::{
+    calls::CallId,
+    kit::{Error, Kind, OrNotFound, Page, PageRequest, Result, Role},
+    wib::Org,
+};
+
+/// Asks for a page of recordings, newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ListRecordings {
+    /// Of one call.
+    pub call_id: Option<CallId>,
+    /// From 1.
+    pub page: Option<i64>,
+    /// At most 200; 20 by default.
+    pub limit: Option<i64>,
+}
+
+impl Org {
+    /// A page of recordings, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_recordings(&self, query: ListRecordings) -> Result<Page<Recording>> {
+        self.at_least(Role::Viewer)?;
+        self.tx().await?.page_of_recordings(query.call_id, &PageRequest::numbered(query.page, query.limit, 20)).await
+    }
+
+    /// A recording; the access is audited.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn recording(&self, id: RecordingId) -> Result<Recording> {
+        self.at_least(Role::Viewer)?;
+        let mut tx = self.tx().await?;
+        let recording = tx.find(id).await?.or_not_found("recording")?;
+        tx.insert(&self.audit("recording:accessed", ("recording", Some(id.uuid())))).await?;
+        tx.commit().await?;
+        Ok(recording)
+    }
+
+    /// A recording with its bytes; the access is audited.
+    ///
+    /// # Errors
+    /// `NotFound`; `Gone` when it was deleted; `Unavailable` when the blob cannot be read.
+    pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
+        let recording = self.recording(id).await?;
+        if recording.status == RecordingStatus::Deleted {
+            return Err(Error::new(Kind::Gone, "GONE", "the recording was deleted"));
+        }
+        let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
+        let bytes = self.wib.blobs.get(key).await?.or_not_found("audio of this recording")?;
+        Ok((recording, bytes))
+    }
+
+    /// Deletes a recording's bytes. The row stays, with its hash: the chain goes on verifying.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` below manager; `Unavailable` when the blob cannot be deleted.
+    pub async fn delete_recording(&self, id: RecordingId) -> Result<Recording> {
+        self.at_least(Role::Manager)?;
+        let mut tx = self.tx().await?;
+        let mut recording: Recording = tx.find(id).await?.or_not_found("recording")?;
+        if let Some(key) = &recording.blob_key {
+            // Bytes first: a crash in between leaves a row that can be deleted again, never bytes without a row.
+            self.wib.blobs.delete(key).await?;
+        }
+        recording.status = RecordingStatus::Deleted;
+        tx.update(&recording).await?;
+        tx.insert(&self.audit("recording:deleted", ("recording", Some(id.uuid())))).await?;
+        tx.commit().await?;
+        Ok(recording)
+    }
+}
