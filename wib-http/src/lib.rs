@@ -1,1 +1,45 @@
-//! placeholder
+//! The HTTP adapter: a table of endpoints over the use cases of `wib-core`, with the contract's wire shapes.
+
+pub mod auth;
+pub mod config;
+pub mod core_api;
+mod cors;
+mod edge;
+pub mod input;
+pub mod metrics;
+pub mod openapi;
+pub mod reply;
+pub mod serve;
+pub mod table;
+pub mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use wib_core::kit::{OsRandom, Random};
+
+use crate::{core_api::Core, table::Table};
+
+/// What the router is told besides its core.
+#[derive(Clone)]
+pub struct AppConfig {
+    /// The site whose browsers may call, besides those of the contract.
+    pub cors_origin: Option<String>,
+    /// Where the router is mounted, for the OpenAPI document: a path or a URL.
+    pub server: String,
+    /// What `/metrics` shows; `None`: nothing is counted.
+    pub metrics: Option<PrometheusHandle>,
+    /// Where correlation ids come from.
+    pub random: Arc<dyn Random>,
+}
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self { cors_origin: None, server: "/".to_owned(), metrics: None, random: Arc::new(OsRandom) }
+    }
+}
+
+/// A router of any table over any core: what `app` is made of, and what an embedder mounts for endpoints of its own.
+pub fn frame<C: Core>(core: C, table: Table<C>, config: &AppConfig) -> Router {
+    edge::router(core, table, config)
+}

@@ -1,1 +1,3 @@
+//! The server binary.
+
 fn main() {}

@@ -1,0 +1,339 @@
+//! The server's configuration: read once, every fault told at once, before anything listens.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    path::PathBuf,
+    str::FromStr,
+};
+
+use wib_core::kit::{ExposeSecret, Phone, SecretString};
+
+/// The ports that a sandbox can fill, as `WIB_SANDBOX` names them.
+pub const PORTS: [&str; 4] = ["voice", "transcriber", "llm", "mailer"];
+
+/// What the server is told. Each field names its variable; a file named by `WIB_CONFIG` (TOML, flat) may hold the same
+/// names, and the environment wins.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `PORT` = 8787
+    pub port: u16,
+    /// `WIB_BIND` = 127.0.0.1
+    pub bind: IpAddr,
+    /// `WIB_DATA` = ./data: the folder of what is not in a database.
+    pub data: PathBuf,
+    /// `DATABASE_URL` = `sqlite:<WIB_DATA>/wib.db`; holds a password.
+    pub database_url: SecretString,
+    /// `WIB_DB_OWNER_URL`: the login that migrates.
+    pub db_owner_url: Option<SecretString>,
+    /// `WIB_DB_JOBS_URL`: the login of jobs and webhooks, across organisations.
+    pub db_jobs_url: Option<SecretString>,
+    /// `WIB_DB_POOLED` = false: a pooler stands before the database.
+    pub db_pooled: bool,
+    /// `WIB_PUBLIC_URL`: where vendors reach us.
+    pub public_url: Option<String>,
+    /// `WIB_ENV` = development
+    pub env: Env,
+    /// `WIB_SANDBOX`: ports to be filled by a sandbox, even where there is a key.
+    pub sandbox: BTreeSet<String>,
+    /// `WIB_EVIDENCE_KEY`: signs checkpoints.
+    pub evidence_key: Option<SecretString>,
+    /// `TELNYX_*`
+    pub telnyx: Telnyx,
+    /// `ASSEMBLYAI_*`
+    pub assemblyai: AssemblyAi,
+    /// `GROQ_API_KEY`, `GROQ_BASE_URL`
+    pub groq: Keyed,
+    /// `XAI_API_KEY`, `XAI_BASE_URL`
+    pub xai: Keyed,
+    /// `OPENAI_API_KEY`, `OPENAI_BASE_URL`
+    pub openai: Keyed,
+    /// `RESEND_API_KEY`, `RESEND_BASE_URL`
+    pub resend: Keyed,
+    /// `RESEND_FROM`: the sender of mails.
+    pub resend_from: Option<String>,
+    /// `CORS_ORIGIN`: the site whose browsers may call.
+    pub cors_origin: Option<String>,
+    /// `WIB_WORKERS` = 4, at most 256
+    pub workers: usize,
+    /// `RUST_LOG` = info
+    pub log: String,
+    /// `LOG_FORMAT` = text
+    pub log_format: LogFormat,
+}
+
+/// Telnyx.
+#[derive(Clone, Debug)]
+pub struct Telnyx {
+    /// `TELNYX_API_KEY`
+    pub api_key: Option<SecretString>,
+    /// `TELNYX_PUBLIC_KEY`: verifies deliveries; without it they are refused.
+    pub public_key: Option<String>,
+    /// `TELNYX_CONNECTION_ID`
+    pub connection_id: Option<String>,
+    /// `TELNYX_PHONE_NUMBER`: shown when a call names no number.
+    pub phone_number: Option<Phone>,
+    /// `TELNYX_BASE_URL`
+    pub base_url: Option<String>,
+}
+
+/// AssemblyAI.
+#[derive(Clone, Debug)]
+pub struct AssemblyAi {
+    /// `ASSEMBLYAI_API_KEY`
+    pub api_key: Option<SecretString>,
+    /// `ASSEMBLYAI_WEBHOOK_SECRET`: without it deliveries are refused, and we ask instead.
+    pub webhook_secret: Option<SecretString>,
+    /// `ASSEMBLYAI_BASE_URL`
+    pub base_url: Option<String>,
+}
+
+/// A vendor with a key.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    /// `<VENDOR>_API_KEY`
+    pub api_key: Option<SecretString>,
+    /// `<VENDOR>_BASE_URL`
+    pub base_url: Option<String>,
+}
+
+/// Where the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Env {
+    /// `development`: what has no key is sandboxed.
+    Development,
+    /// `test`: the same.
+    Test,
+    /// `production`: what is sandboxed must be named.
+    Production,
+}
+impl FromStr for Env {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "development" => Ok(Self::Development),
+            "test" => Ok(Self::Test),
+            "production" => Ok(Self::Production),
+            _ => Err("expected development, test or production"),
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `text`
+    Text,
+    /// `json`
+    Json,
+}
+impl FromStr for LogFormat {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected text or json"),
+        }
+    }
+}
+
+/// Everything wrong with a configuration. Never holds values: they may be secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<(String, String)>);
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration has faults:")?;
+        self.0.iter().try_for_each(|(name, reason)| write!(f, "\n  {name}: {reason}"))
+    }
+}
+impl std::error::Error for Faults {}
+
+impl Config {
+    /// The configuration in those variables, and in the file that `WIB_CONFIG` names.
+    ///
+    /// # Errors
+    /// [`Faults`]: all of them, each with its variable.
+    pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
+        let mut from = Source::new(variables);
+        let data: PathBuf = from.or("WIB_DATA", "./data".into());
+        let config = Self {
+            port: from.or("PORT", 8787),
+            bind: from.or("WIB_BIND", IpAddr::from([127, 0, 0, 1])),
+            database_url: from
+                .database("DATABASE_URL")
+                .unwrap_or_else(|| format!("sqlite:{}", data.join("wib.db").display()).into()),
+            db_owner_url: from.database("WIB_DB_OWNER_URL"),
+            db_jobs_url: from.database("WIB_DB_JOBS_URL"),
+            db_pooled: from.flag("WIB_DB_POOLED"),
+            public_url: from.url("WIB_PUBLIC_URL"),
+            env: from.or("WIB_ENV", Env::Development),
+            sandbox: from.list("WIB_SANDBOX"),
+            evidence_key: from.secret("WIB_EVIDENCE_KEY"),
+            telnyx: Telnyx {
+                api_key: from.secret("TELNYX_API_KEY"),
+                public_key: from.text("TELNYX_PUBLIC_KEY"),
+                connection_id: from.text("TELNYX_CONNECTION_ID"),
+                phone_number: from.get("TELNYX_PHONE_NUMBER", |text| text.parse().map_err(|_| "expected E.164".into())),
+                base_url: from.url("TELNYX_BASE_URL"),
+            },
+            assemblyai: AssemblyAi {
+                api_key: from.secret("ASSEMBLYAI_API_KEY"),
+                webhook_secret: from.secret("ASSEMBLYAI_WEBHOOK_SECRET"),
+                base_url: from.url("ASSEMBLYAI_BASE_URL"),
+            },
+            groq: from.keyed("GROQ_API_KEY", "GROQ_BASE_URL"),
+            xai: from.keyed("XAI_API_KEY", "XAI_BASE_URL"),
+            openai: from.keyed("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+            resend: from.keyed("RESEND_API_KEY", "RESEND_BASE_URL"),
+            resend_from: from.text("RESEND_FROM"),
+            cors_origin: from.url("CORS_ORIGIN"),
+            workers: from.or("WIB_WORKERS", 4),
+            log: from.or("RUST_LOG", "info".to_owned()),
+            log_format: from.or("LOG_FORMAT", LogFormat::Text),
+            data,
+        };
+        config.check(&mut from);
+        from.finish(config)
+    }
+    fn check(&self, from: &mut Source) {
+        if !(1..=256).contains(&self.workers) {
+            from.fault("WIB_WORKERS", "expected 1 to 256");
+        }
+        for name in self.sandbox.iter().filter(|name| !PORTS.contains(&name.as_str())) {
+            let shown: String = name.chars().take(40).collect();
+            from.fault("WIB_SANDBOX", format!("no port is called {shown:?} (there are {})", PORTS.join(", ")));
+        }
+        if self.telnyx.api_key.is_some() && self.telnyx.connection_id.is_none() {
+            from.fault("TELNYX_CONNECTION_ID", "needed beside TELNYX_API_KEY");
+        }
+        if self.resend.api_key.is_some() && self.resend_from.is_none() {
+            from.fault("RESEND_FROM", "needed beside RESEND_API_KEY");
+        }
+        if self.env == Env::Production {
+            for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(*port)) {
+                from.fault("WIB_SANDBOX", format!("{port} has no key: give one, or name it here to run it sandboxed"));
+            }
+        }
+    }
+    /// The ports that a sandbox fills: those named, and those without a key.
+    #[must_use]
+    pub fn sandboxed(&self) -> Vec<&'static str> {
+        let keyed = |port: &str| match port {
+            "voice" => self.telnyx.api_key.is_some(),
+            "transcriber" => self.assemblyai.api_key.is_some(),
+            "llm" => [&self.groq, &self.xai, &self.openai].iter().any(|vendor| vendor.api_key.is_some()),
+            _ => self.resend.api_key.is_some(),
+        };
+        PORTS.into_iter().filter(|port| self.sandbox.contains(*port) || !keyed(port)).collect()
+    }
+}
+
+/// Where values come from, and what was wrong with them.
+struct Source {
+    values: BTreeMap<String, String>,
+    file: BTreeMap<String, String>,
+    asked: BTreeSet<&'static str>,
+    faults: Vec<(String, String)>,
+}
+
+impl Source {
+    fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let values: BTreeMap<_, _> = variables.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
+        let mut source = Self { values, file: BTreeMap::new(), asked: BTreeSet::new(), faults: vec![] };
+        if let Some(path) = source.values.get("WIB_CONFIG").cloned() {
+            source.open(&path);
+        }
+        source
+    }
+    fn open(&mut self, path: &str) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) => return self.fault("WIB_CONFIG", format!("cannot be read: {}", e.kind())),
+        };
+        // The parser's own words quote the line, which may hold a secret.
+        let table: toml::Table = match toml::from_str(&text) {
+            Ok(table) => table,
+            Err(e) => {
+                let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                return self.fault("WIB_CONFIG", format!("not TOML near line {line}"));
+            }
+        };
+        for (name, value) in table {
+            let plain = |value: toml::Value| match value {
+                toml::Value::String(text) => Some(text),
+                toml::Value::Integer(n) => Some(n.to_string()),
+                toml::Value::Boolean(b) => Some(b.to_string()),
+                _ => None,
+            };
+            let text = match value {
+                toml::Value::Array(items) => {
+                    items.into_iter().map(plain).collect::<Option<Vec<_>>>().map(|all| all.join(","))
+                }
+                other => plain(other),
+            };
+            match text {
+                Some(text) => _ = self.file.insert(name, text),
+                None => self.fault(&name, "expected a text, a number, a truth value or a list of them"),
+            }
+        }
+    }
+    fn fault(&mut self, name: &str, reason: impl Into<String>) {
+        self.faults.push((name.to_owned(), reason.into()));
+    }
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        self.asked.insert(name);
+        let text = self.values.get(name).or_else(|| self.file.get(name))?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+    fn get<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(name)?;
+        parse(&text).map_err(|reason| self.fault(name, reason)).ok()
+    }
+    fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str, usual: T) -> T {
+        self.get(name, |text| text.parse().map_err(|e: T::Err| e.to_string())).unwrap_or(usual)
+    }
+    fn secret(&mut self, name: &'static str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+    fn flag(&mut self, name: &'static str) -> bool {
+        self.get(name, |text| match text {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err("expected true or false".into()),
+        })
+        .unwrap_or(false)
+    }
+    fn list(&mut self, name: &'static str) -> BTreeSet<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+    }
+    fn url(&mut self, name: &'static str) -> Option<String> {
+        self.get(name, |text| {
+            let uri: http::Uri = text.parse().map_err(|_| "not a URL")?;
+            match (uri.scheme_str(), uri.host()) {
+                (Some("http" | "https"), Some(_)) => Ok(text.trim_end_matches('/').to_owned()),
+                _ => Err("expected http:// or https:// and a host".into()),
+            }
+        })
+    }
+    fn database(&mut self, name: &'static str) -> Option<SecretString> {
+        let url = self.secret(name)?;
+        let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|s| url.expose_secret().starts_with(s));
+        if !known {
+            self.fault(name, "expected sqlite:, postgres:// or postgresql://");
+        }
+        Some(url)
+    }
+    fn keyed(&mut self, key: &'static str, url: &'static str) -> Keyed {
+        Keyed { api_key: self.secret(key), base_url: self.url(url) }
+    }
+    fn finish<T>(mut self, value: T) -> Result<T, Faults> {
+        let unknown: Vec<_> = self.file.keys().filter(|name| !self.asked.contains(name.as_str())).cloned().collect();
+        for name in unknown {
+            self.fault(&name, "no such setting (in the file of WIB_CONFIG)");
+        }
+        if self.faults.is_empty() { Ok(value) } else { Err(Faults(self.faults)) }
+    }
+}

@@ -1,0 +1,165 @@
+//! The OpenAPI 3.1 document, made from the table.
+
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    core_api::Core,
+    table::{Access, Answer, Route, Style, Table},
+};
+
+/// The body of every error. Some carry more: what blocked a call, when to come back.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+struct Failure {
+    /// `false`, where the group says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
+    /// What to tell a person.
+    error: String,
+    /// What to tell a machine.
+    code: String,
+}
+
+/// Where a page stands in its list.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    /// From 1.
+    page: i64,
+    /// Rows of a page.
+    limit: i64,
+    /// Rows of the list.
+    total: i64,
+    /// Pages of the list.
+    total_pages: i64,
+}
+
+impl<C: Core> Table<C> {
+    /// The document, the same bytes for the same table. `server` is where it is mounted.
+    ///
+    /// # Panics
+    /// When one name stands for two schemas: rename one of the types.
+    #[must_use]
+    pub fn openapi(&self, server: &str) -> Json {
+        let settings = || {
+            SchemaSettings::draft2020_12().with(|s| {
+                s.definitions_path = "/components/schemas".into();
+                s.meta_schema = None;
+            })
+        };
+        let mut inputs = settings().into_generator();
+        let mut outputs = settings().for_serialize().into_generator();
+        outputs.subschema_for::<Failure>();
+        outputs.subschema_for::<Pagination>();
+        let mut paths = Map::new();
+        for row in self.rows() {
+            let operations = paths.entry(row.path().to_owned()).or_insert_with(|| json!({}));
+            operations[row.method().as_str().to_ascii_lowercase()] = operation(row, &mut inputs, &mut outputs);
+        }
+        let mut schemas = outputs.take_definitions(true);
+        for (name, schema) in inputs.take_definitions(true) {
+            let same = schemas.get(&name).is_none_or(|known| *known == schema);
+            assert!(same, "{name} stands for two schemas");
+            schemas.insert(name, schema);
+        }
+        json!({
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Word Is Bond",
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": "Dial a person lawfully, and end with a sealed, verifiable record of what was said.",
+            },
+            "servers": [{ "url": server }],
+            "paths": sorted(paths),
+            "components": {
+                "schemas": sorted(schemas),
+                "securitySchemes": {
+                    "bearer": { "type": "http", "scheme": "bearer" },
+                    "cookie": { "type": "apiKey", "in": "cookie", "name": "session-token" },
+                },
+            },
+        })
+    }
+}
+
+// Sorted here: any crate of the graph may switch on serde_json's preserve_order.
+fn sorted(map: Map<String, Json>) -> Map<String, Json> {
+    let mut entries: Vec<_> = map.into_iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries.into_iter().collect()
+}
+
+fn operation<C: Core>(row: &Route<C>, inputs: &mut SchemaGenerator, outputs: &mut SchemaGenerator) -> Json {
+    let input = row.input.map(|of| of(inputs).to_value()).unwrap_or_else(|| json!({}));
+    let words = input["description"].as_str().unwrap_or_default();
+    let summary = if row.about.is_empty() { words.lines().next().unwrap_or_default() } else { row.about };
+    let words = row.path().split('/').map(|s| s.trim_matches(['{', '}'])).filter(|s| !s.is_empty());
+    let id =
+        std::iter::once(row.method().as_str().to_ascii_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_");
+    let mut operation =
+        json!({ "operationId": id.replace(['-', '.'], "_"), "tags": [row.tag], "responses": responses(row, outputs) });
+    if !summary.is_empty() {
+        operation["summary"] = summary.into();
+    }
+    operation["security"] = match row.access() {
+        Access::Public | Access::Signature => json!([]),
+        Access::Session | Access::Role(_) => json!([{ "bearer": [] }, { "cookie": [] }]),
+    };
+    match row.access() {
+        Access::Role(role) => operation["x-least-role"] = role.as_str().into(),
+        Access::Signature => operation["x-signature"] = true.into(),
+        Access::Public | Access::Session => {}
+    }
+    let mut properties = input["properties"].as_object().cloned().unwrap_or_default();
+    let in_path = |name: &str, schema: Option<Json>| {
+        let schema = schema.unwrap_or_else(|| json!({ "type": "string" }));
+        json!({ "name": name, "in": "path", "required": true, "schema": schema })
+    };
+    let mut parameters: Vec<_> = row.params().map(|name| in_path(name, properties.remove(name))).collect();
+    let needed = |name: &str| input["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
+    if row.has_body() {
+        let required: Vec<_> = properties.keys().filter(|name| needed(name)).cloned().collect();
+        if !properties.is_empty() {
+            let must = !required.is_empty();
+            let schema = json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+            operation["requestBody"] =
+                json!({ "required": must, "content": { "application/json": { "schema": schema } } });
+        }
+    } else {
+        parameters.extend(
+            properties.into_iter().map(
+                |(name, schema)| json!({ "name": name, "in": "query", "required": needed(&name), "schema": schema }),
+            ),
+        );
+    }
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    operation
+}
+
+fn responses<C: Core>(row: &Route<C>, outputs: &mut SchemaGenerator) -> Json {
+    let mut responses = json!({});
+    for Answer { status, mime, schema, envelope } in row.answers.iter().copied() {
+        let schema = match schema {
+            Some(of) => envelope.schema(of(outputs).to_value()),
+            None if mime.starts_with("text/") => json!({ "type": "string" }),
+            None => json!({}),
+        };
+        let about = http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Answer");
+        responses[status.to_string()] = json!({ "description": about, "content": { mime: { "schema": schema } } });
+    }
+    let error = json!({ "$ref": "#/components/schemas/Error" });
+    let error = match row.style {
+        Style::Flat => error,
+        Style::SuccessFalse => {
+            json!({ "allOf": [error, { "type": "object", "properties": { "success": { "const": false } }, "required": ["success"] }] })
+        }
+    };
+    for (range, about) in [("4XX", "Refused"), ("5XX", "Failed")] {
+        responses[range] = json!({ "description": about, "content": { "application/json": { "schema": error } } });
+    }
+    responses
+}
