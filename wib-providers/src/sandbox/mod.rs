@@ -54,6 +54,7 @@ mod chat;
 mod control;
 mod events;
 mod faults;
+mod house;
 mod network;
 mod people;
 mod resend;
@@ -83,6 +84,7 @@ use wib_core::{
     ports::Sent,
 };
 
+pub use self::house::OUR_NUMBER;
 pub use self::{
     faults::{Fault, FaultKind},
     people::{Behaviour, MAGIC},
