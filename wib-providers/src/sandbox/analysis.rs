@@ -135,7 +135,7 @@ fn analyse(data: &str) -> Value {
         () if has("promise") => "positive",
         () => "neutral",
     };
-    let told: Vec<_> = findings.iter().map(|finding| told(finding)).collect();
+    let told: Vec<_> = findings.iter().map(told).collect();
     let summary = match told.as_slice() {
         [] => format!("A conversation of {lines} turns without promise or objection."),
         told => format!("The customer {}.", told.join(", and ")),

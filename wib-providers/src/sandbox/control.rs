@@ -35,7 +35,7 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
         ("GET", ["clock"]) => answer(200, &clock(world)),
         ("POST", ["clock"]) => match body["advance_seconds"].as_u64() {
             Some(seconds) => {
-                world.ahead += Duration::from_secs(seconds);
+                world.ahead = world.ahead.saturating_add(Duration::from_secs(seconds));
                 answer(200, &clock(world))
             }
             None => error(400, "advance_seconds must be a whole number"),

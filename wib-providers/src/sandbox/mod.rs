@@ -227,7 +227,8 @@ impl Sandbox {
 
     /// Moves the vendors' clock on.
     pub fn advance(&self, by: Duration) {
-        self.world().ahead += by;
+        let mut world = self.world();
+        world.ahead = world.ahead.saturating_add(by);
     }
 
     /// Orders a fault.

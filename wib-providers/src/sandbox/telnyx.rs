@@ -46,8 +46,15 @@ pub(super) fn error(status: u16, code: &str, title: &str, detail: &str, pointer:
     answer(status, &json!({"errors": [error]}))
 }
 
-fn missing() -> Response<Bytes> {
-    error(404, "10005", "Resource not found", "The requested resource or URL could not be found.", None)
+/// A refusal on its way out.
+type Refusal = Box<Response<Bytes>>;
+
+fn refuse(status: u16, code: &str, title: &str, detail: &str, pointer: Option<&str>) -> Refusal {
+    Box::new(error(status, code, title, detail, pointer))
+}
+
+fn missing() -> Refusal {
+    refuse(404, "10005", "Resource not found", "The requested resource or URL could not be found.", None)
 }
 
 fn ok(data: &Value) -> Response<Bytes> {
@@ -59,12 +66,12 @@ fn e164(number: &str) -> bool {
     (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
-fn state(body: &Value) -> Result<Option<Arc<str>>, Response<Bytes>> {
+fn state(body: &Value) -> Result<Option<Arc<str>>, Refusal> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let Some(state) = text(body, "client_state") else { return Ok(None) };
     if BASE64_STANDARD.decode(state).is_err() {
         let detail = "client_state must be base64 encoded.";
-        return Err(error(422, "10006", "Invalid value", detail, Some("/client_state")));
+        return Err(refuse(422, "10006", "Invalid value", detail, Some("/client_state")));
     }
     Ok(Some(state.into()))
 }
@@ -90,7 +97,7 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
         ("GET", ["v2", "recordings", id]) => world.recording(id),
         _ => Err(missing()),
     };
-    answered.unwrap_or_else(|refusal| refusal)
+    answered.unwrap_or_else(|refusal| *refusal)
 }
 
 /// Answers a fetch of a recording's bytes.
@@ -138,7 +145,7 @@ fn call_data(call: &Call, now: Timestamp, whole: bool) -> Value {
 }
 
 impl World {
-    fn call(&self, control_id: &str) -> Result<(u64, &Call), Response<Bytes>> {
+    fn call(&self, control_id: &str) -> Result<(u64, &Call), Refusal> {
         let key = self.phones.by_control_id.get(control_id).ok_or_else(missing)?;
         self.phones.calls.get(key).map(|call| (*key, call)).ok_or_else(missing)
     }
@@ -148,25 +155,29 @@ impl World {
         call.tapes.iter().find(|tape| tape.id == id).map(|tape| (call, tape))
     }
 
-    fn dial(&mut self, ask: &Ask<'_>, body: &Value) -> Result<Response<Bytes>, Response<Bytes>> {
+    fn dial(&mut self, ask: &Ask<'_>, body: &Value) -> Result<Response<Bytes>, Refusal> {
         let need = |field: &str| {
             let detail = format!("Missing required parameter '{field}'.");
             let pointer = format!("/{field}");
             let found = body.get(field).map(|value| value.as_str().unwrap_or_default().to_owned());
-            found.ok_or_else(|| error(422, "10004", "Missing required parameter", &detail, Some(&pointer)))
+            found.ok_or_else(|| refuse(422, "10004", "Missing required parameter", &detail, Some(&pointer)))
         };
         let (connection_id, to, from) = (need("connection_id")?, need("to")?, need("from")?);
         for (field, number) in [("/to", &to), ("/from", &from)] {
             if !e164(number) {
                 let detail = "Phone number must be in +E164 format.";
-                return Err(error(422, "10016", "Phone number must be in +E164 format", detail, Some(field)));
+                return Err(refuse(422, "10016", "Phone number must be in +E164 format", detail, Some(field)));
             }
         }
         let seconds = |field: &str, or: u64| body.get(field).and_then(Value::as_u64).unwrap_or(or);
         let (ring_seconds, limit_seconds) = (seconds("timeout_secs", 30), seconds("time_limit_secs", 14_400));
         if !(5..=600).contains(&ring_seconds) {
             let detail = "timeout_secs must be between 5 and 600.";
-            return Err(error(422, "10006", "Invalid value", detail, Some("/timeout_secs")));
+            return Err(refuse(422, "10006", "Invalid value", detail, Some("/timeout_secs")));
+        }
+        if !(30..=14_400).contains(&limit_seconds) {
+            let detail = "time_limit_secs must be between 30 and 14400.";
+            return Err(refuse(422, "10006", "Invalid value", detail, Some("/time_limit_secs")));
         }
         let detection = match text(body, "answering_machine_detection").unwrap_or("disabled") {
             "disabled" => Detection::Off,
@@ -174,7 +185,7 @@ impl World {
             "detect" | "detect_beep" | "detect_words" | "greeting_end" => Detection::Standard,
             _ => {
                 let pointer = Some("/answering_machine_detection");
-                return Err(error(422, "10006", "Invalid value", "No such detection.", pointer));
+                return Err(refuse(422, "10006", "Invalid value", "No such detection.", pointer));
             }
         };
         let client_state = state(body)?;
@@ -204,7 +215,7 @@ impl World {
         Ok(ok(&call_data(call, now, true)))
     }
 
-    fn command(&mut self, id: &str, command: &str, body: &Value) -> Result<Response<Bytes>, Response<Bytes>> {
+    fn command(&mut self, id: &str, command: &str, body: &Value) -> Result<Response<Bytes>, Refusal> {
         let Some(command) = COMMANDS.iter().find(|known| **known == command) else { return Err(missing()) };
         let (key, _) = self.call(id)?;
         let now = self.now;
@@ -216,20 +227,20 @@ impl World {
         }
         if !call.alive() {
             let detail = "This call is no longer active and can't receive commands.";
-            return Err(error(422, "90018", "Call has already ended", detail, None));
+            return Err(refuse(422, "90018", "Call has already ended", detail, None));
         }
         let answered = call.answered_at.is_some();
         if *command == "answer" && (!call.order.incoming || answered) {
             let detail = "Only an incoming call that is not answered yet can be answered.";
-            return Err(error(422, "90055", "Call can not be answered", detail, None));
+            return Err(refuse(422, "90055", "Call can not be answered", detail, None));
         }
         if !answered && !matches!(*command, "hangup" | "answer") {
             let detail = "This call can't receive this command because the call has not been answered yet.";
-            return Err(error(422, "90034", "Call has not been answered yet", detail, None));
+            return Err(refuse(422, "90034", "Call has not been answered yet", detail, None));
         }
         let need = |field: &str| {
             let pointer = format!("/{field}");
-            let refusal = || error(422, "10004", "Missing required parameter", "A field is missing.", Some(&pointer));
+            let refusal = || refuse(422, "10004", "Missing required parameter", "A field is missing.", Some(&pointer));
             text(body, field).map(str::to_owned).ok_or_else(refusal)
         };
         let (mut words, mut dual) = (String::new(), true);
@@ -261,7 +272,8 @@ impl World {
     fn active_calls(&self, connection: &str, ask: &Ask<'_>) -> Response<Bytes> {
         let limit = number(ask, "page[limit]").or_else(|| number(ask, "page[size]")).unwrap_or(20).clamp(1, 250);
         let cursor = |name: &str| ask.param(name).and_then(|cursor| cursor.parse::<u64>().ok());
-        let (from, to) = (cursor("page[after]").map_or(0, |at| at + 1), cursor("page[before]").unwrap_or(u64::MAX));
+        let (from, to) =
+            (cursor("page[after]").map_or(0, |at| at.saturating_add(1)), cursor("page[before]").unwrap_or(u64::MAX));
         let live = |call: &&Call| call.alive() && call.order.connection_id == connection;
         let total = self.phones.calls.values().filter(live).count();
         let range = self.phones.calls.range(from..to.max(from)).filter(|(_, call)| live(call));
@@ -321,7 +333,7 @@ impl World {
         paged(ask, &all, |(call, tape)| self.recording_data(call, tape))
     }
 
-    fn recording(&self, id: &str) -> Result<Response<Bytes>, Response<Bytes>> {
+    fn recording(&self, id: &str) -> Result<Response<Bytes>, Refusal> {
         let id = id.parse().map_err(|_| missing())?;
         let (call, tape) = self.tape(id).ok_or_else(missing)?;
         Ok(ok(&self.recording_data(call, tape)))
