@@ -2,13 +2,12 @@
 
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use sha2::{Digest, Sha256};
-use wib_core::kit::{Error, Result};
-
-use crate::{
-    core_api::{Core, SignedIn},
-    cors::Cors,
-    table::Access,
+use wib_core::{
+    auth::SignedIn,
+    kit::{Error, Result},
 };
+
+use crate::{core_api::Core, cors::Cors, table::Access};
 
 /// A session's life: 7 days, in seconds.
 const SESSION_SECONDS: u32 = 7 * 24 * 3600;

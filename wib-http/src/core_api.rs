@@ -1,14 +1,15 @@
-//! What the frame asks of the core, and the core's use cases by the names the routes use.
+//! What the frame asks of a core.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use wib_core::{
-    auth::{Session, User},
-    kit::{Clock, Principal, Result},
+    Org, System, Wib,
+    auth::SignedIn,
+    kit::{Clock, Principal, Random, Result},
 };
 
-/// A core behind the table: the real one, or a toy in tests of the frame.
+/// A core behind the table: [`Wib`], or a toy in tests of the frame.
 #[async_trait]
 pub trait Core: Clone + Send + Sync + 'static {
     /// What rows of a session are handed.
@@ -18,20 +19,32 @@ pub trait Core: Clone + Send + Sync + 'static {
     /// The system's handle.
     fn system(&self) -> Self::System;
     /// The clock that everything goes by.
-    fn clock(&self) -> Arc<dyn Clock>;
+    fn clock(&self) -> &Arc<dyn Clock>;
+    /// Where ids come from.
+    fn random(&self) -> &Arc<dyn Random>;
     /// The organisation's handle.
     async fn org(&self, principal: Principal) -> Result<Self::Org>;
     /// Whom a token belongs to, unless it is unknown, over, or another client's.
     async fn authenticate(&self, token: &str, fingerprint: &str) -> Result<Option<SignedIn>>;
 }
 
-/// Somebody with a session.
-#[derive(Clone, Debug)]
-pub struct SignedIn {
-    /// Who.
-    pub user: User,
-    /// By which session.
-    pub session: Session,
-    /// For which organisation; `None` without a membership.
-    pub principal: Option<Principal>,
+#[async_trait]
+impl Core for Wib {
+    type Org = Org;
+    type System = System;
+    fn system(&self) -> System {
+        Wib::system(self)
+    }
+    fn clock(&self) -> &Arc<dyn Clock> {
+        Wib::clock(self)
+    }
+    fn random(&self) -> &Arc<dyn Random> {
+        Wib::random(self)
+    }
+    async fn org(&self, principal: Principal) -> Result<Org> {
+        Wib::org(self, principal).await
+    }
+    async fn authenticate(&self, token: &str, fingerprint: &str) -> Result<Option<SignedIn>> {
+        Wib::system(self).authenticate(token, fingerprint).await
+    }
 }

@@ -9,6 +9,7 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
@@ -37,8 +38,8 @@ const CAUTION: [(HeaderName, &str); 6] = [
 #[derive(Clone)]
 pub(crate) struct App<C> {
     core: C,
-    random: Arc<dyn Random>,
     cors: Cors,
+    document: Bytes,
 }
 
 /// The route that answered, for the counters.
@@ -47,7 +48,8 @@ struct Template(Arc<str>);
 
 /// The table as a router, inside the edge.
 pub(crate) fn router<C: Core>(core: C, table: Table<C>, config: &AppConfig) -> Router {
-    let app = App { core, random: Arc::clone(&config.random), cors: Cors::new(config.cors_origin.as_deref()) };
+    let document = table.openapi(&config.server).to_string().into();
+    let app = App { core, cors: Cors::new(config.cors_origin.as_deref()), document };
     let mut router = Router::new();
     for row in table.0 {
         let (path, filter) = (row.path.clone(), MethodFilter::try_from(row.method.clone()));
@@ -83,11 +85,11 @@ fn place<C: Core>(app: &App<C>, request: &Request) -> Place {
 }
 
 async fn edge<C: Core>(State(app): State<App<C>>, mut request: Request, next: Next) -> Response {
-    let clock = app.core.clock();
+    let (clock, random) = (app.core.clock(), &**app.core.random());
     let began = clock.now();
-    let correlation = Correlation::new(began, &*app.random);
+    let correlation = Correlation::new(began, random);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let trace = continued(request.headers(), &*app.random);
+    let trace = continued(request.headers(), random);
     let preflight = Cors::preflight(request.method(), request.headers());
     let method = request.method().clone();
     request.extensions_mut().insert(correlation.clone());
@@ -168,7 +170,16 @@ async fn serve<C: Core>(
     let mut response = match &*row.run {
         Run::Raw(run) => {
             let row = Arc::clone(&row);
-            run(Asked { core: app.core, row, parts, params, principal, body: Some(body).into() }).await?
+            run(Asked {
+                core: app.core,
+                row,
+                parts,
+                params,
+                principal,
+                document: app.document,
+                body: Some(body).into(),
+            })
+            .await?
         }
         Run::System(_) | Run::Org(_) => {
             let body = if row.has_body() { Some(input::bytes(&parts.headers, body, BODY_LIMIT).await?) } else { None };

@@ -27,6 +27,8 @@ pub struct Nothing {}
 
 /// The input of a row that names one record.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(bound = "")]
+#[schemars(bound = "", rename = "ById")]
 pub struct ById<T> {
     /// The record's id.
     pub id: Id<T>,

@@ -9,15 +9,14 @@ pub mod input;
 pub mod metrics;
 pub mod openapi;
 pub mod reply;
+pub mod routes;
 pub mod serve;
 pub mod table;
 pub mod webhooks;
 
-use std::sync::Arc;
-
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
-use wib_core::kit::{OsRandom, Random};
+use wib_core::Wib;
 
 use crate::{core_api::Core, table::Table};
 
@@ -30,13 +29,16 @@ pub struct AppConfig {
     pub server: String,
     /// What `/metrics` shows; `None`: nothing is counted.
     pub metrics: Option<PrometheusHandle>,
-    /// Where correlation ids come from.
-    pub random: Arc<dyn Random>,
 }
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { cors_origin: None, server: "/".to_owned(), metrics: None, random: Arc::new(OsRandom) }
+        Self { cors_origin: None, server: "/".to_owned(), metrics: None }
     }
+}
+
+/// The whole API over `wib`. Nests into another router; say where in [`AppConfig::server`].
+pub fn app(wib: Wib, config: &AppConfig) -> Router {
+    frame(wib, routes::table(config), config)
 }
 
 /// A router of any table over any core: what `app` is made of, and what an embedder mounts for endpoints of its own.

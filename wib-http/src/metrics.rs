@@ -5,6 +5,10 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use wib_core::{
+    engine::{MessageStatus, QueueDepth, Topic},
+    kit::text::TextEnum,
+};
 
 const REQUESTS: &str = "wib_http_requests_total";
 const SECONDS: &str = "wib_http_request_seconds";
@@ -21,7 +25,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()?;
     describe_counter!(REQUESTS, "Requests by method, route template and status");
     describe_histogram!(SECONDS, "Seconds from a request's arrival to the head of its answer");
-    describe_gauge!(DEPTH, "Jobs that wait or run, by queue");
+    describe_gauge!(DEPTH, "Messages by topic and status");
     Ok(handle)
 }
 
@@ -36,8 +40,11 @@ pub(crate) fn count(method: &Method, route: &str, status: StatusCode, took: Dura
     histogram!(SECONDS, "method" => method, "route" => route.to_owned()).record(took);
 }
 
-/// Notes how many jobs a queue holds.
-pub(crate) fn depth(queue: &str, jobs: i64) {
-    #[expect(clippy::cast_precision_loss, reason = "queues hold fewer than 2^53 jobs")]
-    gauge!(DEPTH, "queue" => queue.to_owned()).set(jobs as f64);
+/// Notes how many messages of each topic stand how; what is not told of is nought.
+pub(crate) fn depths(told: &[QueueDepth]) {
+    for (topic, status) in Topic::ALL.iter().flat_map(|t| MessageStatus::ALL.iter().map(move |s| (*t, *s))) {
+        let count = told.iter().find(|d| d.topic == topic && d.status == status).map_or(0, |d| d.count);
+        #[expect(clippy::cast_precision_loss, reason = "queues hold fewer than 2^53 messages")]
+        gauge!(DEPTH, "topic" => topic.as_str(), "status" => status.as_str()).set(count as f64);
+    }
 }

@@ -1,13 +1,29 @@
 //! The OpenAPI 3.1 document, made from the table.
 
+use http::Method;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     core_api::Core,
-    table::{Access, Answer, Route, Style, Table},
+    reply,
+    table::{Access, Answer, Route, Routes, Style, Table, Wire, public},
 };
+
+/// Where the document is served.
+pub const PATH: &str = "/openapi.json";
+
+/// The row that serves the document, for any table.
+pub fn routes<C: Core>() -> Routes<C> {
+    Routes::at("operations", "").raw(
+        Method::GET,
+        PATH,
+        public(),
+        Wire::json::<Map<String, Json>>(),
+        |asked| async move { Ok(reply::with_type(200, "application/json", asked.document)) },
+    )
+}
 
 /// The body of every error. Some carry more: what blocked a call, when to come back.
 #[derive(Serialize, JsonSchema)]

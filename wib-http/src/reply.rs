@@ -2,10 +2,11 @@
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
-use wib_core::kit::{Error, Kind, Random, Timestamp};
+use wib_core::kit::{Error, Kind, Random, Result, Timestamp};
 
-use crate::table::Style;
+use crate::{input, table::Style};
 
 /// A request's id, `wb-<base36 ms>-<6 base36>`: in its logs, in `X-Correlation-ID`, and in what it is told of faults.
 #[derive(Clone, Debug)]
@@ -47,6 +48,15 @@ pub(crate) fn with_type(status: u16, mime: &'static str, body: impl Into<Body>) 
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
     response
+}
+
+/// A view as JSON.
+pub(crate) fn view(view: &impl Serialize) -> Result<Response> {
+    view_as(200, view)
+}
+/// A view as JSON with that status.
+pub(crate) fn view_as(status: u16, view: &impl Serialize) -> Result<Response> {
+    Ok(json(status, &input::written(view)?))
 }
 
 /// An error as its answer. What is our own fault is told by number only; the log has the causes.

@@ -13,11 +13,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use std::sync::Mutex;
-use wib_core::kit::{Error, Page, Principal, Result, Role, Timestamp};
+use wib_core::{
+    auth::SignedIn,
+    kit::{Error, Page, Principal, Result, Role, Timestamp},
+};
 
 use crate::{
     auth,
-    core_api::{Core, SignedIn},
+    core_api::Core,
     input::{self, BODY_LIMIT, Merged, Shape},
 };
 
@@ -468,6 +471,7 @@ pub struct Asked<C: Core> {
     pub(crate) parts: Parts,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) principal: Option<Principal>,
+    pub(crate) document: Bytes,
     // Behind a lock because axum's body may be sent but not shared; nobody ever waits for it.
     pub(crate) body: Mutex<Option<axum::body::Body>>,
 }

@@ -38,12 +38,16 @@ pub(crate) async fn receive<C: Core>(
 ) -> Result<Response> {
     let body = asked.bytes(LIMIT).await?;
     let headers: Vec<_> = asked.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let refused = match take(&Headers(&headers), &body).await? {
-        Delivery::Taken => return Ok(reply::json(200, &json!({ "received": true }))),
-        Delivery::Repeated => return Ok(reply::json(200, &json!({ "received": true, "duplicate": true }))),
-        Delivery::Refused(refused) => refused,
-    };
-    Ok(refusal(refused, texts))
+    Ok(match take(&Headers(&headers), &body).await {
+        Ok(Delivery::Taken) => reply::json(200, &json!({ "received": true })),
+        Ok(Delivery::Repeated) => reply::json(200, &json!({ "received": true, "duplicate": true })),
+        Ok(Delivery::Refused(refused)) => refusal(refused, texts),
+        // Whatever it was: the vendor is to try again.
+        Err(error) => {
+            tracing::error!(cause = error.chain(), "delivery was not kept");
+            reply::json(500, &json!({ "error": "Webhook processing failed", "code": "INTERNAL_ERROR" }))
+        }
+    })
 }
 
 fn refusal(refused: Refused, texts: Texts) -> Response {

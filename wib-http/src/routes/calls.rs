@@ -1,0 +1,328 @@
+use axum::response::Response;
+use http::{HeaderValue, Method, header};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use wib_core::{
+    Wib,
+    auth::UserId,
+    calls::{Call, CallEvent, CallExport, CallId, CallStatus, FlowType, ListCalls, Segment, StartCall},
+    collections::AccountId,
+    compliance::StoredVerdict,
+    kit::{Error, Id, Phone, Result, Role, Timestamp},
+    orgs::OrganizationId,
+    ports::voice::{AnsweredBy, Direction, HangupCause},
+};
+
+use crate::{
+    input::{self, ById},
+    reply,
+    table::{Asked, Routes, Wire, role, session},
+};
+
+/// Places a call, when the law permits it now.
+#[derive(Deserialize, JsonSchema)]
+struct PlaceCall {
+    /// The number to call; the first one of the account's person by default.
+    to: Option<Phone>,
+    /// The number to show.
+    from: Option<Phone>,
+    /// The debt to talk about; found by the number by default.
+    account_id: Option<AccountId>,
+    /// Whether to find out if a machine answered; yes by default.
+    enable_amd: Option<bool>,
+    recording_enabled: Option<bool>,
+    transcription_enabled: Option<bool>,
+}
+
+/// Places a call to a number, when the law permits it now.
+#[derive(Deserialize, JsonSchema)]
+struct CallNumber {
+    /// The number to call.
+    phone_number: Phone,
+    /// The number to show.
+    caller_id: Option<Phone>,
+}
+
+/// Reads the transcript from after a line on.
+#[derive(Deserialize, JsonSchema)]
+struct AfterSegment {
+    id: CallId,
+    /// The last index already known; -1, the default, begins at the first.
+    after: Option<i64>,
+}
+
+/// Everything about a call.
+#[derive(Deserialize, JsonSchema)]
+struct ExportCall {
+    id: CallId,
+    /// `zip` makes it a file.
+    format: Option<String>,
+}
+
+/// A call. Times in UTC; what is not known is null.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Call")]
+struct CallRow {
+    id: CallId,
+    organization_id: OrganizationId,
+    account_id: Option<AccountId>,
+    system_id: Option<uuid::Uuid>,
+    campaign_id: Option<uuid::Uuid>,
+    direction: Direction,
+    from_number: Phone,
+    to_number: Phone,
+    phone_number: Phone,
+    caller_id_used: Phone,
+    status: CallStatus,
+    flow_type: FlowType,
+    call_sid: Option<String>,
+    call_control_id: Option<String>,
+    amd_status: Option<AnsweredBy>,
+    #[schemars(with = "String")]
+    started_at: Timestamp,
+    #[schemars(with = "Option<String>")]
+    answered_at: Option<Timestamp>,
+    #[schemars(with = "Option<String>")]
+    ended_at: Option<Timestamp>,
+    duration_seconds: Option<i64>,
+    hangup_cause: Option<HangupCause>,
+    /// The verdict that let it be dialled.
+    verdict_id: Option<Id<StoredVerdict>>,
+    recording_enabled: bool,
+    transcription_enabled: bool,
+    /// False when a sandbox carried it.
+    live: bool,
+    created_by: Option<UserId>,
+    user_id: Option<UserId>,
+    #[schemars(with = "String")]
+    created_at: Timestamp,
+    #[schemars(with = "String")]
+    updated_at: Timestamp,
+}
+impl From<Call> for CallRow {
+    fn from(call: Call) -> Self {
+        Self {
+            id: call.id,
+            organization_id: call.organization_id,
+            account_id: call.account_id,
+            system_id: None,
+            campaign_id: None,
+            direction: call.direction,
+            phone_number: call.to_number.clone(),
+            caller_id_used: call.from_number.clone(),
+            status: call.status,
+            flow_type: call.flow_type,
+            call_sid: None,
+            call_control_id: None,
+            amd_status: call.answered_by,
+            started_at: call.facts.initiated_at.unwrap_or(call.created_at),
+            answered_at: call.answered_at,
+            ended_at: call.ended_at,
+            duration_seconds: call.duration_ms().map(|ms| ms / 1000),
+            hangup_cause: call.hangup_cause,
+            verdict_id: call.verdict_id,
+            recording_enabled: call.record,
+            transcription_enabled: call.transcribe,
+            live: call.live,
+            created_by: call.created_by,
+            user_id: call.created_by,
+            created_at: call.created_at,
+            updated_at: call.updated_at,
+            from_number: call.from_number,
+            to_number: call.to_number,
+        }
+    }
+}
+
+/// A call in a list.
+#[derive(Serialize, JsonSchema)]
+struct CallLine {
+    id: CallId,
+    organization_id: OrganizationId,
+    system_id: Option<uuid::Uuid>,
+    status: CallStatus,
+    #[schemars(with = "String")]
+    started_at: Timestamp,
+    #[schemars(with = "Option<String>")]
+    ended_at: Option<Timestamp>,
+    created_by: Option<UserId>,
+    call_sid: Option<String>,
+}
+impl From<Call> for CallLine {
+    fn from(call: Call) -> Self {
+        Self {
+            id: call.id,
+            organization_id: call.organization_id,
+            system_id: None,
+            status: call.status,
+            started_at: call.facts.initiated_at.unwrap_or(call.created_at),
+            ended_at: call.ended_at,
+            created_by: call.created_by,
+            call_sid: None,
+        }
+    }
+}
+
+/// A call that will be dialled; the vendor's names of it come with its events.
+#[derive(Serialize, JsonSchema)]
+struct Placed {
+    call: CallRow,
+    telnyx: VendorNames,
+}
+/// The vendor's names of a call, once known.
+#[derive(Default, Serialize, JsonSchema)]
+struct VendorNames {
+    call_control_id: Option<String>,
+    call_session_id: Option<String>,
+}
+
+/// A line of a call's timeline.
+#[derive(Serialize, JsonSchema)]
+struct TimelineEvent {
+    id: Id<CallEvent>,
+    call_id: CallId,
+    event_type: String,
+    event_data: Json,
+    #[schemars(with = "String")]
+    created_at: Timestamp,
+}
+impl From<CallEvent> for TimelineEvent {
+    fn from(event: CallEvent) -> Self {
+        let CallEvent { id, call_id, event_type, event_data, at, .. } = event;
+        Self { id, call_id, event_type, event_data, created_at: at }
+    }
+}
+
+/// A piece of a transcript.
+#[derive(Serialize, JsonSchema)]
+struct Segments {
+    segments: Vec<SegmentRow>,
+    count: usize,
+    /// What to ask after next; as asked when nothing is new.
+    last_index: i64,
+}
+/// What somebody said.
+#[derive(Serialize, JsonSchema)]
+struct SegmentRow {
+    id: String,
+    speaker: String,
+    content: String,
+    /// 0 to 1.
+    confidence: f64,
+    segment_index: i64,
+    /// From the start of the audio.
+    timestamp_ms: i64,
+    #[schemars(with = "String")]
+    created_at: Timestamp,
+}
+impl From<Segment> for SegmentRow {
+    fn from(segment: Segment) -> Self {
+        let Segment { transcript_id, segment_index, utterance, created_at } = segment;
+        Self {
+            id: format!("{transcript_id}:{segment_index}"),
+            speaker: utterance.speaker,
+            content: utterance.text,
+            confidence: f64::from(i32::try_from(utterance.confidence_ppm).unwrap_or(0)) / 1e6,
+            segment_index,
+            timestamp_ms: utterance.start_ms,
+            created_at,
+        }
+    }
+}
+
+/// Everything about a call, in an envelope or as a file.
+#[derive(Serialize, JsonSchema)]
+struct Exported {
+    success: bool,
+    export: Json,
+}
+
+pub(super) fn routes() -> Routes<Wib> {
+    Routes::<Wib>::at("calls", "/api/calls")
+        .get("/", session(), |org, query: ListCalls| async move {
+            org.list_calls(query).await.map(|page| page.map(CallLine::from))
+        })
+        .about("Lists calls, newest first.")
+        .page("calls")
+        .post("/", role(Role::Agent), |org, c: PlaceCall| async move {
+            let command = StartCall {
+                account_id: c.account_id,
+                to: c.to,
+                from: c.from,
+                record: c.recording_enabled,
+                transcribe: c.transcription_enabled,
+                detect_machine: c.enable_amd,
+            };
+            let call = org.start_call(command).await?.into();
+            Ok(Placed { call, telnyx: VendorNames::default() })
+        })
+        .status(201)
+        .flat()
+        .post("/start", role(Role::Agent), |org, c: CallNumber| async move {
+            let command = StartCall { to: Some(c.phone_number), from: c.caller_id, ..StartCall::default() };
+            org.start_call(command).await.map(CallRow::from)
+        })
+        .created("call")
+        .get("/{id}", session(), |org, c: ById<Call>| async move { org.call(c.id).await.map(CallRow::from) })
+        .about("Reads a call.")
+        .item("call")
+        .post("/{id}/end", role(Role::Agent), |org, c: ById<Call>| async move {
+            org.end_call(c.id).await.map(CallRow::from)
+        })
+        .about("Hangs up.")
+        .item("call")
+}
+
+pub(super) fn routes_of_one() -> Routes<Wib> {
+    Routes::<Wib>::at("calls", "/api/calls/{id}")
+        .success_false()
+        .get("/timeline", role(Role::Viewer), |org, c: ById<Call>| async move {
+            let events = org.timeline(c.id).await?;
+            Ok(events.into_iter().map(TimelineEvent::from).collect::<Vec<_>>())
+        })
+        .about("Lists what happened in a call.")
+        .list("events")
+        .get("/transcript", session(), |org, c: AfterSegment| async move {
+            let after = c.after.unwrap_or(-1);
+            let segments: Vec<_> = org.transcript(c.id, after).await?.into_iter().map(SegmentRow::from).collect();
+            let last_index = segments.last().map_or(after, |s| s.segment_index);
+            Ok(Segments { count: segments.len(), last_index, segments })
+        })
+        .flat()
+        .raw(
+            Method::GET,
+            "/export",
+            role(Role::Viewer),
+            Wire::json::<Exported>().takes::<ExportCall>(),
+            |asked| async move { export(&asked).await },
+        )
+}
+
+async fn export(asked: &Asked<Wib>) -> Result<Response> {
+    let ExportCall { id, format } = asked.input().await?;
+    let as_file = match format.as_deref() {
+        None | Some("json") => false,
+        Some("zip") => true,
+        Some(_) => return Err(Error::field("format", "expected json or zip")),
+    };
+    let export = written(asked.org().await?.export_call(id).await?)?;
+    if !as_file {
+        return Ok(reply::json(200, &json!({ "success": true, "export": export })));
+    }
+    let mut response = reply::json(200, &export);
+    let name = HeaderValue::try_from(format!("attachment; filename=\"call-{id}.json\""));
+    let name = name.map_err(|e| Error::internal("an id that no header takes").because(e))?;
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
+/// The export with the call as the wire has it, and the parts that nothing fills yet.
+fn written(export: CallExport) -> Result<Json> {
+    let call = CallRow::from(export.call.clone());
+    let mut whole = input::written(&export)?;
+    whole["call"] = input::written(&call)?;
+    whole["outcome"] = Json::Null;
+    whole["notes"] = json!([]);
+    Ok(whole)
+}
