@@ -143,6 +143,14 @@ async fn a_long_retry_after_is_handed_on_and_not_waited_for() {
     let script = Script::new([Reply::status(429).with("retry-after", "60")]);
     let error = get(&script).await.unwrap_err();
     assert_eq!((error.fault, error.retry_after), (Fault::RateLimited, Some(Duration::from_secs(60))));
+    // Past the patience, though within the total; and within the patience, though past the total.
+    let script = Script::new([Reply::status(503).with("retry-after", "9")]);
+    assert_eq!(get(&script).await.unwrap_err().retry_after, Some(Duration::from_secs(9)));
+    let script = Script::new([Reply::status(503).with("retry-after", "5")]);
+    let brief = client(&script, Policy { total: Duration::from_secs(4), ..Policy::default() });
+    let error = script.run(brief.ask("read", Method::GET, "/things").send()).await.unwrap_err();
+    assert_eq!((error.fault, error.retry_after), (Fault::Down, Some(Duration::from_secs(5))));
+    assert_eq!(brief.now(), script.one().at);
     let script = Script::new([Reply::status(503).with("retry-after", "999999")]);
     assert_eq!(get(&script).await.unwrap_err().retry_after, Some(Duration::from_secs(3600)));
 }
