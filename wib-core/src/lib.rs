@@ -17,6 +17,8 @@ pub mod orgs;
 pub mod ports;
 pub mod recordings;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transcripts;
 pub mod usage;
 mod wib;

@@ -1,6 +1,6 @@
 //! What carries requests to vendors: the network, or a sandbox in the same process.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,4 +34,97 @@ pub struct SendError {
 pub trait Transport: Send + Sync + Debug {
     /// The answer, its body still flowing.
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError>;
+}
+
+/// The real network. One for the whole process: it keeps the connections.
+///
+/// Gives up connecting after ten seconds; every other deadline is the client's. A redirect is followed within the same
+/// origin only, so that no key travels to another host; elsewhere the redirect itself is the answer.
+#[derive(Clone, Debug)]
+pub struct Network(reqwest::Client);
+
+impl Network {
+    /// A network of its own.
+    ///
+    /// # Errors
+    /// When the system's trusted certificates cannot be read.
+    ///
+    /// # Panics
+    /// When the process has installed no TLS provider: the binary's first act is
+    /// `rustls::crypto::ring::default_provider().install_default()`.
+    pub fn new() -> Result<Self, BoxError> {
+        Ok(Self(Self::builder().build()?))
+    }
+    fn builder() -> reqwest::ClientBuilder {
+        let within_origin = reqwest::redirect::Policy::custom(|attempt| {
+            let stays = attempt.previous().first().is_some_and(|from| from.origin() == attempt.url().origin());
+            if stays && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
+        });
+        reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).redirect(within_origin)
+    }
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
+        let failed = |e: reqwest::Error| SendError {
+            sent: if e.is_connect() || e.is_builder() { Sent::No } else { Sent::Unknown },
+            source: e.without_url().into(),
+        };
+        let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap)).map_err(failed)?;
+        let response = Response::from(self.0.execute(request).await.map_err(failed)?);
+        Ok(response.map(|body: reqwest::Body| body.map_err(BoxError::from).boxed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{body_string, header, method, path},
+    };
+
+    use super::*;
+
+    fn network() -> Network {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Network(Network::builder().no_proxy().build().unwrap())
+    }
+    fn request(verb: &str, uri: String) -> Request<Body> {
+        Request::builder().method(verb).uri(uri).header("authorization", "Bearer k").body(full("ping")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_travels_with_its_body_and_brings_headers_and_bytes() {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(422).insert_header("x-request-id", "r1").set_body_string("pong");
+        let asked = Mock::given(method("POST")).and(path("/calls")).and(body_string("ping"));
+        asked.respond_with(answer).expect(1).mount(&server).await;
+        let response = network().send(request("POST", format!("{}/calls", server.uri()))).await.unwrap();
+        assert_eq!((response.status().as_u16(), &response.headers()["x-request-id"]), (422, &"r1".parse().unwrap()));
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "pong");
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_never_left() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = network().send(request("POST", format!("http://{free}/"))).await.unwrap_err();
+        assert_eq!(error.sent, Sent::No);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_leaves_the_origin_only_in_the_answer() {
+        let (near, far) = (MockServer::start().await, MockServer::start().await);
+        let to = |uri: String| ResponseTemplate::new(307).insert_header("location", uri);
+        Mock::given(path("/away")).respond_with(to(far.uri())).mount(&near).await;
+        Mock::given(path("/here")).respond_with(to(format!("{}/there", near.uri()))).mount(&near).await;
+        let kept = Mock::given(path("/there")).and(header("authorization", "Bearer k"));
+        kept.respond_with(ResponseTemplate::new(204)).expect(1).mount(&near).await;
+        let away = Request::get(format!("{}/away", near.uri())).body(full("")).unwrap();
+        assert_eq!(network().send(away).await.unwrap().status(), 307);
+        assert!(far.received_requests().await.unwrap().is_empty());
+        let mut here = Request::get(format!("{}/here", near.uri())).body(full("")).unwrap();
+        here.headers_mut().insert("authorization", "Bearer k".parse().unwrap());
+        assert_eq!(network().send(here).await.unwrap().status(), 204);
+    }
 }

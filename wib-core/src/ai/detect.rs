@@ -58,6 +58,8 @@ const SAID: &str = r"(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|c
 const MONTH: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?";
 const NUMBER: &str = r"(?:the|and|oh|hundred|thousand|first|second|third|\w*(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty|tieth|th|first|second|third))";
 
+const LAST_FOUR: &str = r"(?:last|final)\s+(?:four|4)(?:\s+digits)?\b";
+
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     use Category::*;
     let said = |least: u8, most: u8| format!(r"(?:{SAID}[\s,.-]{{1,3}}){{{},{}}}{SAID}\b", least - 1, most - 1);
@@ -70,9 +72,22 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule(Ssn, r"\b\d{3}[- ]\d{2}[- ]\d{4}\b", no_amount),
         rule(Ssn, r"\b\d{9}\b", no_amount),
         rule(
+            Ssn,
+            &format!(
+                r"\b(?:(?:ssn|social(?:\s+security)?)\b{GAP}{LAST_FOUR}|{LAST_FOUR}{GAP}\b(?:ssn|social(?:\s+security)?))\b{GAP}(\d{{4}}\b|{})",
+                said(4, 4)
+            ),
+            no_amount,
+        ),
+        rule(
+            Digits,
+            &format!(r"\b(?:account|acct|routing|checking|savings)\s+(?:number|no\b|#){GAP}(\d{{6,17}})\b"),
+            no_amount,
+        ),
+        rule(
             Cvv,
             &format!(
-                r"\b(?:cvv2?|cvc2?|csc|security\s+code|card\s+verification\s+(?:code|value|number))\b{GAP}(\d{{3,4}}\b|{})",
+                r"\b(?:cvv2?|cvc2?|csc|security\s+code|code\s+is|card\s+verification\s+(?:code|value|number))\b{GAP}(\d{{3,4}}\b|{})",
                 said(3, 4)
             ),
             no_amount,
@@ -86,10 +101,17 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         ),
         rule(
             Phone,
-            r"(?:(?:\+|\b)1[-. ]{0,2}\(?|\(|\b)\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}\b(?:,?\s*(?:x|ext\.?|extension)\s*\d{1,6}\b)?",
+            r"(?:(?:\+|\b)1[-. ]{0,2}\(?|\(|\b)\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}(?:,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?\b",
             no_amount,
         ),
         rule(Phone, r"\b\d{3}-\d{4}\b", no_amount),
+        rule(
+            Phone,
+            &format!(
+                r"\b(?:area\s+code|phone|cell|mobile|call|number)\b{GAP}(\d{{3}}[\s,.-]{{1,3}}(?:\d{{3}}[\s,.-]{{1,3}})?\d{{4}})\b"
+            ),
+            no_amount,
+        ),
         rule(Phone, r"\+\d{1,3}(?:[ .-]{0,2}\(?\d{1,4}\)?){2,7}", |text, range| {
             (8..=15).contains(&text[range].bytes().filter(u8::is_ascii_digit).count())
         }),
@@ -116,7 +138,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule(
             Address,
             &format!(
-                r"\b\d{{1,6}}[a-z]?[ \t]+(?:{word}[ \t]+){{1,4}}?{street}(?:,?[ \t]+(?:apartment|apt|suite|ste|unit|#)\.?[ \t]*#?[a-z0-9-]{{1,6}}\b)?(?:,?[ \t]+[a-z]+(?:[ \t][a-z]+){{0,3}},?[ \t]+(?-i:[A-Z]{{2}})[ \t]+\d{{5}}(?:-\d{{4}})?\b)?"
+                r"\b\d{{1,6}}[a-z]?[ \t]+(?:{word}[ \t]+){{1,4}}?{street}(?:[ \t]+(?:n|s|e|w|ne|nw|se|sw)\b)?(?:,?[ \t]+(?:apartment|apt|suite|ste|unit|#)\.?[ \t]*#?[a-z0-9-]{{1,6}}\b)?(?:,?[ \t]+[a-z]+(?:[ \t][a-z]+){{0,3}},?[ \t]+(?-i:[A-Z]{{2}})[ \t]+\d{{5}}(?:-\d{{4}})?\b)?"
             ),
             is_address,
         ),
@@ -134,7 +156,8 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule(Ip, r"\b\d{1,3}(?:\.\d{1,3}){3}\b", |text, range| text[range].parse::<Ipv4Addr>().is_ok()),
         rule(Ip, r"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\d{0,3}(?:\.\d{1,3}){3})?", |text, range| {
             let joined = text[..range.start].ends_with(|c: char| c.is_alphanumeric() || c == ':');
-            !joined && range.len() > 3 && text[range].parse::<Ipv6Addr>().is_ok()
+            let value = &text[range];
+            !joined && value.len() > 3 && !value.ends_with(':') && value.parse::<Ipv6Addr>().is_ok()
         }),
     ]
 });

@@ -137,7 +137,12 @@ impl Run<'_> {
         let digits: usize = tokens.iter().map(|t| t.digits.len()).sum();
         let singles: usize = tokens.iter().map(|t| t.singles).sum();
         let spelled = tokens.iter().any(|t| t.said) || singles == digits;
-        if digits >= LEAST && singles >= 3 && spelled {
+        // Dates and amounts have no three single digits in a row.
+        let streak =
+            tokens.split(|t| t.singles == 0).map(|t| t.iter().map(|t| t.singles).sum()).max().unwrap_or(0usize);
+        let whole = || tokens.iter().map(|t| t.digits.as_str()).collect::<String>();
+        let card = || (13..=19).contains(&digits) && luhn(&whole());
+        if digits >= LEAST && spelled && (streak >= 3 || card()) {
             let category = match digits {
                 9 => Category::Ssn,
                 7 | 10 | 11 => Category::Phone,
@@ -155,11 +160,13 @@ fn cards(text: &str, tokens: &[Token], out: &mut Vec<(Category, Range<usize>)>) 
     let mut plain = vec![];
     let before = out.len();
     for (i, first) in tokens.iter().enumerate() {
-        let mut digits = String::new();
+        let (mut digits, mut turns) = (String::new(), false);
         for (last, previous) in tokens[i..].iter().zip(std::iter::once(first).chain(&tokens[i..])) {
             let gap = text.get(previous.range.end..last.range.start).unwrap_or_default();
             digits.push_str(&last.digits);
-            if last.said || gap.len() > 3 || !gap.bytes().all(|b| matches!(b, b' ' | b'-')) || digits.len() > 19 {
+            turns |= gap.len() > 3 || !gap.bytes().all(|b| matches!(b, b' ' | b'-'));
+            // Over commas and turns of a dialogue only in fours.
+            if last.said || digits.len() > 19 || (turns && previous.digits.len() + last.digits.len() != 8) {
                 break;
             }
             let groups = &tokens[i..];
@@ -171,7 +178,7 @@ fn cards(text: &str, tokens: &[Token], out: &mut Vec<(Category, Range<usize>)>) 
             let range = first.range.start..last.range.end;
             if luhn(&digits) {
                 out.push((Category::Card, range));
-            } else if digits.len() == 16 {
+            } else if digits.len() == 16 && !turns {
                 plain.push(range);
             }
         }
@@ -234,4 +241,15 @@ fn said(word: &str) -> Option<&'static str> {
         "ninety" => "90",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn luhn_knows_a_changed_digit() {
+        assert!(luhn("4111111111111111") && luhn("378282246310005"));
+        assert!(!luhn("4111111111111112") && !luhn("378282246310050"));
+    }
 }

@@ -1,16 +1,16 @@
 //! What a model may see: private data taken out, text kept as data.
 //!
-//! [`prompt::guard`] is the one way from a transcript to a prompt. It redacts ([`redact`]), neutralises injection
-//! ([`sanitise`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
+//! [`guard()`] is the one way from a transcript to a prompt. It redacts ([`redact()`]), neutralises injection
+//! ([`sanitise()`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
 
 mod chain;
 mod detect;
 mod digits;
 mod fold;
 mod offsets;
-pub mod prompt;
-pub mod redact;
-pub mod sanitise;
+mod prompt;
+mod redact;
+mod sanitise;
 
 pub use chain::LlmChain;
 pub use prompt::{Guarded, Report, guard};

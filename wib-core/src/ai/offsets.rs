@@ -88,3 +88,31 @@ impl Offsets {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_edits_in_a_row_map_back_as_one() {
+        let (mid, first) = Offsets::edit("abcdefghij", vec![(2..4, "XYZ".to_owned())]);
+        let (new, second) = Offsets::edit(&mid, vec![(0..1, String::new()), (4..7, "-".to_owned())]);
+        assert_eq!((mid.as_str(), new.as_str()), ("abXYZefghij", "bXY-ghij"));
+        let both = first.then(&second);
+        let starts: Vec<_> = (0..=new.len()).map(|at| both.start(at)).collect();
+        assert_eq!(starts, [1, 2, 2, 2, 6, 7, 8, 9, 10]);
+        let ends: Vec<_> = (1..=new.len()).map(|at| both.end(at)).collect();
+        assert_eq!(ends, [2, 4, 4, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_cut_forgets_the_rest() {
+        let (_, mut map) = Offsets::edit("abcdef", vec![(1..2, "XYZ".to_owned())]);
+        map.cut(6);
+        assert_eq!((map.start(6), map.end(6)), (4, 4));
+        map.cut(2);
+        assert_eq!((map.start(1), map.end(2), map.start(2)), (1, 2, 2));
+        map.cut(0);
+        assert_eq!((map.start(0), map.end(0)), (0, 0));
+    }
+}

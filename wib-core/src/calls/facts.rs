@@ -197,3 +197,119 @@ impl CallFacts {
         (!self.costs.is_empty()).then(|| self.costs.values().fold(0i64, |sum, c| sum.saturating_add(*c)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ports::voice::{Direction, Leg, VendorRecording};
+
+    fn event(id: u8, second: i64, what: VoiceEventKind) -> (VoiceEvent, bool) {
+        let at = Timestamp::from_second(1_780_000_000 + second).unwrap();
+        (VoiceEvent { id: format!("e{id}"), leg: Leg::default(), at, tag: None, what }, second % 2 == 0)
+    }
+
+    fn any_kind() -> impl Strategy<Value = VoiceEventKind> {
+        let saved = |id: u8| VendorRecording {
+            id: id.to_string(),
+            url: String::new(),
+            content_type: "audio/wav".to_owned(),
+            channels: 2,
+            started_at: None,
+            ended_at: None,
+        };
+        let hangup = |cause| VoiceEventKind::Hangup { cause, vendor_cause: "x".to_owned() };
+        prop_oneof![
+            Just(VoiceEventKind::Initiated { direction: Direction::Outbound, from: String::new(), to: String::new() }),
+            Just(VoiceEventKind::Ringing),
+            Just(VoiceEventKind::Answered),
+            Just(VoiceEventKind::Bridged),
+            Just(VoiceEventKind::AnsweredBy(AnsweredBy::Human)),
+            Just(VoiceEventKind::AnsweredBy(AnsweredBy::Machine)),
+            Just(VoiceEventKind::SpeakStarted),
+            Just(VoiceEventKind::SpeakEnded),
+            (0u8..3).prop_map(move |id| VoiceEventKind::RecordingSaved(saved(id))),
+            Just(hangup(HangupCause::Normal)),
+            Just(hangup(HangupCause::Busy)),
+            Just(hangup(HangupCause::NoAnswer)),
+            (0i64..9).prop_map(|micros| VoiceEventKind::Cost { micros, currency: "USD".to_owned() }),
+            Just(VoiceEventKind::Other("call.unheard_of".to_owned())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn facts_do_not_depend_on_order_or_repeats(kinds in prop::collection::vec((any_kind(), 0i64..60), 0..12), order in any::<u64>()) {
+            let events: Vec<_> = kinds.into_iter().enumerate().map(|(i, (what, at))| event(i as u8, at, what)).collect();
+            let mut straight = CallFacts::default();
+            for (e, notice) in &events {
+                straight.absorb(e, *notice);
+            }
+            let mut shuffled: Vec<_> = events.iter().chain(&events).collect();
+            shuffled.sort_by_key(|(e, _)| e.id.bytes().fold(order, |h, b| (h ^ u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+            let mut crooked = CallFacts::default();
+            for (e, notice) in shuffled {
+                crooked.absorb(e, *notice);
+            }
+            prop_assert_eq!(&straight, &crooked);
+            prop_assert_eq!(straight.status(), crooked.status());
+        }
+
+        #[test]
+        fn nothing_reopens_a_finished_call(kinds in prop::collection::vec((any_kind(), 0i64..60), 0..12)) {
+            let mut facts = CallFacts::default();
+            let mut over = false;
+            for (i, (what, at)) in kinds.into_iter().enumerate() {
+                let (e, notice) = event(i as u8, at, what);
+                facts.absorb(&e, notice);
+                prop_assert!(!over || facts.status().terminal());
+                over = facts.status().terminal();
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_answer_gives_a_finished_call_its_talk_time() {
+        let mut facts = CallFacts::default();
+        let hangup = VoiceEventKind::Hangup { cause: HangupCause::Normal, vendor_cause: "normal_clearing".to_owned() };
+        facts.absorb(&event(1, 60, hangup).0, false);
+        assert_eq!(facts.status(), CallStatus::Failed);
+        facts.absorb(&event(2, 10, VoiceEventKind::Answered).0, false);
+        assert_eq!(facts.status(), CallStatus::Completed);
+        assert_eq!(facts.ended_at().unwrap().as_second() - facts.answered_at.unwrap().as_second(), 50);
+    }
+
+    #[test]
+    fn busy_and_out_of_service_do_not_count_and_ringing_out_does() {
+        for (cause, counts) in [
+            (HangupCause::Busy, false),
+            (HangupCause::NotInService, false),
+            (HangupCause::CarrierError, false),
+            (HangupCause::NoAnswer, true),
+            (HangupCause::Rejected, true),
+            (HangupCause::Other, true),
+        ] {
+            let mut facts = CallFacts::default();
+            assert!(facts.attempt_counts(), "until it is known");
+            facts.absorb(&event(1, 9, VoiceEventKind::Hangup { cause, vendor_cause: String::new() }).0, false);
+            assert_eq!(facts.attempt_counts(), counts, "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_machine_is_no_conversation_and_doubt_is_one() {
+        for (who, spoken) in [
+            (AnsweredBy::Machine, false),
+            (AnsweredBy::Fax, false),
+            (AnsweredBy::NotSure, true),
+            (AnsweredBy::Human, true),
+        ] {
+            let mut facts = CallFacts::default();
+            facts.absorb(&event(1, 5, VoiceEventKind::Answered).0, false);
+            assert!(facts.conversation_at().is_some(), "until it is known");
+            facts.absorb(&event(2, 7, VoiceEventKind::AnsweredBy(who)).0, false);
+            assert_eq!(facts.conversation_at().is_some(), spoken, "{who}");
+        }
+    }
+}

@@ -265,11 +265,13 @@ pub fn verify(file: &[u8], expected_key: Option<&str>) -> Result<Verification> {
     if checkpoint.size != link.seq || checkpoint.head != link.entry_hash {
         fault("checkpoint", "is not over this link".to_owned());
     }
-    match parse_key(&checkpoint.public_key) {
+    match parse_key(&checkpoint.public_key).filter(|key| hex::encode(key) == checkpoint.public_key) {
         None => fault("checkpoint.public_key", "is not an Ed25519 key".to_owned()),
         Some(key) => {
             let signed = statement(manifest.organization_id, checkpoint.size, &checkpoint.head, checkpoint.signed_at)?;
             let signature = hex::decode(&checkpoint.signature).ok().and_then(|b| Signature::from_slice(&b).ok());
+            // Hexadecimal in capitals is the same number and another text: one text only.
+            let signature = signature.filter(|s| hex::encode(s.to_bytes()) == checkpoint.signature);
             if signature.is_none_or(|s| key.verify_strict(signed.as_bytes(), &s).is_err()) {
                 fault("checkpoint.signature", "does not fit the checkpoint and its key".to_owned());
             }
@@ -287,4 +289,94 @@ fn parse_key(text: &str) -> Option<VerifyingKey> {
     let mut bytes = [0u8; 32];
     hex::decode_to_slice(text.trim(), &mut bytes).ok()?;
     VerifyingKey::from_bytes(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::{Id, SeededRandom};
+
+    fn bundle(signer: &Signer) -> Bundle {
+        let now: Timestamp = "2026-06-03T17:00:00Z".parse().unwrap();
+        let chance = SeededRandom::new(7);
+        let manifest = Manifest {
+            format: MANIFEST.to_owned(),
+            organization_id: Id::new(now, &chance),
+            call_id: Id::new(now, &chance),
+            live: false,
+            direction: "outbound".to_owned(),
+            status: "completed".to_owned(),
+            started_at: now,
+            answered_at: Some(now),
+            ended_at: None,
+            completeness: "complete".to_owned(),
+            artifacts: vec![Artifact {
+                kind: "recording".to_owned(),
+                id: "r".to_owned(),
+                hash: Some(canonical::sha256(b"audio")),
+                produced_by: "vendor".to_owned(),
+                producer: "tel\"nyx\n".to_owned(),
+                produced_at: now,
+                inputs: vec![],
+                standing: "evidence".to_owned(),
+                note: None,
+            }],
+            sealed_at: now,
+        };
+        let manifest_hash = canonical::hash(&manifest).unwrap();
+        let entry_hash = link_hash(manifest.organization_id, 1, &manifest_hash, GENESIS).unwrap();
+        let signed = statement(manifest.organization_id, 1, &entry_hash, now).unwrap();
+        let checkpoint = SignedCheckpoint {
+            size: 1,
+            head: entry_hash.clone(),
+            signed_at: now,
+            public_key: signer.public_key_hex(),
+            signature: signer.sign(signed.as_bytes()),
+        };
+        let link = Link { seq: 1, manifest_hash, prev_hash: GENESIS.to_owned(), entry_hash };
+        Bundle { format: BUNDLE.to_owned(), manifest, link, checkpoint }
+    }
+
+    #[test]
+    fn an_untouched_file_holds_and_names_its_signer() {
+        let signer = Signer::from_seed([3; 32]);
+        let file = bundle(&signer).to_bytes().unwrap();
+        let blind = verify(&file, None).unwrap();
+        assert!(blind.holds(), "{:?}", blind.faults);
+        assert!(!blind.signer_checked);
+        assert_eq!(blind.signer, Some(signer.fingerprint()));
+        assert!(verify(&file, Some(&signer.public_key_hex())).unwrap().holds());
+    }
+
+    #[test]
+    fn a_flipped_bit_of_any_byte_is_found_and_its_part_named() {
+        let file = bundle(&Signer::from_seed([3; 32])).to_bytes().unwrap();
+        for at in 0..file.len() {
+            // Bit 5 turns letters into capitals: the same number in hexadecimal, another text.
+            for bit in [at % 8, 5] {
+                let mut changed = file.clone();
+                changed[at] ^= 1 << bit;
+                let found = verify(&changed, None).unwrap();
+                assert!(found.faults.iter().all(|f| !f.part.is_empty()) && !found.holds(), "byte {at} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn added_and_missing_bytes_are_found() {
+        let file = bundle(&Signer::from_seed([3; 32])).to_bytes().unwrap();
+        for changed in
+            [[&file[..], b"\n"].concat(), [b" ", &file[..]].concat(), file[..file.len() - 1].to_vec(), vec![]]
+        {
+            assert!(!verify(&changed, None).unwrap().holds());
+        }
+    }
+
+    #[test]
+    fn a_file_rebuilt_by_somebody_else_holds_until_the_signer_is_checked() {
+        let file = bundle(&Signer::from_seed([4; 32])).to_bytes().unwrap();
+        assert!(verify(&file, None).unwrap().holds());
+        let found = verify(&file, Some(&Signer::from_seed([3; 32]).public_key_hex())).unwrap();
+        assert_eq!(found.faults[0].part, "checkpoint.public_key");
+    }
 }

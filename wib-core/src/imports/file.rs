@@ -82,3 +82,20 @@ fn delimiter(text: &str) -> u8 {
 }
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_counted_outside_quotes() {
+        assert_eq!(delimiter("\"a,b,c,d\";e;f\n1,2,3,4,5"), b';');
+        assert_eq!((delimiter(""), delimiter("one"), delimiter("\r\na|b")), (b',', b',', b'|'));
+    }
+
+    #[test]
+    fn rows_know_the_line_they_begin_on() {
+        let lines: Vec<_> = Rows::of("\n\na,b\r\n\r\n\"x\ny\",1\n,\nz,2").map(|(line, _)| line).collect();
+        assert_eq!(lines, [3, 5, 8]);
+    }
+}

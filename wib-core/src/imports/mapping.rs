@@ -224,3 +224,23 @@ fn likeness(a: &[char], b: &[char]) -> usize {
     }
     (longer - row[b.len()]) * 100 / longer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likeness_is_one_less_the_distance_over_the_longer() {
+        let like = |a: &str, b: &str| likeness(&fold(a), &fold(b));
+        assert_eq!((like("Debtor Nm", "debtorname"), like("abc", "xyz"), like("a", "a")), (80, 0, 100));
+        assert_eq!((like("kitten", "sitting"), like("", ""), like("", "ab")), (57, 100, 0));
+    }
+
+    #[test]
+    fn every_alias_is_folded_and_names_one_field() {
+        let aliases: Vec<_> = Field::ALL.iter().flat_map(|field| field.aliases()).collect();
+        assert!(aliases.iter().all(|alias| fold(alias).iter().collect::<String>() == **alias));
+        let distinct: std::collections::BTreeSet<_> = aliases.iter().collect();
+        assert_eq!(distinct.len(), aliases.len());
+    }
+}

@@ -81,14 +81,14 @@ impl Money {
     }
     /// Parses decimal text such as `1,234.50` exactly, with or without a currency sign.
     ///
-    /// Parentheses or a leading minus mean negative, as creditors' files have it.
+    /// Parentheses, or a minus before or behind, mean negative, as creditors' files have it.
     ///
     /// # Errors
     /// `Invalid` when it is no number, has more digits behind the point than the currency, or does not fit.
     pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, Error> {
         let bad = || Error::invalid("not an amount of money");
         let trimmed = text.trim();
-        let negative = trimmed.starts_with('-') || (trimmed.starts_with('(') && trimmed.ends_with(')'));
+        let negative = trimmed.contains(['-', '(']);
         let clean: String = trimmed
             .chars()
             .filter(|c| !c.is_whitespace() && !matches!(c, ',' | '$' | '€' | '£' | '¥' | '(' | ')' | '-' | '+'))

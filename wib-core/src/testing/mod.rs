@@ -1,0 +1,3 @@
+//! What every adapter of a port must do, as tests that adapters run.
+
+pub mod store_suite;

@@ -1,0 +1,118 @@
+//! AssemblyAI API v2: recordings into text.
+//!
+//! Document: <https://www.assemblyai.com/docs/api-reference> (as of March 2026). Limits: 20,000 requests in five minutes;
+//! jobs beyond the plan's number queue.
+//!
+//! Quirks this adapter knows:
+//! - The key goes into `Authorization` as it is, without `Bearer`.
+//! - `speech_models` must be sent, best first; there is no default.
+//! - Nothing makes an order idempotent: after a lost answer, [`find`](wib_core::ports::Transcriber::find) looks at the
+//!   list.
+//! - `status: error` comes with HTTP 200.
+//! - A deleted transcript stays listed, with its audio named `http://deleted_by_user`.
+//! - Deliveries carry a secret header and no signature: they are hints, and only a fetch says what is true.
+//!
+//! Speakers: audio of two channels is taken to be a Telnyx dual recording, whose first channel is what the called leg
+//! said, so channel 1 is `customer` and channel 2 is `agent`. Audio of one channel keeps the vendor's labels (`A`, `B`).
+
+mod transcriber;
+mod webhook;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use http::header;
+use secrecy::SecretString;
+
+use crate::http::{Client, Policy, Wires};
+
+const VENDOR: &str = "assemblyai";
+
+/// AssemblyAI, as [`Transcriber`](wib_core::ports::Transcriber) and as
+/// [`WebhookSource`](wib_core::ports::WebhookSource).
+#[derive(Debug)]
+pub struct AssemblyAi {
+    client: Client,
+    models: Vec<String>,
+    header: String,
+    secrets: Vec<SecretString>,
+    live: bool,
+}
+
+impl AssemblyAi {
+    /// AssemblyAI with an API key.
+    #[must_use]
+    pub fn builder(wires: Wires, api_key: SecretString) -> AssemblyAiBuilder {
+        AssemblyAiBuilder {
+            wires,
+            api_key,
+            base_url: "https://api.assemblyai.com".to_owned(),
+            policy: Policy::default(),
+            models: vec!["universal-3-pro".to_owned(), "universal-2".to_owned()],
+            header: "Authorization".to_owned(),
+            secrets: Vec::new(),
+            live: true,
+        }
+    }
+}
+
+/// Puts an [`AssemblyAi`] together.
+#[derive(Debug)]
+pub struct AssemblyAiBuilder {
+    wires: Wires,
+    api_key: SecretString,
+    base_url: String,
+    policy: Policy,
+    models: Vec<String>,
+    header: String,
+    secrets: Vec<SecretString>,
+    live: bool,
+}
+
+impl AssemblyAiBuilder {
+    /// Another address: `https://api.eu.assemblyai.com`, a sandbox, a mock. Ours: `https://api.assemblyai.com`.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+    /// Other deadlines and limits.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+    /// Other speech models, best first. Ours: `universal-3-pro`, then `universal-2`.
+    #[must_use]
+    pub fn models(mut self, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.models = models.into_iter().map(Into::into).collect();
+        self
+    }
+    /// The secret that deliveries carry. The first one is given to new orders; name older ones too while they are being
+    /// rotated. Without any, no delivery is asked for with a secret and every delivery is refused.
+    #[must_use]
+    pub fn webhook_secret(mut self, secret: SecretString) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+    /// The header that carries the secret. Ours: `Authorization`. `X-AssemblyAI-Webhook-Secret` is read in any case.
+    #[must_use]
+    pub fn webhook_header(mut self, name: impl Into<String>) -> Self {
+        self.header = name.into();
+        self
+    }
+    /// False for a sandbox behind the same wire.
+    #[must_use]
+    pub fn live(mut self, live: bool) -> Self {
+        self.live = live;
+        self
+    }
+    /// The adapter.
+    #[must_use]
+    pub fn build(self) -> AssemblyAi {
+        let client = Client::new(VENDOR, &self.base_url, self.policy, wire::words, self.wires);
+        let Self { models, header, secrets, live, .. } = self;
+        AssemblyAi { client: client.key(header::AUTHORIZATION, self.api_key), models, header, secrets, live }
+    }
+}

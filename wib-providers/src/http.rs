@@ -1,0 +1,480 @@
+//! One client for every vendor: addresses, keys, deadlines, limits, retries, and failures in the core's words.
+//!
+//! Rules of retry (every adapter's, so nowhere else): only what is safe to repeat is repeated, and only after a failed
+//! connection, a cut or late answer, 408, 425, 429 or 5xx. Safe are GET, DELETE, and what the adapter marks
+//! [`repeatable`](Ask::repeatable); anything is safe that never left ([`Sent::No`]).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use wib_core::{
+    kit::{
+        Clock, Random,
+        time::{Timestamp, after, timeout},
+    },
+    ports::{Fault, Sent, VendorError},
+};
+
+use crate::{
+    decimal::millionths_rounded_up,
+    transport::{Body, BoxError, Transport, full},
+};
+
+/// What every adapter is plugged into.
+#[derive(Clone, Debug)]
+pub struct Wires {
+    /// What carries requests: [`Network`](crate::transport::Network), or a sandbox.
+    pub transport: Arc<dyn Transport>,
+    /// Where "now", deadlines and waits come from.
+    pub clock: Arc<dyn Clock>,
+    /// Where the jitter of waits comes from.
+    pub random: Arc<dyn Random>,
+}
+
+/// How long, how often, how much and how many at once.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Longest wait for an answer's head.
+    pub first_byte: Duration,
+    /// Longest wait for each piece of its body.
+    pub chunk: Duration,
+    /// Longest time for everything together, repeats and waits included.
+    pub total: Duration,
+    /// Most bytes of an answer.
+    pub answer_cap: u64,
+    /// Most tries, the first included.
+    pub tries: u32,
+    /// The wait before the first repeat; doubles.
+    pub backoff: Duration,
+    /// Longest wait between tries. A vendor that asks for a longer one (`Retry-After`) is not asked again here: the
+    /// failure goes to the caller with the vendor's wish.
+    pub patience: Duration,
+    /// Most requests under way at once.
+    pub at_once: usize,
+}
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(10),
+            chunk: Duration::from_secs(10),
+            total: Duration::from_secs(45),
+            answer_cap: 8 << 20,
+            tries: 3,
+            backoff: Duration::from_millis(500),
+            patience: Duration::from_secs(8),
+            at_once: 20,
+        }
+    }
+}
+
+/// A refusal in the vendor's own words.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// What the vendor's code means, where it says more than the status.
+    pub fault: Option<Fault>,
+    /// The vendor's code.
+    pub code: Option<String>,
+    /// The vendor's words; the client shortens and masks them.
+    pub message: Option<String>,
+}
+
+/// Reads a refusal's body; the first argument is the status.
+pub type ReadWords = fn(u16, &Value) -> Words;
+
+/// A vendor's address with the keys to it.
+#[derive(Clone)]
+pub struct Client {
+    vendor: &'static str,
+    base: String,
+    headers: Vec<(HeaderName, SecretString)>,
+    words: ReadWords,
+    policy: Policy,
+    wires: Wires,
+    seats: Arc<Semaphore>,
+}
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("vendor", &self.vendor).field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the vendor at that address, which keeps its path (`https://api.telnyx.com/v2`).
+    #[must_use]
+    pub fn new(vendor: &'static str, base: &str, policy: Policy, words: ReadWords, wires: Wires) -> Self {
+        let seats = Arc::new(Semaphore::new(policy.at_once));
+        Self { vendor, base: base.trim_end_matches('/').to_owned(), headers: Vec::new(), words, policy, wires, seats }
+    }
+    /// The same with a header that proves who we are; it goes to this address only.
+    #[must_use]
+    pub fn key(mut self, name: HeaderName, value: SecretString) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+    /// The same with `Authorization: Bearer <key>`.
+    #[must_use]
+    pub fn bearer(self, key: &SecretString) -> Self {
+        self.key(header::AUTHORIZATION, format!("Bearer {}", key.expose_secret()).into())
+    }
+    /// This instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.wires.clock.now()
+    }
+    /// A request to a path of this address. `{}` in the template take the values of [`Ask::fill`] in turn; the template
+    /// alone is logged.
+    pub fn ask(&self, operation: &'static str, method: Method, template: &'static str) -> Ask<'_> {
+        let url = format!("{}{template}", self.base);
+        let safe = method == Method::GET || method == Method::DELETE;
+        Ask {
+            client: self,
+            operation,
+            method,
+            template,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            safe,
+            policy: self.policy.clone(),
+        }
+    }
+    /// A GET of an address the vendor named. The keys go along only to the vendor's own origin.
+    pub fn ask_url(&self, operation: &'static str, url: &str) -> Ask<'_> {
+        Ask { url: url.to_owned(), ..self.ask(operation, Method::GET, "{url}") }
+    }
+    /// A failure of this vendor, with nothing known but its kind.
+    #[must_use]
+    pub fn fault(&self, fault: Fault, sent: Sent, message: &str) -> VendorError {
+        VendorError::new(self.vendor, fault, sent, message)
+    }
+    fn at_home(&self, url: &Uri) -> bool {
+        let home: Option<Uri> = self.base.parse().ok();
+        home.is_some_and(|home| home.scheme() == url.scheme() && home.authority() == url.authority())
+    }
+}
+
+/// A request being put together.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Ask<'a> {
+    client: &'a Client,
+    operation: &'static str,
+    method: Method,
+    template: &'static str,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+    safe: bool,
+    policy: Policy,
+}
+
+impl Ask<'_> {
+    /// Puts a value, percent-encoded, in the place of the next `{}`.
+    pub fn fill(mut self, value: &str) -> Self {
+        self.url = self.url.replacen("{}", &encode(value), 1);
+        self
+    }
+    /// Adds a parameter to the query.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let joint = if self.url.contains('?') { '&' } else { '?' };
+        self.url = format!("{}{joint}{}={}", self.url, encode(name), encode(value));
+        self
+    }
+    /// Adds a header. A value that no header can hold is left out.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = value.parse() {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+    /// A body of JSON.
+    pub fn json(self, body: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(body).expect("bodies hold nothing that JSON does not");
+        self.bytes(bytes.into(), "application/json")
+    }
+    /// A body of bytes.
+    pub fn bytes(mut self, body: Bytes, content_type: &'static str) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.body = body;
+        self
+    }
+    /// Says that a repeat has no second effect (the vendor knows it by a key).
+    pub fn repeatable(mut self) -> Self {
+        self.safe = true;
+        self
+    }
+    /// Takes at most that many bytes of the answer.
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.policy.answer_cap = bytes;
+        self
+    }
+    /// Waits longer, or less long, than the client's policy: for big bodies.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.policy.first_byte = limit;
+        self.policy.total = limit;
+        self
+    }
+
+    /// Sends it, again where that is safe and may help.
+    ///
+    /// # Errors
+    /// What the vendor said, or that it said nothing; [`VendorError::sent`] tells whether it may have taken effect.
+    pub async fn send(self) -> Result<Answer, VendorError> {
+        let clock = &*self.client.wires.clock;
+        let deadline = after(clock.now(), self.policy.total);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let started = clock.now();
+            let outcome = self.once(deadline).await;
+            self.note(started, &outcome);
+            let error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let passing = matches!(error.fault, Fault::Down | Fault::Timeout | Fault::RateLimited);
+            let safe = self.safe || (error.sent == Sent::No && error.fault == Fault::Down);
+            let drawn = self.client.wires.random.backoff(tries, self.policy.backoff, self.policy.patience);
+            let wait = error.retry_after.unwrap_or(drawn);
+            let next = after(clock.now(), wait);
+            if !passing || !safe || tries >= self.policy.tries || wait > self.policy.patience || next >= deadline {
+                return Err(error);
+            }
+            clock.sleep_until(next).await;
+        }
+    }
+
+    async fn once(&self, deadline: Timestamp) -> Result<Answer, VendorError> {
+        let client = self.client;
+        let clock = &*client.wires.clock;
+        let request = self.build()?;
+        let seat = timeout(clock, left(clock, deadline), client.seats.acquire()).await;
+        let Some(Ok(_seat)) = seat else {
+            return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way"));
+        };
+        let limit = self.policy.first_byte.min(left(clock, deadline));
+        let response = match timeout(clock, limit, client.wires.transport.send(request)).await {
+            Some(Ok(response)) => response,
+            Some(Err(e)) if e.sent == Sent::No => return Err(client.fault(Fault::Down, e.sent, "no connection")),
+            Some(Err(e)) => return Err(client.fault(Fault::Down, e.sent, "the connection was lost")),
+            None => return Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time")),
+        };
+        let (head, body) = response.into_parts();
+        let request_id = request_id(&head.headers);
+        let read = self.read(body, deadline).await;
+        if !head.status.is_success() {
+            let body = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            return Err(self.refusal(head.status, &head.headers, request_id, &body));
+        }
+        match read {
+            Ok(body) => Ok(Answer { vendor: client.vendor, body, request_id }),
+            Err((fault, message)) => Err(VendorError {
+                status: Some(head.status.as_u16()),
+                request_id,
+                ..client.fault(fault, Sent::Unknown, message)
+            }),
+        }
+    }
+
+    fn build(&self) -> Result<Request<Body>, VendorError> {
+        let bad = |message| self.client.fault(Fault::Request, Sent::No, message);
+        let uri: Uri = self.url.parse().map_err(|_| bad("not an address"))?;
+        let mut request = Request::new(full(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        let agent = concat!("word-is-bond/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(agent));
+        for (name, secret) in self.client.headers.iter().filter(|_| self.client.at_home(&uri)) {
+            let mut value = HeaderValue::from_str(secret.expose_secret())
+                .map_err(|_| self.client.fault(Fault::Credentials, Sent::No, "a key holds characters no header can"))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
+        *request.uri_mut() = uri;
+        Ok(request)
+    }
+
+    async fn read(&self, mut body: Body, deadline: Timestamp) -> Result<Bytes, (Fault, &'static str)> {
+        let clock = &*self.client.wires.clock;
+        let mut bytes = BytesMut::new();
+        loop {
+            let limit = self.policy.chunk.min(left(clock, deadline));
+            let frame: Option<Result<_, BoxError>> =
+                timeout(clock, limit, body.frame()).await.ok_or((Fault::Timeout, "the answer stalled"))?;
+            let Some(frame) = frame else { return Ok(bytes.freeze()) };
+            let frame = frame.map_err(|_| (Fault::Down, "the answer was cut"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if (bytes.len() + data.len()) as u64 > self.policy.answer_cap {
+                return Err((Fault::Request, "the answer is larger than allowed"));
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+
+    fn refusal(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        request_id: Option<String>,
+        body: &Value,
+    ) -> VendorError {
+        let code = status.as_u16();
+        let words = (self.client.words)(code, body);
+        let (fault, sent) = match code {
+            300..=399 => (Fault::Nonsense, Sent::Refused),
+            401 | 403 => (Fault::Credentials, Sent::Refused),
+            402 => (Fault::Payment, Sent::Refused),
+            404 | 410 => (Fault::Missing, Sent::Refused),
+            408 => (Fault::Timeout, Sent::Unknown),
+            425 | 429 => (Fault::RateLimited, Sent::Refused),
+            400..=499 => (Fault::Request, Sent::Refused),
+            _ => (Fault::Down, Sent::Unknown),
+        };
+        let said = words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused");
+        VendorError {
+            status: Some(code),
+            code: words.code.map(|c| mask(&c, 60)),
+            request_id,
+            retry_after: retry_after(code, headers, self.client.now()),
+            ..self.client.fault(words.fault.unwrap_or(fault), sent, &mask(said, 200))
+        }
+    }
+
+    fn note(&self, started: Timestamp, outcome: &Result<Answer, VendorError>) {
+        let vendor = self.client.vendor;
+        let took = Duration::try_from(self.client.now().duration_since(started)).unwrap_or_default();
+        let (outcome, status) = match outcome {
+            Ok(_) => ("ok", None),
+            Err(e) => (fault_word(e.fault), e.status),
+        };
+        let labels = [("vendor", vendor), ("operation", self.operation), ("outcome", outcome)];
+        metrics::counter!("wib_vendor_requests_total", &labels).increment(1);
+        metrics::histogram!("wib_vendor_request_seconds", &labels[..2]).record(took.as_secs_f64());
+        let ms = took.as_millis();
+        tracing::debug!(vendor, operation = self.operation, method = %self.method, path = self.template, status, ms, outcome);
+    }
+}
+
+/// An answer that the vendor did not call a failure.
+#[derive(Debug)]
+pub struct Answer {
+    vendor: &'static str,
+    /// The whole body.
+    pub body: Bytes,
+    /// The vendor's request id.
+    pub request_id: Option<String>,
+}
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`Fault::Nonsense`] when it is not the JSON expected. What was asked for may have been done.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            // Only where: serde's own message repeats what it found.
+            let message = format!("not the JSON expected, at line {} column {}", e.line(), e.column());
+            let error = VendorError::new(self.vendor, Fault::Nonsense, Sent::Unknown, message);
+            VendorError { request_id: self.request_id.clone(), ..error }
+        })
+    }
+}
+
+fn left(clock: &dyn Clock, deadline: Timestamp) -> Duration {
+    Duration::try_from(deadline.duration_since(clock.now())).unwrap_or_default()
+}
+
+fn fault_word(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Request => "request",
+        Fault::Credentials => "credentials",
+        Fault::Missing => "missing",
+        Fault::RateLimited => "rate_limited",
+        Fault::Payment => "payment",
+        Fault::Down => "down",
+        Fault::Timeout => "timeout",
+        Fault::Nonsense => "nonsense",
+        _ => "other",
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let named = ["x-request-id", "request-id", "cf-ray"];
+    let value = named.iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
+    Some(value.chars().take(100).collect())
+}
+
+/// When the vendor said to try again: seconds, milliseconds (OpenAI) or a date, at most an hour. After a 429 also the
+/// seconds to the end of its window (Telnyx, Resend).
+fn retry_after(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let seconds =
+        |text: &str| millionths_rounded_up(text).and_then(|us| u64::try_from(us).ok()).map(Duration::from_micros);
+    let date = |text: &str| {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+    };
+    let asked = text("retry-after-ms").and_then(seconds).map(|thousandfold| thousandfold / 1000);
+    let asked = asked.or_else(|| text("retry-after").and_then(|value| seconds(value).or_else(|| date(value))));
+    let window = || ["x-ratelimit-reset", "ratelimit-reset"].into_iter().find_map(text).and_then(seconds);
+    let hour = Duration::from_secs(3600);
+    asked.or_else(|| (status == 429).then(window)?).map(|wait| wait.min(hour))
+}
+
+/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).
+#[must_use]
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// The words shortened, without mail addresses and without anything that may be a phone number: seven or more digits,
+/// also with single separators between them.
+#[must_use]
+pub fn mask(words: &str, length: usize) -> String {
+    let mut out = String::new();
+    for word in words.split_inclusive(char::is_whitespace) {
+        let body = word.trim_end();
+        out.push_str(if body.contains('@') { "[mail]" } else { body });
+        out.extend(word[body.len()..].chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
+    let chars: Vec<char> = out.chars().collect();
+    let mut masked = String::new();
+    let mut at = 0;
+    while at < chars.len() {
+        let (mut end, mut digits, mut seen) = (at, 0, at);
+        while end < chars.len()
+            && (chars[end].is_ascii_digit() || (digits > 0 && "-. ()/".contains(chars[end]) && end - seen < 3))
+        {
+            if chars[end].is_ascii_digit() {
+                digits += 1;
+                seen = end + 1;
+            }
+            end += 1;
+        }
+        if digits >= 7 {
+            masked.push_str("[number]");
+            at = seen;
+        } else {
+            // Nothing before `seen` starts a longer run, so it is passed whole.
+            let next = seen.max(at + 1);
+            masked.extend(&chars[at..next]);
+            at = next;
+        }
+    }
+    masked.chars().take(length).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Faults on order: a vendor that refuses, is silent, or does what was asked and loses the answer.
+
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong, for which requests, how often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `resend`, `recordings`, or `*`.
+    pub vendor: String,
+    /// The operation's name (see the table in [`super`]), or `*`.
+    pub operation: String,
+    /// How many requests meet it.
+    pub times: u32,
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub kind: FaultKind,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The vendor answers with this status instead of doing anything.
+    Status {
+        /// The status of HTTP.
+        status: u16,
+        /// `Retry-After`, in seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u32>,
+    },
+    /// Nothing is done and no answer ever comes.
+    #[serde(alias = "timeout", alias = "timeout-before-effect")]
+    TimeoutBeforeEffect,
+    /// It is done, and no answer ever comes.
+    #[serde(alias = "timeout-after-effect")]
+    TimeoutAfterEffect,
+    /// It is done, and the connection breaks. On a port: status 502.
+    #[serde(alias = "reset-after-effect")]
+    ResetAfterEffect,
+    /// It is done, and the answer is not what it should be: half a JSON text.
+    #[serde(alias = "garbled-after-effect")]
+    GarbledAfterEffect,
+    /// No connection is made. On a port: status 502.
+    #[serde(alias = "no-connection")]
+    NoConnection,
+}
+
+impl Fault {
+    pub(super) fn hits(&self, vendor: &str, operation: &str) -> bool {
+        let fits = |ours: &str, theirs: &str| ours == "*" || ours == theirs;
+        self.times > 0 && fits(&self.vendor, vendor) && fits(&self.operation, operation)
+    }
+}

@@ -1,0 +1,346 @@
+//! Vendors that run inside the process: small models that speak the vendors' own wire formats.
+//!
+//! Telnyx (Call Control v2), AssemblyAI (batch), the chat endpoints of Groq, xAI and OpenAI, and Resend, over one
+//! virtual phone network with a seed and a clock. The production adapters run unmodified: in process through
+//! [`Sandbox::transport`], or against a port whose host calls [`Sandbox::serve`]. The same seed and the same requests
+//! at the same instants give the same bytes.
+//!
+//! # Numbers
+//! These always behave the same ([`MAGIC`]); any other number draws its behaviour from the seed.
+//!
+//! | number | who is there |
+//! | --- | --- |
+//! | `+15005550001` | answers and talks, neutral |
+//! | `+15005550002` | is busy |
+//! | `+15005550003` | rings until the caller gives up (30 s unless told otherwise) |
+//! | `+15005550004` | is an answering machine |
+//! | `+15005550005` | answers and promises to pay an amount on a day |
+//! | `+15005550006` | answers and disputes the debt |
+//! | `+15005550007` | answers and asks to stop calling |
+//! | `+15005550008` | answers and hangs up at once |
+//! | `+15005550009` | fails at the carrier, before connecting |
+//! | `+15005550010` | is not in service |
+//! | `+15005550011` | answers and says: ignore previous instructions and ... |
+//! | `+15005550012` | answers in Spanish and promises to pay |
+//! | `+15005550013` | answers and asks to be called back |
+//!
+//! # Keys
+//! Any key is good, but for one that contains `invalid`.
+//!
+//! # On a port
+//! The first segment of the path is the vendor: `/telnyx/v2/calls`, `/assemblyai/v2/upload`,
+//! `/groq/openai/v1/chat/completions`, `/xai/v1/...`, `/openai/v1/...`, `/resend/emails`, `/recordings/...`. In process,
+//! the host `sandbox.wib` answers the same paths. `/sandbox/...` is for control:
+//!
+//! | request | does |
+//! | --- | --- |
+//! | `GET /sandbox/numbers` | real dials by number called; repeats that were recognised do not count |
+//! | `GET /sandbox/calls` | all calls and their events |
+//! | `POST /sandbox/calls {from, to}` | somebody calls us |
+//! | `GET /sandbox/outbox` | mails that were sent |
+//! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
+//! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |
+//! | `GET /sandbox/keys` | Telnyx's public key |
+//!
+//! # Faults
+//! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume answer
+//! active_calls call_events recordings recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
+//! `chat models`; resend `send email domains`; recordings `fetch`.
+
+mod analysis;
+mod assemblyai;
+mod chance;
+mod chat;
+mod control;
+mod events;
+mod faults;
+mod house;
+mod network;
+mod people;
+mod resend;
+mod scripts;
+mod sound;
+mod telnyx;
+mod wire;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use wib_core::{
+    kit::{Clock, Timestamp},
+    ports::Sent,
+};
+
+pub use self::house::OUR_NUMBER;
+pub use self::{
+    faults::{Fault, FaultKind},
+    people::{Behaviour, MAGIC},
+};
+use self::{
+    wire::{Ask, Base},
+    world::World,
+};
+use crate::transport::{Body, SendError, Transport, full};
+
+/// The host of recordings, in process.
+const RECORDINGS: &str = "recordings.sandbox.wib";
+/// The host that answers the paths of a port, in process.
+const PORT: &str = "sandbox.wib";
+const HOSTS: &[(&str, &str)] = &[
+    ("api.telnyx.com", "telnyx"),
+    ("api.assemblyai.com", "assemblyai"),
+    ("api.groq.com", "groq"),
+    ("api.x.ai", "xai"),
+    ("api.openai.com", "openai"),
+    ("api.resend.com", "resend"),
+    (RECORDINGS, "recordings"),
+];
+
+/// What a user sets at the vendors.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The seed of Telnyx's signing key; `None`: made from the sandbox's seed.
+    pub telnyx_signing_seed: Option<[u8; 32]>,
+    /// Where Telnyx sends events of calls that name no address; `None`: [`Delivery::url`] is `None` for these.
+    pub telnyx_webhook_url: Option<String>,
+    /// The header, name and value, of AssemblyAI's webhooks whose order names none.
+    pub assemblyai_webhook_auth: Option<(String, String)>,
+    /// Whether Telnyx sends `call.cost`.
+    pub costs: bool,
+}
+
+/// A webhook that is due, signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// To be given back to [`Sandbox::delivered`].
+    pub id: u64,
+    /// `telnyx` or `assemblyai`.
+    pub vendor: &'static str,
+    /// Where to; `None`: the host's own door.
+    pub url: Option<String>,
+    /// Headers, the proof among them.
+    pub headers: Vec<(String, String)>,
+    /// The raw body: what was signed.
+    pub body: Bytes,
+    /// 1 for the first try.
+    pub attempt: u32,
+}
+
+/// The vendors' models, with what they remember. Clones are the same sandbox.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    world: Mutex<World>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sandbox")
+    }
+}
+
+/// What becomes of a request.
+enum Reply {
+    Answer(Response<Bytes>),
+    /// No answer ever comes.
+    Silence,
+    /// The connection broke after the effect.
+    Reset,
+    /// No connection was made.
+    Refused,
+}
+
+impl Sandbox {
+    /// A sandbox in which nothing has happened yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, seed: u64, settings: Settings) -> Self {
+        let world = Mutex::new(World::new(seed, settings, clock.now()));
+        Self(Arc::new(Inner { clock, world }))
+    }
+
+    /// The key that verifies Telnyx's webhooks, in base64.
+    #[must_use]
+    pub fn telnyx_public_key(&self) -> String {
+        self.world().public_key()
+    }
+
+    /// Carries requests to the vendors' own hosts, in process. A request takes effect at the first poll, whether or not
+    /// the caller waits for its answer.
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(self.clone())
+    }
+
+    /// Answers a request that came by a port: the first segment of the path is the vendor. A request takes effect at the
+    /// first poll. URLs in the answer begin with `http://` and the request's `Host` (`X-Forwarded-Proto` is honoured).
+    pub async fn serve(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Response<Bytes> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let scheme = header("x-forwarded-proto").unwrap_or("http");
+        let base = Base::Port(format!("{scheme}://{}", header("host").unwrap_or(PORT)));
+        match self.by_port(&method, path_and_query, &headers, &body, base) {
+            Reply::Answer(answer) => answer,
+            Reply::Silence => std::future::pending().await,
+            Reply::Reset | Reply::Refused => wire::typed(502, "text/plain", "connection lost"),
+        }
+    }
+
+    /// The next instant at which something happens, on the given clock.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.world().next_due()
+    }
+
+    /// The webhooks that are due, in order. The signature's time is `now`.
+    pub fn take_due(&self, now: Timestamp) -> Vec<Delivery> {
+        self.world().take_due(now)
+    }
+
+    /// What became of a webhook: the receiver's status, or `None` without an answer. Anything but a 2xx is tried again
+    /// after 2, 4, 8, ... at most 60 seconds, twelve times in all.
+    pub fn delivered(&self, id: u64, status: Option<u16>) {
+        let now = self.0.clock.now();
+        let mut world = self.world();
+        world.settle(now);
+        world.delivered(id, status);
+    }
+
+    /// Moves the vendors' clock on.
+    pub fn advance(&self, by: Duration) {
+        let mut world = self.world();
+        world.ahead = world.ahead.saturating_add(by);
+    }
+
+    /// Orders a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.world().faults.push(fault);
+    }
+
+    /// How many real dials each number received.
+    #[must_use]
+    pub fn numbers(&self) -> BTreeMap<String, u64> {
+        self.world().phones.dials.clone()
+    }
+
+    /// The mails that were sent: `id`, `from`, `to`, `subject`, `html`, `text`, `created_at`, `idempotency_key`.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Value> {
+        self.world().mails.sent.iter().cloned().collect()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn by_port(&self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes, base: Base) -> Reply {
+        let (vendor, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+        self.answer(vendor, &Ask::new(method, rest, headers, body, base))
+    }
+
+    /// The whole of a request, without a pause.
+    fn answer(&self, vendor: &str, ask: &Ask<'_>) -> Reply {
+        let now = self.0.clock.now();
+        let mut world = self.world();
+        world.settle(now);
+        let operation = match vendor {
+            "telnyx" => telnyx::operation(ask),
+            "assemblyai" => assemblyai::operation(ask),
+            "groq" | "xai" | "openai" => chat::operation(ask),
+            "resend" => resend::operation(ask),
+            "recordings" => "fetch",
+            "sandbox" => return Reply::Answer(control::respond(&mut world, ask)),
+            _ => return Reply::Answer(wire::typed(404, "text/plain", "no such vendor")),
+        };
+        let fault = world.fault(vendor, operation);
+        match fault {
+            Some(FaultKind::Status { status, retry_after }) => {
+                return Reply::Answer(broken(vendor, status, retry_after));
+            }
+            Some(FaultKind::TimeoutBeforeEffect) => return Reply::Silence,
+            Some(FaultKind::NoConnection) => return Reply::Refused,
+            _ => {}
+        }
+        let mut answer = match vendor {
+            "telnyx" => telnyx::respond(&mut world, ask),
+            "assemblyai" => assemblyai::respond(&mut world, ask),
+            "resend" => resend::respond(&mut world, ask),
+            "recordings" => telnyx::fetch(&world, ask),
+            _ => chat::respond(&mut world, vendor, ask),
+        };
+        match fault {
+            Some(FaultKind::TimeoutAfterEffect) => Reply::Silence,
+            Some(FaultKind::ResetAfterEffect) => Reply::Reset,
+            Some(FaultKind::GarbledAfterEffect) => {
+                let half = answer.body().len() / 2;
+                answer.body_mut().truncate(half);
+                Reply::Answer(answer)
+            }
+            _ => Reply::Answer(answer),
+        }
+    }
+}
+
+/// A failure on order, in the vendor's shape.
+fn broken(vendor: &str, status: u16, retry_after: Option<u32>) -> Response<Bytes> {
+    let message = "Ordered by the sandbox.";
+    let mut answer = match vendor {
+        "telnyx" if status == 429 => telnyx::error(status, "10011", "Too many requests", message, None),
+        "telnyx" => telnyx::error(status, "10007", "Unexpected error", message, None),
+        "assemblyai" => assemblyai::error(status, message),
+        "resend" if status == 429 => resend::error(status, "rate_limit_exceeded", message),
+        "resend" => resend::error(status, "application_error", message),
+        "recordings" => wire::typed(status, "application/xml", "<Error><Code>InternalError</Code></Error>"),
+        _ => chat::error(vendor, status, "sandbox_fault", message),
+    };
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+#[async_trait]
+impl Transport for Sandbox {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
+        let (parts, body) = request.into_parts();
+        // A body that is known whole is ready at once, so that nothing here waits before the effect.
+        let body = body.collect().await.map_err(|source| SendError { sent: Sent::No, source })?.to_bytes();
+        let host = parts.uri.host().unwrap_or_default();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let vendor = HOSTS.iter().find(|(name, _)| *name == host).map(|(_, vendor)| *vendor);
+        let reply = match vendor {
+            Some(vendor) => self.answer(vendor, &Ask::new(&parts.method, path, &parts.headers, &body, Base::Hosts)),
+            None if host == PORT => {
+                self.by_port(&parts.method, path, &parts.headers, &body, Base::Port(format!("http://{PORT}")))
+            }
+            None => {
+                return Err(SendError { sent: Sent::No, source: format!("the sandbox knows no host {host:?}").into() });
+            }
+        };
+        match reply {
+            Reply::Answer(answer) => Ok(answer.map(full)),
+            Reply::Silence => std::future::pending().await,
+            Reply::Reset => Err(SendError { sent: Sent::Unknown, source: "connection reset".into() }),
+            Reply::Refused => Err(SendError { sent: Sent::No, source: "connection refused".into() }),
+        }
+    }
+}

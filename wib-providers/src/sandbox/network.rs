@@ -1,0 +1,469 @@
+//! The phone network: calls that ring, are answered, spoken into, recorded and ended.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use uuid::Uuid;
+use wib_core::kit::time::{Timestamp, after};
+
+use super::{
+    chance::Chance,
+    people::{self, Behaviour},
+    scripts::{self, Side},
+    sound::{Line, Sound},
+    wire::Base,
+    world::{KEPT, Step, World},
+};
+
+/// How long the callee waits for the notice and the recording before talking anyway.
+const PATIENCE_MS: u64 = 8_000;
+/// How long an answering machine records.
+const MACHINE_MS: u64 = 45_000;
+
+/// All calls, and what each number received.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) by_control_id: BTreeMap<String, u64>,
+    pub(super) recordings: BTreeMap<Uuid, u64>,
+    /// Real dials by number called.
+    pub(super) dials: BTreeMap<String, u64>,
+    /// Calls by the `command_id` that placed them, for as long as it is remembered.
+    pub(super) commands: BTreeMap<String, (Timestamp, u64)>,
+    finished: VecDeque<u64>,
+    placed: u64,
+}
+
+/// What the network is asked to place.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) connection_id: String,
+    pub(super) client_state: Option<Arc<str>>,
+    pub(super) webhook_url: Option<String>,
+    pub(super) base: Base,
+    pub(super) detection: Detection,
+    /// Whether to record from the answer on, and if so each side on its own channel.
+    pub(super) record: Option<bool>,
+    pub(super) ring_seconds: u64,
+    pub(super) limit_seconds: u64,
+    /// The callee calls us: we answer.
+    pub(super) incoming: bool,
+}
+
+/// Whether to find out who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detection {
+    Off,
+    Standard,
+    Premium,
+}
+
+/// Why a call ended, in the vendor's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    pub(super) word: &'static str,
+    pub(super) source: &'static str,
+    pub(super) sip: &'static str,
+}
+const fn cause(word: &'static str, source: &'static str, sip: &'static str) -> Cause {
+    Cause { word, source, sip }
+}
+pub(super) const BY_CALLER: Cause = cause("normal_clearing", "caller", "200");
+pub(super) const CANCELED: Cause = cause("originator_cancel", "caller", "487");
+const BY_CALLEE: Cause = cause("normal_clearing", "callee", "200");
+const BUSY: Cause = cause("user_busy", "callee", "486");
+const TIMEOUT: Cause = cause("timeout", "caller", "487");
+const TIME_LIMIT: Cause = cause("time_limit", "unknown", "200");
+const NOT_FOUND: Cause = cause("not_found", "unknown", "404");
+const CARRIER: Cause = cause("unspecified", "unknown", "503");
+
+/// What a call does next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CallStep {
+    Answer,
+    Detect,
+    GreetingEnd,
+    Patience,
+    Talk,
+    SpeakStart,
+    SpeakEnd,
+    HangUp(Cause),
+    Saved(usize),
+    Cost,
+}
+
+/// Something that happened to a call; its body is made when it is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Happened {
+    pub(super) at: Timestamp,
+    pub(super) id: Uuid,
+    pub(super) client_state: Option<Arc<str>>,
+    pub(super) what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Initiated,
+    Answered,
+    Detected(&'static str),
+    GreetingEnded,
+    SpeakStarted,
+    SpeakEnded(&'static str),
+    RecordingSaved(usize),
+    Hangup,
+    Cost,
+    /// A command of ours.
+    Command(&'static str),
+}
+
+/// Something said, in absolute time.
+#[derive(Clone, Debug)]
+struct Said {
+    side: Side,
+    start: Timestamp,
+    end: Timestamp,
+    text: String,
+}
+
+/// A recording.
+#[derive(Clone, Debug)]
+pub(super) struct Tape {
+    pub(super) id: Uuid,
+    pub(super) dual: bool,
+    pub(super) started_at: Timestamp,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) saved_at: Option<Timestamp>,
+    pauses: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) order: Order,
+    pub(super) control_id: String,
+    pub(super) leg_id: Uuid,
+    pub(super) session_id: Uuid,
+    pub(super) behaviour: Behaviour,
+    pub(super) placed_at: Timestamp,
+    pub(super) answered_at: Option<Timestamp>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) cause: Option<Cause>,
+    pub(super) client_state: Option<Arc<str>>,
+    pub(super) tapes: Vec<Tape>,
+    pub(super) log: Vec<Happened>,
+    /// Commands by their `command_id`, for as long as it is remembered.
+    pub(super) commands: BTreeMap<String, Timestamp>,
+    said: Vec<Said>,
+    chance: Chance,
+    /// Utterances of ours that have not ended.
+    speaking: u32,
+    speech_ends: Timestamp,
+    noticed: bool,
+    impatient: bool,
+    talks: bool,
+}
+
+impl Call {
+    pub(super) fn alive(&self) -> bool {
+        self.ended_at.is_none()
+    }
+    /// The recording that is running.
+    pub(super) fn tape(&mut self) -> Option<&mut Tape> {
+        self.tapes.last_mut().filter(|tape| tape.ended_at.is_none())
+    }
+    /// Seconds since the answer.
+    pub(super) fn seconds(&self, now: Timestamp) -> i64 {
+        self.answered_at.map_or(0, |at| self.ended_at.unwrap_or(now).duration_since(at).as_secs())
+    }
+    /// What a recording holds.
+    pub(super) fn sound(&self, tape: &Tape) -> Sound {
+        let end = tape.ended_at.unwrap_or(tape.started_at);
+        let mut lines: Vec<Line> = Vec::new();
+        for said in &self.said {
+            let ms = |at: Timestamp| i64::try_from(at.duration_since(tape.started_at).as_millis()).unwrap_or(0);
+            let whole =
+                Line { speaker: said.side, start_ms: ms(said.start), end_ms: ms(said.end), text: said.text.clone() };
+            let paused =
+                |start, stop| tape.pauses.iter().any(|(from, to)| start < to.map_or(i64::MAX, ms) && stop > ms(*from));
+            let heard: Vec<_> = whole
+                .words()
+                .filter(|(_, start, stop)| *start >= 0 && *stop <= ms(end) && !paused(*start, *stop))
+                .collect();
+            if let (Some(first), Some(last)) = (heard.first(), heard.last()) {
+                let text = heard.iter().map(|(word, ..)| *word).collect::<Vec<_>>().join(" ");
+                lines.push(Line { speaker: said.side, start_ms: first.1, end_ms: last.2, text });
+            }
+        }
+        lines.sort_by_key(|line| line.start_ms);
+        Sound {
+            channels: if tape.dual { 2 } else { 1 },
+            duration_ms: i64::try_from(end.duration_since(tape.started_at).as_millis()).unwrap_or(0),
+            language: scripts::language(self.behaviour).to_owned(),
+            lines,
+        }
+    }
+    fn say(&mut self, side: Side, start: Timestamp, text: String) -> Timestamp {
+        let end = after(start, Duration::from_millis(scripts::duration_ms(&text)));
+        self.said.push(Said { side, start, end, text });
+        end
+    }
+}
+
+impl World {
+    /// Places a call.
+    pub(super) fn place(&mut self, order: Order) -> u64 {
+        self.phones.placed += 1;
+        let key = self.phones.placed;
+        let person = if order.incoming { &order.from } else { &order.to };
+        let behaviour = people::behaviour(self.seed, person);
+        let nth = if order.incoming {
+            format!("in {key}")
+        } else {
+            let dials = self.phones.dials.entry(order.to.clone()).or_default();
+            *dials += 1;
+            dials.to_string()
+        };
+        let mut chance = Chance::of(self.seed, &["call", person, &nth]);
+        let control_id = format!("v3:{}", chance.token(39));
+        let ring_ms = order.ring_seconds * 1_000;
+        let steps = match behaviour {
+            _ if order.incoming => vec![(60_000, CallStep::HangUp(CANCELED))],
+            Behaviour::Busy => vec![(chance.between(2_000, 4_000), CallStep::HangUp(BUSY))],
+            Behaviour::CarrierError => vec![(chance.between(400, 1_500), CallStep::HangUp(CARRIER))],
+            Behaviour::NotInService => vec![(chance.between(800, 2_500), CallStep::HangUp(NOT_FOUND))],
+            Behaviour::NoAnswer => vec![(ring_ms, CallStep::HangUp(TIMEOUT))],
+            _ => vec![(chance.between(2_000, 8_000), CallStep::Answer), (ring_ms, CallStep::HangUp(TIMEOUT))],
+        };
+        let call = Call {
+            control_id: control_id.clone(),
+            leg_id: chance.uuid(),
+            session_id: chance.uuid(),
+            behaviour,
+            placed_at: self.now,
+            answered_at: None,
+            ended_at: None,
+            cause: None,
+            client_state: order.client_state.clone(),
+            tapes: Vec::new(),
+            log: Vec::new(),
+            commands: BTreeMap::new(),
+            said: Vec::new(),
+            chance,
+            speaking: 0,
+            speech_ends: self.now,
+            noticed: false,
+            impatient: false,
+            talks: false,
+            order,
+        };
+        self.phones.calls.insert(key, call);
+        self.phones.by_control_id.insert(control_id, key);
+        self.happens(key, What::Initiated);
+        for (ms, step) in steps {
+            self.plan(ms, Step::Call(key, step));
+        }
+        key
+    }
+
+    /// Writes down what happened and tells it by webhook.
+    pub(super) fn happens(&mut self, key: u64, what: What) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        let happened = Happened { at: now, id: call.chance.uuid(), client_state: call.client_state.clone(), what };
+        call.log.push(happened.clone());
+        let Some(call) = self.phones.calls.get(&key) else { return };
+        if let Some(data) = self.telnyx_event(call, &happened) {
+            let url = call.order.webhook_url.clone().or_else(|| self.settings.telnyx_webhook_url.clone());
+            self.post_telnyx(url, data);
+        }
+    }
+
+    /// A step of a call's life.
+    pub(super) fn call_step(&mut self, key: u64, step: CallStep) {
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        match step {
+            CallStep::Saved(at) => {
+                if let Some(tape) = call.tapes.get_mut(at) {
+                    tape.saved_at = Some(self.now);
+                    self.phones.recordings.insert(tape.id, key);
+                    self.happens(key, What::RecordingSaved(at));
+                }
+                return;
+            }
+            CallStep::Cost => return self.happens(key, What::Cost),
+            _ if !call.alive() => return,
+            _ => {}
+        }
+        match step {
+            CallStep::Answer => self.pick_up(key),
+            CallStep::Detect => {
+                let machine = call.behaviour == Behaviour::Voicemail;
+                let who = match (call.order.detection, machine) {
+                    (_, true) => "machine",
+                    (Detection::Premium, false) => "human_residence",
+                    _ => "human",
+                };
+                self.happens(key, What::Detected(who));
+            }
+            CallStep::GreetingEnd => {
+                if call.order.detection != Detection::Off {
+                    self.happens(key, What::GreetingEnded);
+                }
+            }
+            CallStep::Patience => {
+                call.impatient = true;
+                self.maybe_talk(key);
+            }
+            CallStep::Talk => self.talk(key),
+            CallStep::SpeakStart => self.happens(key, What::SpeakStarted),
+            CallStep::SpeakEnd => {
+                call.speaking -= 1;
+                call.noticed = true;
+                self.happens(key, What::SpeakEnded("completed"));
+                self.maybe_talk(key);
+            }
+            CallStep::HangUp(TIMEOUT | CANCELED) if call.answered_at.is_some() => {}
+            CallStep::HangUp(cause) => self.end(key, cause),
+            CallStep::Saved(_) | CallStep::Cost => {}
+        }
+    }
+
+    /// The far end picks up, or we do.
+    pub(super) fn pick_up(&mut self, key: u64) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key).filter(|call| call.answered_at.is_none()) else { return };
+        call.answered_at = Some(now);
+        let mut steps = vec![(call.order.limit_seconds * 1_000, CallStep::HangUp(TIME_LIMIT))];
+        if call.order.detection != Detection::Off {
+            steps.push((call.chance.between(1_000, 3_000), CallStep::Detect));
+        }
+        match call.behaviour {
+            Behaviour::HangsUp => steps.push((call.chance.between(300, 900), CallStep::HangUp(BY_CALLEE))),
+            Behaviour::Voicemail => {
+                let greeting = scripts::greeting(&mut call.chance);
+                let ms = 500 + scripts::duration_ms(&greeting);
+                call.say(Side::Customer, after(now, Duration::from_millis(500)), greeting);
+                // Told after the detection, which takes up to three seconds.
+                steps.push((ms.max(3_500), CallStep::GreetingEnd));
+                steps.push((ms + MACHINE_MS, CallStep::HangUp(BY_CALLEE)));
+            }
+            _ => steps.push((PATIENCE_MS, CallStep::Patience)),
+        }
+        let record = call.order.record;
+        self.happens(key, What::Answered);
+        for (ms, step) in steps {
+            self.plan(ms, Step::Call(key, step));
+        }
+        if let Some(dual) = record {
+            self.record(key, dual);
+        }
+    }
+
+    /// Starts a recording, unless one runs.
+    pub(super) fn record(&mut self, key: u64, dual: bool) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        if call.tape().is_some() {
+            return;
+        }
+        let id = call.chance.uuid();
+        call.tapes.push(Tape { id, dual, started_at: now, ended_at: None, saved_at: None, pauses: Vec::new() });
+        self.maybe_talk(key);
+    }
+
+    /// Stops the recording that runs; it is saved two seconds later.
+    pub(super) fn stop_recording(&mut self, key: u64) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        let at = call.tapes.len().saturating_sub(1);
+        if let Some(tape) = call.tape() {
+            tape.ended_at = Some(now);
+            self.plan(2_000, Step::Call(key, CallStep::Saved(at)));
+        }
+    }
+
+    /// Pauses the recording that runs, or goes on with it.
+    pub(super) fn pause_recording(&mut self, key: u64, pause: bool) {
+        let now = self.now;
+        let Some(tape) = self.phones.calls.get_mut(&key).and_then(Call::tape) else { return };
+        match tape.pauses.last_mut().filter(|(_, to)| to.is_none()) {
+            None if pause => tape.pauses.push((now, None)),
+            Some((_, to)) if !pause => *to = Some(now),
+            _ => {}
+        }
+    }
+
+    /// Speaks into a call, after what is being spoken.
+    pub(super) fn speak(&mut self, key: u64, text: &str) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        let start = after(call.speech_ends.max(now), Duration::from_millis(120));
+        call.speaking += 1;
+        call.speech_ends = call.say(Side::Agent, start, text.to_owned());
+        let ms = |at: Timestamp| u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0);
+        let (start, end) = (ms(start), ms(call.speech_ends));
+        self.plan(start, Step::Call(key, CallStep::SpeakStart));
+        self.plan(end, Step::Call(key, CallStep::SpeakEnd));
+    }
+
+    /// The callee talks once the notice was spoken and the recording runs, or patience has run out; never into a notice.
+    fn maybe_talk(&mut self, key: u64) {
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        let ready = call.impatient || (call.noticed && call.tape().is_some());
+        let mute = matches!(call.behaviour, Behaviour::Voicemail | Behaviour::HangsUp);
+        if ready && !mute && call.speaking == 0 && !call.talks && call.alive() && call.answered_at.is_some() {
+            call.talks = true;
+            self.plan(600, Step::Call(key, CallStep::Talk));
+        }
+    }
+
+    fn talk(&mut self, key: u64) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key) else { return };
+        let turns = scripts::conversation(call.behaviour, &mut call.chance);
+        let at = |ms| after(now, Duration::from_millis(ms));
+        let last = turns.last().map_or(0, |turn| turn.end_ms);
+        let said = turns.into_iter().map(|turn| {
+            let (start, end) = (at(turn.start_ms), at(turn.end_ms));
+            Said { side: turn.side, start, end, text: turn.text }
+        });
+        call.said.extend(said);
+        self.plan(last + 800, Step::Call(key, CallStep::HangUp(BY_CALLEE)));
+    }
+
+    /// Ends a call.
+    pub(super) fn end(&mut self, key: u64, cause: Cause) {
+        let now = self.now;
+        let Some(call) = self.phones.calls.get_mut(&key).filter(|call| call.alive()) else { return };
+        call.ended_at = Some(now);
+        call.cause = Some(cause);
+        let (speaking, answered) = (call.speaking > 0, call.answered_at.is_some());
+        self.stop_recording(key);
+        if speaking {
+            self.happens(key, What::SpeakEnded("call_hangup"));
+        }
+        self.happens(key, What::Hangup);
+        if answered && self.settings.costs {
+            self.plan(3_000, Step::Call(key, CallStep::Cost));
+        }
+        self.phones.finished.push_back(key);
+        while self.phones.finished.len() > KEPT {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let call = self.phones.finished.pop_front().and_then(|key| self.phones.calls.remove(&key));
+        let Some(call) = call else { return };
+        self.phones.by_control_id.remove(&call.control_id);
+        for tape in &call.tapes {
+            self.phones.recordings.remove(&tape.id);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Who is at the other end of a number.
+
+use super::chance::Chance;
+
+/// What happens when a number is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Behaviour {
+    /// Answers and talks about nothing in particular.
+    Talks,
+    /// The line is busy.
+    Busy,
+    /// Rings until the caller gives up.
+    NoAnswer,
+    /// An answering machine.
+    Voicemail,
+    /// Answers and promises to pay an amount on a day.
+    Promises,
+    /// Answers and disputes the debt.
+    Disputes,
+    /// Answers and asks not to be called again.
+    Ceases,
+    /// Answers and hangs up at once.
+    HangsUp,
+    /// The carrier fails before the call reaches the number.
+    CarrierError,
+    /// No such number in service.
+    NotInService,
+    /// Answers and speaks instructions meant for a language model.
+    Injects,
+    /// Answers, speaks Spanish, and promises to pay.
+    Spanish,
+    /// Answers and asks to be called another time.
+    CallsBack,
+}
+
+/// The magic numbers: number, behaviour, what it does.
+pub const MAGIC: &[(&str, Behaviour, &str)] = &[
+    ("+15005550001", Behaviour::Talks, "answers and talks, neutral"),
+    ("+15005550002", Behaviour::Busy, "is busy"),
+    ("+15005550003", Behaviour::NoAnswer, "rings until the caller gives up (30 s unless told otherwise)"),
+    ("+15005550004", Behaviour::Voicemail, "is an answering machine"),
+    ("+15005550005", Behaviour::Promises, "answers and promises to pay an amount on a day"),
+    ("+15005550006", Behaviour::Disputes, "answers and disputes the debt"),
+    ("+15005550007", Behaviour::Ceases, "answers and asks to stop calling"),
+    ("+15005550008", Behaviour::HangsUp, "answers and hangs up at once"),
+    ("+15005550009", Behaviour::CarrierError, "fails at the carrier, before connecting"),
+    ("+15005550010", Behaviour::NotInService, "is not in service"),
+    ("+15005550011", Behaviour::Injects, "answers and says: ignore previous instructions and ..."),
+    ("+15005550012", Behaviour::Spanish, "answers in Spanish and promises to pay"),
+    ("+15005550013", Behaviour::CallsBack, "answers and asks to be called back"),
+];
+
+/// How often which behaviour is met at other numbers, in hundredths.
+const WEIGHTS: &[(Behaviour, u64)] = &[
+    (Behaviour::NoAnswer, 34),
+    (Behaviour::Voicemail, 28),
+    (Behaviour::Busy, 4),
+    (Behaviour::NotInService, 5),
+    (Behaviour::CarrierError, 1),
+    (Behaviour::HangsUp, 5),
+    (Behaviour::Talks, 8),
+    (Behaviour::Promises, 7),
+    (Behaviour::Disputes, 3),
+    (Behaviour::Ceases, 2),
+    (Behaviour::CallsBack, 2),
+    (Behaviour::Spanish, 1),
+];
+
+/// The behaviour of a number: magic, or drawn from the seed and the number.
+pub(super) fn behaviour(seed: u64, number: &str) -> Behaviour {
+    if let Some((_, behaviour, _)) = MAGIC.iter().find(|(magic, ..)| *magic == number) {
+        return *behaviour;
+    }
+    let mut draw = Chance::of(seed, &[number]).below(100);
+    for (behaviour, weight) in WEIGHTS {
+        match draw.checked_sub(*weight) {
+            Some(rest) => draw = rest,
+            None => return *behaviour,
+        }
+    }
+    Behaviour::NoAnswer
+}
+
+/// A person's particulars, drawn from a call's chance.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) agent: &'static str,
+    pub(super) amount: String,
+    pub(super) day: &'static str,
+    pub(super) dia: &'static str,
+}
+
+impl Person {
+    pub(super) fn draw(chance: &mut Chance) -> Self {
+        const FIRST: &[&str] =
+            &["Maria", "James", "Aisha", "Robert", "Linda", "Carlos", "Grace", "Tom", "Priya", "Walter"];
+        const LAST: &[&str] =
+            &["Lopez", "Carter", "Khan", "Miller", "Nguyen", "Ortiz", "Brown", "Schmidt", "Rao", "Hall"];
+        const AGENTS: &[&str] = &["Dana", "Chris", "Morgan", "Sam", "Alex"];
+        const DAYS: &[(&str, &str)] = &[
+            ("Monday", "lunes"),
+            ("Tuesday", "martes"),
+            ("Wednesday", "miércoles"),
+            ("Thursday", "jueves"),
+            ("Friday", "viernes"),
+        ];
+        let name = format!("{} {}", chance.pick(FIRST), chance.pick(LAST));
+        let agent = chance.pick(AGENTS);
+        let amount = format!("{}.{}", chance.between(5, 60) * 10, chance.pick(&["00", "25", "50"]));
+        let (day, dia) = DAYS[usize::try_from(chance.below(DAYS.len() as u64)).unwrap_or(0)];
+        Self { name, agent, amount, day, dia }
+    }
+}

@@ -1,0 +1,124 @@
+//! Telnyx Voice API v2: placing calls, and the events of calls.
+//!
+//! Document: <https://developers.telnyx.com/api-reference> (as of July 2026). Limits: 30 dials a second an account
+//! (code 90103), two calls at once on a new account.
+//!
+//! Quirks this adapter knows:
+//! - `call_control_id` holds reserved characters and is percent-encoded in paths.
+//! - `client_state` travels in base64; ours is the tag.
+//! - A repeat of a command with the same `command_id` is ignored for 60 s, for the same call. A dial has no call yet, so
+//!   it is repeated only when it never left; after that [`find`](wib_core::ports::Voice::find) answers.
+//! - `call_events` without a leg reach back 24 hours; older doubt is an error, never "no such call".
+//! - `call.recording.saved` has no `call_control_id`, sometimes no `recording_id` either, and its URLs expire after
+//!   about ten minutes.
+//! - A dual recording has the called leg's voice on the first channel, ours on the second.
+//! - Costs and call quality are decimal text.
+
+mod voice;
+mod webhook;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use ed25519_dalek::VerifyingKey;
+use secrecy::SecretString;
+use wib_core::kit::{Error, Phone};
+
+use crate::http::{Client, Policy, Wires};
+
+const VENDOR: &str = "telnyx";
+
+/// Telnyx, as [`Voice`](wib_core::ports::Voice) and as [`WebhookSource`](wib_core::ports::WebhookSource).
+#[derive(Debug)]
+pub struct Telnyx {
+    client: Client,
+    connection_id: String,
+    default_number: Option<Phone>,
+    keys: Vec<VerifyingKey>,
+    voice: String,
+    live: bool,
+}
+
+impl Telnyx {
+    /// Telnyx with an API key (v2, `KEY…`) and the id of the Call Control application that calls go through.
+    pub fn builder(wires: Wires, api_key: SecretString, connection_id: impl Into<String>) -> TelnyxBuilder {
+        TelnyxBuilder {
+            wires,
+            api_key,
+            base_url: "https://api.telnyx.com/v2".to_owned(),
+            policy: Policy::default(),
+            connection_id: connection_id.into(),
+            default_number: None,
+            keys: Vec::new(),
+            voice: "female".to_owned(),
+            live: true,
+        }
+    }
+}
+
+/// Puts a [`Telnyx`] together.
+#[derive(Debug)]
+pub struct TelnyxBuilder {
+    wires: Wires,
+    api_key: SecretString,
+    base_url: String,
+    policy: Policy,
+    connection_id: String,
+    default_number: Option<Phone>,
+    keys: Vec<VerifyingKey>,
+    voice: String,
+    live: bool,
+}
+
+impl TelnyxBuilder {
+    /// Another address, with its path: a sandbox, a mock. Ours: `https://api.telnyx.com/v2`.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+    /// Other deadlines and limits.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+    /// The number shown when a call names none.
+    #[must_use]
+    pub fn default_number(mut self, number: Phone) -> Self {
+        self.default_number = Some(number);
+        self
+    }
+    /// The account's public key, which deliveries are signed with: 32 bytes in base64. While a key is being rotated,
+    /// name both. Without any, every delivery is refused.
+    ///
+    /// # Errors
+    /// `Invalid` when it is no such key.
+    pub fn public_key(mut self, base64: &str) -> Result<Self, Error> {
+        let bytes = BASE64_STANDARD.decode(base64.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+        self.keys.push(key.ok_or_else(|| Error::invalid("not a Telnyx public key (32 bytes in base64)"))?);
+        Ok(self)
+    }
+    /// The voice of spoken texts. Ours: `female`, which speaks every language of the list.
+    #[must_use]
+    pub fn voice(mut self, voice: impl Into<String>) -> Self {
+        self.voice = voice.into();
+        self
+    }
+    /// False for a sandbox behind the same wire.
+    #[must_use]
+    pub fn live(mut self, live: bool) -> Self {
+        self.live = live;
+        self
+    }
+    /// The adapter.
+    #[must_use]
+    pub fn build(self) -> Telnyx {
+        let client = Client::new(VENDOR, &self.base_url, self.policy, wire::words, self.wires).bearer(&self.api_key);
+        let Self { connection_id, default_number, keys, voice, live, .. } = self;
+        Telnyx { client, connection_id, default_number, keys, voice, live }
+    }
+}

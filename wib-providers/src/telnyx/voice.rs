@@ -1,0 +1,251 @@
+//! Placing and steering calls.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::Method;
+use serde::de::DeserializeOwned;
+use wib_core::{
+    kit::{
+        Phone,
+        time::{Timestamp, before},
+    },
+    ports::{
+        Fault, Sent, VendorError, Voice,
+        voice::{Dial, HangupCause, Inspection, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
+    },
+};
+
+use super::{Telnyx, VENDOR, wire};
+use crate::http::Ask;
+
+/// Longest lists read to the end.
+const MOST_PAGES: u32 = 40;
+/// How far back `call_events` reach without a leg.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How far our clock and theirs may differ.
+const SKEW: Duration = Duration::from_secs(120);
+
+#[async_trait]
+impl Voice for Telnyx {
+    fn vendor(&self) -> &'static str {
+        VENDOR
+    }
+    fn live(&self) -> bool {
+        self.live
+    }
+    fn default_number(&self) -> Option<Phone> {
+        self.default_number.clone()
+    }
+
+    async fn dial(&self, dial: &Dial) -> Result<Leg, VendorError> {
+        let request = wire::DialRequest {
+            connection_id: &self.connection_id,
+            to: dial.to.as_str(),
+            from: dial.from.as_str(),
+            timeout_secs: dial.ring_seconds,
+            command_id: &dial.key,
+            client_state: BASE64_STANDARD.encode(&dial.tag),
+            webhook_url: dial.webhook_url.as_deref(),
+            answering_machine_detection: dial.detect_machine.then_some("premium"),
+            answering_machine_detection_config: dial.detect_machine.then_some(wire::DetectionConfig::OURS),
+        };
+        let answer = self.client.ask("dial", Method::POST, "/calls").json(&request).send().await?;
+        let call: wire::Single<wire::Common> = answer.json()?;
+        Ok(call.data.leg())
+    }
+
+    async fn hang_up(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
+        let command = self.command("hang_up", leg, "/calls/{}/actions/hangup")?;
+        match command.json(&wire::CommandRequest { command_id: key }).send().await {
+            Err(gone) if gone.fault == Fault::Missing => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    async fn speak(&self, leg: &Leg, speak: &Speak) -> Result<(), VendorError> {
+        let unspoken = || self.client.fault(Fault::Request, Sent::No, "Telnyx does not speak this language");
+        let request = wire::SpeakRequest {
+            payload: &speak.text,
+            voice: &self.voice,
+            language: wire::language(&speak.language).ok_or_else(unspoken)?,
+            client_state: BASE64_STANDARD.encode(&speak.tag),
+            command_id: &speak.key,
+        };
+        let command = self.command("speak", leg, "/calls/{}/actions/speak")?;
+        command.json(&request).send().await.map(drop)
+    }
+
+    async fn start_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
+        let command = self.command("start_recording", leg, "/calls/{}/actions/record_start")?;
+        let request = wire::RecordRequest { format: "mp3", channels: "dual", command_id: key };
+        command.json(&request).send().await.map(drop)
+    }
+
+    async fn find(&self, tag: &str, to: &Phone, since: Timestamp) -> Result<Option<Leg>, VendorError> {
+        if let Some(leg) = self.find_active(tag).await? {
+            return Ok(Some(leg));
+        }
+        let from = before(since, SKEW);
+        let (floor, to) = (from.to_string(), to.as_str());
+        let filters = [("filter[to]", to), ("filter[occurred_at][gte]", &floor)];
+        let events = self.pages::<wire::CallEvent>("find", "/call_events", &filters).await?;
+        let leg = events.iter().map(wire::CallEvent::common).find(|c| c.tag().as_deref() == Some(tag)).map(|c| c.leg());
+        if leg.is_none() && from < before(self.client.now(), DAY) {
+            return Err(self.client.fault(Fault::Request, Sent::No, "Telnyx tells of the last 24 hours only"));
+        }
+        Ok(leg)
+    }
+
+    async fn inspect(&self, leg: &Leg) -> Result<Inspection, VendorError> {
+        let call = self.call(leg).await?;
+        let leg_id = leg.leg_id.clone().or_else(|| call.as_ref()?.common.call_leg_id.clone());
+        let mut events = Vec::new();
+        if let Some(id) = &leg_id {
+            let filters = [("filter[leg_id]", id.as_str()), ("filter[type]", "webhook")];
+            let told = self.pages::<wire::CallEvent>("inspect", "/call_events", &filters).await?;
+            events.extend(told.iter().filter_map(|event| observed(leg, event)));
+            let kept = self.pages::<wire::Recording>("inspect", "/recordings", &[("filter[call_leg_id]", id)]).await?;
+            events.extend(kept.into_iter().map(|recording| saved(leg, self.client.now(), recording)));
+        }
+        let hung_up = events.iter().any(|e| matches!(e.what, VoiceEventKind::Hangup { .. }));
+        // A leg without a handle cannot be asked for: it lives until its end was told.
+        let alive = if leg.control_id.is_some() { call.as_ref().is_some_and(|c| c.is_alive) } else { !hung_up };
+        if let Some(at) = call.filter(|c| !c.is_alive && !hung_up).and_then(|c| c.end_time) {
+            let what = VoiceEventKind::Hangup { cause: HangupCause::Other, vendor_cause: "unspecified".to_owned() };
+            events.push(VoiceEvent { id: observed_id(leg, "call.hangup", at), leg: leg.clone(), at, tag: None, what });
+        }
+        Ok(Inspection { alive, events })
+    }
+
+    async fn fetch_recording(&self, recording: &VendorRecording, limit: u64) -> Result<Bytes, VendorError> {
+        let stale = match &recording.url {
+            url if url.is_empty() => None,
+            url => match self.download(url, limit).await {
+                Err(e) if matches!(e.fault, Fault::Credentials | Fault::Missing) => Some(e),
+                done => return done,
+            },
+        };
+        let fresh = self.reread(recording).await?.into_ours().url;
+        match stale {
+            Some(e) if fresh.is_empty() || fresh == recording.url => Err(e),
+            None if fresh.is_empty() => {
+                Err(self.client.fault(Fault::Missing, Sent::Refused, "the recording has no file"))
+            }
+            _ => self.download(&fresh, limit).await,
+        }
+    }
+}
+
+impl Telnyx {
+    fn command(&self, operation: &'static str, leg: &Leg, template: &'static str) -> Result<Ask<'_>, VendorError> {
+        let nameless = || self.client.fault(Fault::Request, Sent::No, "the leg has no call_control_id");
+        let id = leg.control_id.as_deref().ok_or_else(nameless)?;
+        Ok(self.client.ask(operation, Method::POST, template).fill(id).repeatable())
+    }
+
+    async fn find_active(&self, tag: &str) -> Result<Option<Leg>, VendorError> {
+        let mut after: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let ask = self.client.ask("find", Method::GET, "/connections/{}/active_calls").fill(&self.connection_id);
+            let ask = ask.query("page[limit]", "250");
+            let ask = if let Some(cursor) = &after { ask.query("page[after]", cursor) } else { ask };
+            let page: wire::Listed<wire::Common> = ask.send().await?.json()?;
+            if let Some(call) = page.data.iter().find(|call| call.tag().as_deref() == Some(tag)) {
+                return Ok(Some(call.leg()));
+            }
+            after = page.meta.cursors.and_then(|c| c.after).filter(|_| page.meta.next.is_some());
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
+        Err(self.endless())
+    }
+
+    /// Every page of a numbered list.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        template: &'static str,
+        filters: &[(&str, &str)],
+    ) -> Result<Vec<T>, VendorError> {
+        const SIZE: usize = 250;
+        let mut all = Vec::new();
+        for number in 1..=MOST_PAGES {
+            let ask = self.client.ask(operation, Method::GET, template);
+            let ask = filters.iter().fold(ask, |ask, (name, value)| ask.query(name, value));
+            let ask = ask.query("page[number]", &number.to_string()).query("page[size]", &SIZE.to_string());
+            let page: wire::Listed<T> = ask.send().await?.json()?;
+            let last = page.meta.total_pages.map_or(page.data.len() < SIZE, |pages| u64::from(number) >= pages);
+            all.extend(page.data);
+            if last {
+                return Ok(all);
+            }
+        }
+        Err(self.endless())
+    }
+
+    fn endless(&self) -> VendorError {
+        self.client.fault(Fault::Nonsense, Sent::Unknown, "a list without an end")
+    }
+
+    /// The call as Telnyx keeps it until ten minutes after its end.
+    async fn call(&self, leg: &Leg) -> Result<Option<wire::Call>, VendorError> {
+        let Some(id) = &leg.control_id else { return Ok(None) };
+        match self.client.ask("inspect", Method::GET, "/calls/{}").fill(id).send().await {
+            Err(gone) if gone.fault == Fault::Missing => Ok(None),
+            answer => Ok(Some(answer?.json::<wire::Single<_>>()?.data)),
+        }
+    }
+
+    async fn download(&self, url: &str, limit: u64) -> Result<Bytes, VendorError> {
+        let ask = self.client.ask_url("fetch_recording", url).at_most(limit).within(Duration::from_secs(300));
+        Ok(ask.send().await?.body)
+    }
+
+    async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
+        let Some(leg_id) = recording.id.strip_prefix(wire::OF_LEG) else {
+            let ask = self.client.ask("fetch_recording", Method::GET, "/recordings/{}").fill(&recording.id);
+            return Ok(ask.send().await?.json::<wire::Single<_>>()?.data);
+        };
+        let filters = [("filter[call_leg_id]", leg_id)];
+        let mut kept = self.pages::<wire::Recording>("fetch_recording", "/recordings", &filters).await?;
+        let same =
+            |r: &wire::Recording| r.recording_started_at.is_some() && r.recording_started_at == recording.started_at;
+        let at = kept.iter().position(same).or((kept.len() == 1).then_some(0));
+        let missing = || self.client.fault(Fault::Missing, Sent::Refused, "no such recording on the leg");
+        at.map(|at| kept.swap_remove(at)).ok_or_else(missing)
+    }
+}
+
+/// The id of an event that was read, not delivered. It sorts behind the ids of deliveries, so that of two tellings at
+/// the same instant the delivered one holds.
+fn observed_id(leg: &Leg, name: &str, at: Timestamp) -> String {
+    format!("observed:{}:{name}:{at}", leg.leg_id.as_deref().unwrap_or_default())
+}
+
+/// An event of the list as the delivery would have told it. Recordings are read from their own list; a charge without
+/// its delivery's id would count twice.
+fn observed(leg: &Leg, event: &wire::CallEvent) -> Option<VoiceEvent> {
+    let common = event.common();
+    let what = wire::kind(&event.name, event.payload()).ok()?;
+    if matches!(what, VoiceEventKind::RecordingSaved(_) | VoiceEventKind::Cost { .. } | VoiceEventKind::Other(_)) {
+        return None;
+    }
+    let told = common.leg();
+    let leg = Leg { control_id: leg.control_id.clone().or(told.control_id), ..told };
+    let at = event.event_timestamp;
+    Some(VoiceEvent { id: observed_id(&leg, &event.name, at), at, tag: common.tag(), what, leg })
+}
+
+fn saved(leg: &Leg, now: Timestamp, recording: wire::Recording) -> VoiceEvent {
+    VoiceEvent {
+        id: format!("observed:recording:{}", recording.id),
+        leg: leg.clone(),
+        at: recording.recording_ended_at.or(recording.created_at).unwrap_or(now),
+        tag: recording.common.tag(),
+        what: VoiceEventKind::RecordingSaved(recording.into_ours()),
+    }
+}

@@ -1,0 +1,25 @@
+//! xAI: Grok over the [chat wire](crate::openai_compatible).
+//!
+//! Document: <https://docs.x.ai/docs/api-reference>. Has two forms of error, and may send either inside a 200. Prices are
+//! not in our book, so a cost is unknown.
+
+use secrecy::SecretString;
+
+use crate::{
+    http::Wires,
+    openai_compatible::{ChatBuilder, Dialect},
+};
+
+/// xAI's ways.
+pub const XAI: Dialect = Dialect {
+    vendor: "xai",
+    base_url: "https://api.x.ai/v1",
+    model: "grok-2-latest",
+    completion_tokens: false,
+    strict: true,
+};
+
+/// xAI with an API key (`xai-…`); asks Grok 2 unless told otherwise.
+pub fn builder(wires: Wires, api_key: SecretString) -> ChatBuilder {
+    XAI.builder(wires, api_key)
+}

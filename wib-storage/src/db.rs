@@ -1,0 +1,342 @@
+//! The two drivers behind one face: pools, transactions, rows, errors. Nothing outside this module and `migrate` names
+//! an engine's types.
+
+use std::{fmt, time::Instant};
+
+use serde_json::Value as Json;
+#[cfg(feature = "postgres")]
+use sqlx::{PgPool, Postgres, postgres::PgRow};
+use sqlx::{Row as _, error::ErrorKind};
+#[cfg(feature = "sqlite")]
+use sqlx::{Sqlite, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+use wib_core::{
+    kit::{Error, Result, time::Timestamp},
+    orgs::OrganizationId,
+    store::{Column, Value, ValueKind},
+};
+
+use crate::sql::{Engine, Sql};
+
+/// A pool of connections to one database under one login.
+#[derive(Clone)]
+pub(crate) enum Db {
+    #[cfg(feature = "sqlite")]
+    Lite(SqlitePool),
+    #[cfg(feature = "postgres")]
+    Pg {
+        pool: PgPool,
+        /// Behind a pooler: statements must not be kept by name.
+        pooled: bool,
+    },
+}
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.engine())
+    }
+}
+
+/// Whose rows a transaction may touch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    Organization(OrganizationId),
+    System,
+}
+
+impl Db {
+    pub(crate) const fn engine(&self) -> Engine {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Lite(_) => Engine::Sqlite,
+            #[cfg(feature = "postgres")]
+            Self::Pg { .. } => Engine::Postgres,
+        }
+    }
+    /// Opens a transaction. On PostgreSQL it begins with the setting that row-level policies read, in one round trip;
+    /// the setting ends with the transaction, so a pooler cannot hand it to the next tenant.
+    pub(crate) async fn begin(&self, scope: Scope) -> Result<Conn> {
+        let tx = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Lite(pool) => traced("begin", Engine::Sqlite, pool.begin_with("BEGIN IMMEDIATE"))
+                .await
+                .map(|tx| Tx::Lite(Box::new(tx))),
+            #[cfg(feature = "postgres")]
+            Self::Pg { pool, pooled } => {
+                let (key, value) = match scope {
+                    Scope::Organization(id) => ("organization_id", id.to_string()),
+                    Scope::System => ("system", "on".to_owned()),
+                };
+                // The value is a UUID or a word of ours.
+                let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config('app.{key}', '{value}', true)"));
+                traced("begin", Engine::Postgres, pool.begin_with(begin)).await.map(|tx| Tx::Pg(Box::new(tx), !pooled))
+            }
+        }?;
+        let _ = scope;
+        Ok(Conn { tx, failed: false })
+    }
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Lite(pool) => pool.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Pg { pool, .. } => pool.close().await,
+        }
+    }
+}
+
+enum Tx {
+    #[cfg(feature = "sqlite")]
+    Lite(Box<sqlx::Transaction<'static, Sqlite>>),
+    #[cfg(feature = "postgres")]
+    Pg(Box<sqlx::Transaction<'static, Postgres>>, bool),
+}
+
+/// An open transaction. Dropped, it is rolled back.
+pub(crate) struct Conn {
+    tx: Tx,
+    // PostgreSQL refuses everything after a failed statement, and its COMMIT then rolls back without a word. The same
+    // rule holds on both engines here, and a commit says so.
+    failed: bool,
+}
+impl Conn {
+    fn usable(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(Error::internal("the transaction has failed before; nothing of it is kept"));
+        }
+        Ok(())
+    }
+    /// The rows of a statement.
+    pub(crate) async fn all(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Vec<Row>> {
+        args.iter().try_for_each(fits)?;
+        self.usable()?;
+        let rows = match &mut self.tx {
+            #[cfg(feature = "sqlite")]
+            Tx::Lite(tx) => {
+                let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
+                let rows = traced(sql.name, Engine::Sqlite, query.fetch_all(&mut ***tx)).await?;
+                rows.into_iter().map(Row::Lite).collect()
+            }
+            #[cfg(feature = "postgres")]
+            Tx::Pg(tx, keep) => {
+                let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Postgres)).persistent(*keep), pg::bind);
+                let rows = traced(sql.name, Engine::Postgres, query.fetch_all(&mut ***tx)).await?;
+                rows.into_iter().map(Row::Pg).collect()
+            }
+        };
+        self.failed = false;
+        Ok(rows)
+    }
+    /// How many rows a statement changed.
+    pub(crate) async fn change(&mut self, sql: &Sql, args: Vec<Value>) -> Result<u64> {
+        args.iter().try_for_each(fits)?;
+        self.usable()?;
+        let changed = match &mut self.tx {
+            #[cfg(feature = "sqlite")]
+            Tx::Lite(tx) => {
+                let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
+                traced(sql.name, Engine::Sqlite, query.execute(&mut ***tx)).await?.rows_affected()
+            }
+            #[cfg(feature = "postgres")]
+            Tx::Pg(tx, keep) => {
+                let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Postgres)).persistent(*keep), pg::bind);
+                traced(sql.name, Engine::Postgres, query.execute(&mut ***tx)).await?.rows_affected()
+            }
+        };
+        self.failed = false;
+        Ok(changed)
+    }
+    pub(crate) async fn one(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.all(sql, args).await?.into_iter().next())
+    }
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        self.usable()?;
+        match self.tx {
+            #[cfg(feature = "sqlite")]
+            Tx::Lite(tx) => traced("commit", Engine::Sqlite, tx.commit()).await,
+            #[cfg(feature = "postgres")]
+            Tx::Pg(tx, _) => traced("commit", Engine::Postgres, tx.commit()).await,
+        }
+    }
+}
+
+/// Everything that is sent to a database passes here.
+async fn traced<T>(name: &'static str, engine: Engine, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    let began = Instant::now();
+    let outcome = work.await;
+    let seconds = began.elapsed().as_secs_f64();
+    metrics::histogram!("wib_storage_statement_seconds", "statement" => name).record(seconds);
+    metrics::counter!("wib_storage_statements_total", "statement" => name, "failed" => if outcome.is_ok() { "no" } else { "yes" })
+        .increment(1);
+    tracing::trace!(statement = name, ?engine, seconds, ok = outcome.is_ok());
+    outcome.map_err(|error| {
+        let error = fault(error);
+        tracing::debug!(statement = name, ?engine, error = %error.chain(), "statement failed");
+        error
+    })
+}
+
+/// Refuses text that PostgreSQL cannot hold, on both engines.
+fn fits(value: &Value) -> Result<()> {
+    fn holds_nul(json: &Json) -> bool {
+        match json {
+            Json::String(text) => text.contains('\0'),
+            Json::Array(items) => items.iter().any(holds_nul),
+            Json::Object(map) => map.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
+            _ => false,
+        }
+    }
+    let bad = match value {
+        Value::Text(Some(text)) => text.contains('\0'),
+        Value::Json(Some(json)) => holds_nul(json),
+        _ => false,
+    };
+    if bad { Err(Error::invalid("text holds a zero byte")) } else { Ok(()) }
+}
+
+/// A row of an answer.
+pub(crate) enum Row {
+    #[cfg(feature = "sqlite")]
+    Lite(SqliteRow),
+    #[cfg(feature = "postgres")]
+    Pg(PgRow),
+}
+impl Row {
+    pub(crate) fn get<C: Column>(&self, name: &str) -> Result<C> {
+        let value = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Lite(row) => lite::read(row, name, C::KIND),
+            #[cfg(feature = "postgres")]
+            Self::Pg(row) => pg::read(row, name, C::KIND),
+        }
+        .map_err(fault)?;
+        C::from_value(value).map_err(|why| Error::internal(format!("column {name}: {why}")))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+mod lite {
+    use sqlx::{query::Query, sqlite::SqliteArguments};
+
+    use super::*;
+
+    pub(super) fn bind(query: Query<'_, Sqlite, SqliteArguments>, value: Value) -> Query<'_, Sqlite, SqliteArguments> {
+        match value {
+            Value::Bool(v) => query.bind(v),
+            Value::Int(v) => query.bind(v),
+            Value::Float(v) => query.bind(v),
+            Value::Text(v) => query.bind(v),
+            Value::Uuid(v) => query.bind(v),
+            Value::Bytes(v) => query.bind(v),
+            Value::Time(v) => query.bind(v.map(Timestamp::as_microsecond)),
+            Value::Json(v) => query.bind(v.map(|json| json.to_string())),
+        }
+    }
+    pub(super) fn read(row: &SqliteRow, name: &str, kind: ValueKind) -> sqlx::Result<Value> {
+        let unfit = |why: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::ColumnDecode {
+            index: name.to_owned(),
+            source: why,
+        };
+        Ok(match kind {
+            ValueKind::Bool => Value::Bool(row.try_get(name)?),
+            ValueKind::Int => Value::Int(row.try_get(name)?),
+            ValueKind::Float => Value::Float(row.try_get(name)?),
+            ValueKind::Text => Value::Text(row.try_get(name)?),
+            ValueKind::Uuid => Value::Uuid(row.try_get::<Option<Uuid>, _>(name)?),
+            ValueKind::Bytes => Value::Bytes(row.try_get(name)?),
+            ValueKind::Time => {
+                let micros: Option<i64> = row.try_get(name)?;
+                Value::Time(micros.map(Timestamp::from_microsecond).transpose().map_err(|e| unfit(e.into()))?)
+            }
+            ValueKind::Json => {
+                let text: Option<&str> = row.try_get(name)?;
+                Value::Json(text.map(serde_json::from_str).transpose().map_err(|e| unfit(e.into()))?)
+            }
+        })
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod pg {
+    use jiff_sqlx::{Timestamp as PgTime, ToSqlx};
+    use sqlx::{postgres::PgArguments, query::Query};
+
+    use super::*;
+
+    pub(super) fn bind(query: Query<'_, Postgres, PgArguments>, value: Value) -> Query<'_, Postgres, PgArguments> {
+        match value {
+            Value::Bool(v) => query.bind(v),
+            Value::Int(v) => query.bind(v),
+            Value::Float(v) => query.bind(v),
+            Value::Text(v) => query.bind(v),
+            Value::Uuid(v) => query.bind(v),
+            Value::Bytes(v) => query.bind(v),
+            Value::Time(v) => query.bind(v.map(ToSqlx::to_sqlx)),
+            Value::Json(v) => query.bind(v),
+        }
+    }
+    pub(super) fn read(row: &PgRow, name: &str, kind: ValueKind) -> sqlx::Result<Value> {
+        Ok(match kind {
+            ValueKind::Bool => Value::Bool(row.try_get(name)?),
+            ValueKind::Int => Value::Int(row.try_get(name)?),
+            ValueKind::Float => Value::Float(row.try_get(name)?),
+            ValueKind::Text => Value::Text(row.try_get(name)?),
+            ValueKind::Uuid => Value::Uuid(row.try_get::<Option<Uuid>, _>(name)?),
+            ValueKind::Bytes => Value::Bytes(row.try_get(name)?),
+            ValueKind::Time => Value::Time(row.try_get::<Option<PgTime>, _>(name)?.map(PgTime::to_jiff)),
+            ValueKind::Json => Value::Json(row.try_get::<Option<Json>, _>(name)?),
+        })
+    }
+}
+
+/// A driver's error as one of ours, with the cause kept.
+pub(crate) fn fault(error: sqlx::Error) -> Error {
+    let ours = match &error {
+        sqlx::Error::Database(answer) => match answer.kind() {
+            ErrorKind::UniqueViolation => Error::conflict("such a row exists already"),
+            ErrorKind::ForeignKeyViolation => Error::not_found("the row that it refers to"),
+            _ => refusal(&answer.code().unwrap_or_default()),
+        },
+        sqlx::Error::PoolTimedOut => Error::database("every connection to the database is taken"),
+        sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::StorageFull => full(),
+        sqlx::Error::Configuration(_) => Error::database("the address of the database is not valid"),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => Error::database("the database does not answer"),
+        _ => Error::internal("the database's answer does not fit"),
+    };
+    ours.because(error)
+}
+
+fn full() -> Error {
+    Error::database("the database's disk is full")
+}
+
+/// By SQLSTATE (five characters) or by SQLite's extended result code (decimal; the low byte is the plain code).
+fn refusal(code: &str) -> Error {
+    match code {
+        "53100" => return full(),
+        "40001" | "40P01" | "55P03" => return Error::database("the database is busy with the same rows; try again"),
+        "57014" => return Error::timeout("the database took too long"),
+        "22021" | "22P05" => return Error::invalid("text holds a character that cannot be kept"),
+        "28000" | "28P01" | "3D000" => return Error::database("the database refused the login"),
+        "42501" => return Error::internal("the login may not do this"),
+        _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
+            return Error::database("the database does not answer");
+        }
+        _ if code.len() == 5 => return Error::internal("the database refused a statement"),
+        _ => {}
+    }
+    match code.parse::<u32>().map_or(0, |code| code & 0xff) {
+        5 | 6 => Error::database("the database is busy; try again"),
+        8 => Error::database("the database file can only be read"),
+        10 => Error::database("the database file cannot be read or written"),
+        11 => Error::database("the database file is damaged"),
+        13 => full(),
+        14 => Error::database("the database file cannot be opened"),
+        26 => Error::database("the file is not a database"),
+        _ => Error::internal("the database refused a statement"),
+    }
+}

@@ -1,0 +1,325 @@
+//! Transactions of the platform: sign-in, routing, and the door to the queue.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use wib_core::{
+    auth::{Session, User, UserId},
+    calls::CallId,
+    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
+    kit::{Error, Id, Result, time::Timestamp},
+    orgs::{Member, Organization, OrganizationId},
+    ports::{voice::Leg, webhook::Event},
+    store::{SystemTx, Value},
+};
+
+use crate::{
+    db::{Conn, Row},
+    queue,
+    sql::{SystemSql, system_sql},
+    table::{insert, read_all},
+};
+
+/// A transaction without an organisation.
+pub(crate) struct SqlSystem {
+    pub(crate) conn: Conn,
+    pub(crate) now: Timestamp,
+}
+impl SqlSystem {
+    pub(crate) async fn all<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<Vec<Row>> {
+        self.conn.all(&sql.0, args.into()).await
+    }
+    pub(crate) async fn one<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<Option<Row>> {
+        self.conn.one(&sql.0, args.into()).await
+    }
+    pub(crate) async fn change<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<u64> {
+        self.conn.change(&sql.0, args.into()).await
+    }
+    async fn owner<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<Option<Owner>> {
+        let row = self.one(sql, args).await?;
+        let owner = |row: Row| Ok(Owner { organization_id: row.get("organization_id")?, record: row.get("record")? });
+        row.map(owner).transpose()
+    }
+}
+
+/// The organisation's row.
+pub(crate) async fn organization(conn: &mut Conn, id: OrganizationId) -> Result<Option<Organization>> {
+    let sql = system_sql!(organization, "SELECT * FROM organizations WHERE id = $1");
+    let read = |row: Row| {
+        Ok(Organization {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            plan: row.get("plan")?,
+            live: row.get("live")?,
+            created_at: row.get("created_at")?,
+        })
+    };
+    conn.one(&sql.0, vec![id.into()]).await?.map(read).transpose()
+}
+
+/// Queues a message; whether its key was new. Its id follows from what makes it one.
+pub(crate) async fn enqueue(
+    conn: &mut Conn,
+    organization: Option<OrganizationId>,
+    message: &NewMessage,
+    now: Timestamp,
+) -> Result<bool> {
+    let owner = organization.map(|id| id.to_string()).unwrap_or_default();
+    let name = format!("{owner}\0{}\0{}", message.topic, message.key);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(name)[..16]);
+    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    insert_message(conn, id.into(), organization, message, now).await
+}
+
+/// Queues a message under an id; whether its key was new.
+pub(crate) async fn insert_message(
+    conn: &mut Conn,
+    id: Id<Message>,
+    organization: Option<OrganizationId>,
+    message: &NewMessage,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = system_sql!(
+        enqueue,
+        "INSERT INTO queue
+        (organization_id, id, topic, key, payload, status, attempts, run_at, due_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, 'ready', 0, $6, $6, $7) ON CONFLICT DO NOTHING"
+    );
+    let (topic, key) = (message.topic.as_str().into(), message.key.as_str().into());
+    let args = vec![
+        organization.into(),
+        id.into(),
+        topic,
+        key,
+        message.payload.clone().into(),
+        message.run_at.into(),
+        now.into(),
+    ];
+    Ok(conn.change(&sql.0, args).await? == 1)
+}
+
+fn user(row: &Row) -> Result<User> {
+    Ok(User {
+        id: row.get("id")?,
+        email: row.get("email")?,
+        name: row.get("name")?,
+        password_hash: row.get("password_hash")?,
+        platform_admin: row.get("platform_admin")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+#[async_trait]
+impl SystemTx for SqlSystem {
+    async fn insert_user(&mut self, user: &User) -> Result<()> {
+        let sql = system_sql!(
+            insert_user,
+            "INSERT INTO users (id, email, name, password_hash, platform_admin, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6)"
+        );
+        let (email, name, hash) =
+            (user.email.as_str().into(), user.name.as_str().into(), user.password_hash.as_str().into());
+        let args = [user.id.into(), email, name, hash, user.platform_admin.into(), user.created_at.into()];
+        self.change(sql, args).await.map(|_| ())
+    }
+    async fn user(&mut self, id: UserId) -> Result<Option<User>> {
+        let row = self.one(system_sql!(user, "SELECT * FROM users WHERE id = $1"), [id.into()]).await?;
+        row.as_ref().map(user).transpose()
+    }
+    async fn user_by_email(&mut self, email: &str) -> Result<Option<User>> {
+        let row = self.one(system_sql!(user_by_email, "SELECT * FROM users WHERE email = $1"), [email.into()]).await?;
+        row.as_ref().map(user).transpose()
+    }
+    async fn set_password_hash(&mut self, user: UserId, hash: &str) -> Result<()> {
+        let sql = system_sql!(set_password_hash, "UPDATE users SET password_hash = $2 WHERE id = $1");
+        match self.change(sql, [user.into(), hash.into()]).await? {
+            0 => Err(Error::not_found("user")),
+            _ => Ok(()),
+        }
+    }
+    async fn insert_organization(&mut self, organization: &Organization) -> Result<()> {
+        let sql = system_sql!(
+            insert_organization,
+            "INSERT INTO organizations (id, name, plan, live, created_at)
+            VALUES ($1, $2, $3, $4, $5)"
+        );
+        let o = organization;
+        let args = [o.id.into(), o.name.as_str().into(), o.plan.as_str().into(), o.live.into(), o.created_at.into()];
+        self.change(sql, args).await.map(|_| ())
+    }
+    async fn insert_member(&mut self, member: &Member) -> Result<()> {
+        insert(&mut self.conn, member.organization_id, member).await
+    }
+    async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>> {
+        organization(&mut self.conn, id).await
+    }
+    async fn memberships(&mut self, user: UserId) -> Result<Vec<Member>> {
+        let sql = system_sql!(memberships, "SELECT * FROM members WHERE user_id = $1 ORDER BY created_at, id");
+        read_all(&self.all(sql, [user.into()]).await?)
+    }
+    async fn insert_session(&mut self, session: &Session) -> Result<()> {
+        let sql = system_sql!(
+            insert_session,
+            "INSERT INTO sessions
+            (id, token_hash, user_id, chosen_organization_id, fingerprint, created_at, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        );
+        let s = session;
+        let (hash, user, organization) = (s.token_hash.as_str().into(), s.user_id.into(), s.organization_id.into());
+        let args = [
+            s.id.into(),
+            hash,
+            user,
+            organization,
+            s.fingerprint.clone().into(),
+            s.created_at.into(),
+            s.expires_at.into(),
+        ];
+        self.change(sql, args).await.map(|_| ())
+    }
+    async fn session_by_hash(&mut self, token_hash: &str) -> Result<Option<Session>> {
+        let sql = system_sql!(session_by_hash, "SELECT * FROM sessions WHERE token_hash = $1");
+        let read = |row: Row| {
+            Ok(Session {
+                id: row.get("id")?,
+                token_hash: row.get("token_hash")?,
+                user_id: row.get("user_id")?,
+                organization_id: row.get("chosen_organization_id")?,
+                fingerprint: row.get("fingerprint")?,
+                created_at: row.get("created_at")?,
+                expires_at: row.get("expires_at")?,
+            })
+        };
+        self.one(sql, [token_hash.into()]).await?.map(read).transpose()
+    }
+    async fn delete_session(&mut self, token_hash: &str) -> Result<()> {
+        let sql = system_sql!(delete_session, "DELETE FROM sessions WHERE token_hash = $1");
+        self.change(sql, [token_hash.into()]).await.map(|_| ())
+    }
+    async fn delete_expired(&mut self, now: Timestamp) -> Result<i64> {
+        let sessions = system_sql!(delete_expired_sessions, "DELETE FROM sessions WHERE expires_at <= $1");
+        let tokens = system_sql!(delete_expired_tokens, "DELETE FROM one_time_tokens WHERE expires_at <= $1");
+        let gone = self.change(sessions, [now.into()]).await? + self.change(tokens, [now.into()]).await?;
+        Ok(i64::try_from(gone).unwrap_or(i64::MAX))
+    }
+    async fn put_token(&mut self, purpose: &str, hash: &str, expires_at: Timestamp) -> Result<()> {
+        let sql = system_sql!(put_token, "INSERT INTO one_time_tokens (purpose, hash, expires_at) VALUES ($1, $2, $3)");
+        self.change(sql, [purpose.into(), hash.into(), expires_at.into()]).await.map(|_| ())
+    }
+    async fn take_token(&mut self, purpose: &str, hash: &str, now: Timestamp) -> Result<bool> {
+        let sql =
+            system_sql!(take_token, "DELETE FROM one_time_tokens WHERE purpose = $1 AND hash = $2 AND expires_at > $3");
+        Ok(self.change(sql, [purpose.into(), hash.into(), now.into()]).await? == 1)
+    }
+    async fn receive(
+        &mut self,
+        id: Id<InboxEvent>,
+        vendor: &str,
+        event: &Event,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<bool> {
+        queue::receive(self, id, vendor, event, body, now).await
+    }
+    async fn inbox_event(&mut self, id: Id<InboxEvent>) -> Result<Option<InboxEvent>> {
+        queue::inbox_event(self, id).await
+    }
+    async fn owner_of_leg(&mut self, vendor: &str, leg: &Leg) -> Result<Option<Owner>> {
+        let by_leg = system_sql!(
+            owner_by_leg,
+            "SELECT organization_id, call_id AS record FROM call_legs
+            WHERE vendor = $1 AND leg_id = $2 ORDER BY created_at, id LIMIT 1"
+        );
+        let by_control = system_sql!(
+            owner_by_control,
+            "SELECT organization_id, call_id AS record FROM call_legs
+            WHERE vendor = $1 AND control_id = $2 ORDER BY created_at, id LIMIT 1"
+        );
+        let by_session = system_sql!(
+            owner_by_session,
+            "SELECT organization_id, call_id AS record FROM call_legs
+            WHERE vendor = $1 AND session_id = $2 ORDER BY created_at, id LIMIT 1"
+        );
+        for (sql, name) in [(by_leg, &leg.leg_id), (by_control, &leg.control_id), (by_session, &leg.session_id)] {
+            if let Some(name) = name
+                && let Some(owner) = self.owner(sql, [vendor.into(), name.as_str().into()]).await?
+            {
+                return Ok(Some(owner));
+            }
+        }
+        Ok(None)
+    }
+    async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>> {
+        let sql = system_sql!(
+            owner_of_call,
+            "SELECT organization_id, id AS record FROM call_legs WHERE call_id = $1
+            ORDER BY created_at, id LIMIT 1"
+        );
+        self.owner(sql, [call.into()]).await
+    }
+    async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>> {
+        let sql = system_sql!(
+            owner_of_transcript,
+            "SELECT organization_id, id AS record FROM transcript_jobs
+            WHERE vendor = $1 AND vendor_id = $2"
+        );
+        self.owner(sql, [vendor.into(), vendor_id.into()]).await
+    }
+    async fn enqueue(&mut self, organization: Option<OrganizationId>, message: &NewMessage) -> Result<bool> {
+        enqueue(&mut self.conn, organization, message, self.now).await
+    }
+    async fn lease(&mut self, now: Timestamp, lease: Duration, limit: i64) -> Result<Vec<Message>> {
+        queue::lease(self, now, lease, limit).await
+    }
+    async fn mark_started(&mut self, message: &Message, now: Timestamp) -> Result<bool> {
+        queue::mark_started(self, message, now).await
+    }
+    async fn acknowledge(&mut self, message: &Message, now: Timestamp) -> Result<()> {
+        queue::acknowledge(self, message, now).await
+    }
+    async fn retry(
+        &mut self,
+        message: &Message,
+        run_at: Timestamp,
+        error: &str,
+        started: bool,
+        counted: bool,
+    ) -> Result<()> {
+        queue::retry(self, message, run_at, error, started, counted).await
+    }
+    async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()> {
+        queue::bury(self, message, now, error).await
+    }
+    async fn dead_letters(&mut self, limit: i64) -> Result<Vec<Message>> {
+        queue::dead_letters(self, limit).await
+    }
+    async fn replay(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool> {
+        queue::replay(self, id, now).await
+    }
+    async fn queue_depths(&mut self) -> Result<Vec<QueueDepth>> {
+        queue::depths(self).await
+    }
+    async fn next_due(&mut self) -> Result<Option<Timestamp>> {
+        queue::next_due(self).await
+    }
+    async fn purge(&mut self, before: Timestamp) -> Result<i64> {
+        queue::purge(self, before).await
+    }
+    async fn lease_job(&mut self, job: &str, node: &str, now: Timestamp, lease: Duration) -> Result<bool> {
+        queue::lease_job(self, job, node, now, lease).await
+    }
+    async fn release_job(&mut self, job: &str, node: &str) -> Result<()> {
+        queue::release_job(self, job, node).await
+    }
+    async fn last_run(&mut self, job: &str) -> Result<Option<JobRun>> {
+        queue::last_run(self, job).await
+    }
+    async fn put_run(&mut self, run: &JobRun) -> Result<()> {
+        queue::put_run(self, run).await
+    }
+    async fn commit(self: Box<Self>) -> Result<()> {
+        self.conn.commit().await
+    }
+}
