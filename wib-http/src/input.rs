@@ -206,7 +206,7 @@ pub(crate) fn merge(shape: &Shape, body: Option<&[u8]>, uri: &Uri, path: &[(Stri
         };
         let value = parsed(kind, &text);
         // The contract takes a page that is no number for the usual one.
-        if value.is_string() && *kind == Kind::Integer && matches!(name.as_str(), "page" | "limit" | "offset") {
+        if !value.is_i64() && *kind == Kind::Integer && matches!(name.as_str(), "page" | "limit" | "offset") {
             continue;
         }
         match (asked.get_mut(&name), value) {

@@ -1,13 +1,13 @@
 //! Numbers for Prometheus: requests by route template, queue depths at each scrape.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use wib_core::{
     engine::{MessageStatus, QueueDepth, Topic},
-    kit::text::TextEnum,
+    kit::{Clock, text::TextEnum, time},
 };
 
 const REQUESTS: &str = "wib_http_requests_total";
@@ -27,6 +27,14 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(SECONDS, "Seconds from a request's arrival to the head of its answer");
     describe_gauge!(DEPTH, "Messages by topic and status");
     Ok(handle)
+}
+
+/// Folds what was counted every few seconds, for ever: without it an unread server would keep every single time.
+pub async fn upkeep(handle: PrometheusHandle, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep_until(time::after(clock.now(), Duration::from_secs(5))).await;
+        handle.run_upkeep();
+    }
 }
 
 pub(crate) fn count(method: &Method, route: &str, status: StatusCode, took: Duration) {

@@ -197,18 +197,18 @@ pub struct Wire {
     answers: Vec<Answer>,
 }
 impl Wire {
-    const fn new(status: u16, mime: &'static str, schema: Option<SchemaOf>) -> Answer {
-        Answer { status, mime, schema, envelope: Envelope::Bare }
+    fn answers(mime: &'static str, schema: Option<SchemaOf>) -> Self {
+        Self { input: None, answers: vec![Answer { status: 200, mime, schema, envelope: Envelope::Bare }] }
     }
     /// Answers JSON.
     #[must_use]
     pub fn json<T: JsonSchema>() -> Self {
-        Self { input: None, answers: vec![Self::new(200, "application/json", Some(schema_of::<T>))] }
+        Self::answers("application/json", Some(schema_of::<T>))
     }
     /// Answers a body of that media type.
     #[must_use]
     pub fn bytes(mime: &'static str) -> Self {
-        Self { input: None, answers: vec![Self::new(200, mime, None)] }
+        Self::answers(mime, None)
     }
     /// Answers the same with this status, too.
     #[must_use]

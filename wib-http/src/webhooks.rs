@@ -63,3 +63,18 @@ fn refusal(refused: Refused, texts: Texts) -> Response {
     tracing::warn!(?refused, "delivery refused");
     reply::json(status, &json!({ "error": error, "code": code }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_the_status_of_the_contract() {
+        let texts = Texts { missing: "missing", wrong: "wrong" };
+        let told = |refused| refusal(refused, texts).status().as_u16();
+        let body = [Refused::EmptyBody, Refused::InvalidJson, Refused::InvalidStructure];
+        assert_eq!(body.map(told), [400; 3]);
+        assert_eq!([Refused::MissingHeaders, Refused::BadSignature].map(told), [401; 2]);
+        assert_eq!(told(Refused::NotConfigured), 500);
+    }
+}

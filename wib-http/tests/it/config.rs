@@ -1,0 +1,71 @@
+use std::io::Write;
+
+use wib_core::kit::ExposeSecret;
+use wib_http::config::{Config, Env, Faults};
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+    Config::read(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+fn names(faults: &Faults) -> Vec<&str> {
+    faults.0.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn nothing_set_is_a_sandboxed_server_on_this_machine() {
+    let config = read(&[]).unwrap();
+    assert_eq!((config.port, config.bind.to_string().as_str(), config.env), (8787, "127.0.0.1", Env::Development));
+    assert_eq!(config.database_url.expose_secret(), "sqlite:./data/wib.db");
+    assert_eq!(config.sandboxed(), ["voice", "transcriber", "llm", "mailer"]);
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_name_and_without_its_value() {
+    let faults = read(&[
+        ("PORT", "eighty"),
+        ("WIB_BIND", "here"),
+        ("WIB_DB_POOLED", "perhaps"),
+        ("WIB_PUBLIC_URL", "ftp://x"),
+        ("DATABASE_URL", "mysql://root:hunter2@x"),
+        ("TELNYX_API_KEY", "key-of-mine"),
+        ("TELNYX_PHONE_NUMBER", "12"),
+        ("WIB_SANDBOX", "voice,vice"),
+        ("WIB_WORKERS", "0"),
+        ("WIB_ENV", "prod"),
+        ("LOG_FORMAT", "xml"),
+    ])
+    .unwrap_err();
+    let mut told = names(&faults);
+    told.sort_unstable();
+    let expected = "DATABASE_URL LOG_FORMAT PORT TELNYX_CONNECTION_ID TELNYX_PHONE_NUMBER WIB_BIND WIB_DB_POOLED WIB_ENV \
+                    WIB_PUBLIC_URL WIB_SANDBOX WIB_WORKERS";
+    assert_eq!(told.join(" "), expected);
+    let text = faults.to_string();
+    assert!(!text.contains("hunter2") && !text.contains("key-of-mine"), "{text}");
+}
+
+#[test]
+fn production_refuses_a_sandbox_that_is_not_named() {
+    let keys =
+        [("WIB_ENV", "production"), ("TELNYX_API_KEY", "k"), ("TELNYX_CONNECTION_ID", "c"), ("GROQ_API_KEY", "k")];
+    let faults = read(&keys).unwrap_err();
+    assert_eq!(names(&faults), ["WIB_SANDBOX", "WIB_SANDBOX"]);
+    assert!(faults.to_string().contains("transcriber") && faults.to_string().contains("mailer"));
+    let named = [&keys[..], &[("WIB_SANDBOX", "transcriber, mailer")]].concat();
+    assert_eq!(read(&named).unwrap().sandboxed(), ["transcriber", "mailer"]);
+}
+
+#[test]
+fn a_file_gives_what_the_environment_does_not_and_its_unknown_names_are_faults() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "PORT = 9000\nWIB_WORKERS = 8\nWIB_DB_POOLED = true\nWIB_SANDBOX = [\"voice\"]\n").unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    let config = read(&[("WIB_CONFIG", &path), ("PORT", "9001")]).unwrap();
+    assert_eq!((config.port, config.workers, config.db_pooled), (9001, 8, true));
+    assert!(config.sandbox.contains("voice"));
+    write!(file, "POTR = 1\nWIB_DATA = {{ x = 1 }}\n").unwrap();
+    assert_eq!(names(&read(&[("WIB_CONFIG", &path)]).unwrap_err()), ["WIB_DATA", "POTR"]);
+    writeln!(file, "XAI_API_KEY = \"hunter2").unwrap();
+    let faults = read(&[("WIB_CONFIG", &path)]).unwrap_err();
+    assert_eq!(names(&faults), ["WIB_CONFIG"]);
+    assert!(faults.to_string().contains("line 7") && !faults.to_string().contains("hunter2"), "{faults}");
+}

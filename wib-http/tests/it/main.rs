@@ -1,0 +1,9 @@
+//! The frame over a toy core, and the table of the real one.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+mod config;
+mod edge;
+mod input;
+mod openapi;
+mod serve;
+mod toy;

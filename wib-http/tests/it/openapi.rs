@@ -1,0 +1,74 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use wib_http::{AppConfig, routes, table::Access};
+
+use crate::toy;
+
+fn refs<'a>(value: &'a Json, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Json::Object(fields) => fields.iter().for_each(|(name, value)| match (name.as_str(), value) {
+            ("$ref", Json::String(to)) => _ = found.insert(to),
+            _ => refs(value, found),
+        }),
+        Json::Array(items) => items.iter().for_each(|item| refs(item, found)),
+        _ => {}
+    }
+}
+
+fn check(document: &Json) {
+    let mut ids = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            assert!(responses.contains_key("4XX"), "{method} {path}");
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+            for name in path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')) {
+                let declared = operation["parameters"].as_array().unwrap();
+                assert!(declared.iter().any(|p| p["name"] == name && p["in"] == "path"), "{method} {path}");
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    refs(document, &mut found);
+    for to in found {
+        assert!(document.pointer(&to[1..]).is_some(), "{to} leads nowhere");
+    }
+}
+
+#[test]
+fn the_document_is_the_same_bytes_every_time_and_complete() {
+    let document = toy::table().openapi("/");
+    assert_eq!(document.to_string(), toy::table().openapi("/").to_string());
+    check(&document);
+    assert_eq!(document["paths"]["/things"]["post"]["x-least-role"], "agent");
+    assert_eq!(document["paths"]["/things"]["post"]["summary"], "Makes a thing.");
+    assert!(document["paths"]["/api/things"]["post"]["responses"]["201"].is_object());
+    assert_eq!(document["paths"]["/faults/{how}"]["get"]["security"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let served = toy::get("/openapi.json", "").await;
+    assert_eq!(served.body, toy::table().openapi("/"));
+}
+
+#[test]
+fn the_real_document_is_complete() {
+    check(&routes::table(&AppConfig::default()).openapi("/"));
+}
+
+#[test]
+fn only_what_must_be_public_is() {
+    let table = routes::table(&AppConfig::default());
+    let open: BTreeSet<_> =
+        table.rows().filter(|r| r.access() == Access::Public).map(|r| r.path().to_owned()).collect();
+    let known = |path: &str| {
+        matches!(path, "/" | "/livez" | "/readyz" | "/metrics" | "/openapi.json")
+            || ["/health", "/api/health", "/api/auth/"].iter().any(|start| path.starts_with(start))
+    };
+    assert!(open.iter().all(|path| known(path)), "{open:?}");
+    let signed: Vec<_> = table.rows().filter(|r| r.access() == Access::Signature).map(|r| r.path()).collect();
+    assert!(signed.len() == 4 && signed.iter().all(|path| path.contains("/webhooks/")), "{signed:?}");
+}
