@@ -2,6 +2,7 @@
 
 mod demo;
 mod evidence;
+mod import;
 mod queue;
 mod sandbox;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(value_enum, default_value_t = Migrate::Up)]
         what: Migrate,
     },
+    /// Read a creditor's file into an organisation
+    Import(import::Import),
     /// Export and verify evidence
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -121,6 +124,7 @@ fn run(command: Command) -> Outcome {
                 Command::Serve => several()?.block_on(serve::serve(config)),
                 Command::Migrate { what } => single()?.block_on(migrate(&config, what)),
                 Command::Evidence(evidence) => single()?.block_on(evidence.run(&config)),
+                Command::Import(import) => single()?.block_on(import.run(&config)),
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
@@ -141,7 +145,8 @@ fn single() -> std::io::Result<tokio::runtime::Runtime> {
 
 fn log(filter: &str, format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     match format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.init(),

@@ -107,7 +107,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let sandboxed = config.sandboxed();
     let house = Sandbox::new(
         Arc::new(SystemClock),
-        (&*random).below(u64::MAX),
+        (*random).below(u64::MAX),
         sandbox::Settings { costs: true, ..Default::default() },
     );
     let inside = house.wires(clock.clone(), random.clone());
@@ -146,7 +146,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     }
     match &config.assemblyai.webhook_secret {
         Some(secret) => assemblyai = assemblyai.webhook_secret(secret.clone()),
-        None if to.here => assemblyai = assemblyai.webhook_secret((&*random).token().into()),
+        None if to.here => assemblyai = assemblyai.webhook_secret((*random).token().into()),
         None => {}
     }
     let assemblyai = Arc::new(assemblyai.build());
