@@ -1,1 +1,1 @@
-//! placeholder
+//! Runnable examples: `cargo run -p examples --example first_call`.
