@@ -1,3 +1,9 @@
-//! The server binary.
+//! `wib`: the server, and what its operator needs beside it.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

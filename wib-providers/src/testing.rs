@@ -1,25 +1,32 @@
-//! A transport that follows a script, time that runs by itself, and the shared contracts.
+//! A transport that follows a script, and time that runs by itself.
+
+#[cfg(any(
+    feature = "telnyx",
+    feature = "assemblyai",
+    feature = "groq",
+    feature = "xai",
+    feature = "openai",
+    feature = "resend"
+))]
+pub(crate) mod contracts;
+#[cfg(any(feature = "telnyx", feature = "assemblyai"))]
+pub(crate) mod vectors;
 
 use std::{
     collections::VecDeque,
     future::{pending, ready},
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use wib_core::{
     kit::{SeededRandom, Timestamp, VirtualClock},
-    ports::{
-        Sent,
-        webhook::{Headers, Refused, WebhookSource},
-    },
+    ports::Sent,
 };
 
 use crate::{
@@ -145,133 +152,3 @@ impl Transport for Script {
         }
     }
 }
-
-/// The shared contracts, when this checkout has them beside it or `WIB_SHARED` names their folder.
-fn shared(path: &str) -> Option<Value> {
-    let named = std::env::var_os("WIB_SHARED").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let root = named.unwrap_or(beside);
-    let places = [root.join("contracts").join(path), root.join(path)];
-    if let Some(text) = places.iter().find_map(|place| std::fs::read(place).ok()) {
-        return Some(serde_json::from_slice(&text).unwrap());
-    }
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing");
-    println!("skipped: the contract {path} is not here");
-    None
-}
-
-/// Asserts that a body conforms to the vendor's request schema.
-pub(crate) fn conforms(vendor: &str, path: &str, body: &Value) {
-    let Some(mut document) = shared(&format!("{vendor}.openapi.json")) else { return };
-    let place = format!("/paths/{}/post/requestBody/content/application~1json/schema", path.replace('/', "~1"));
-    let schema = document.pointer(&place).expect("the slice has the operation").clone();
-    let mut root = json!({"components": document["components"].take(), "allOf": [schema]});
-    open_joined(&mut root);
-    let validator = jsonschema::draft202012::new(&root).unwrap();
-    let faults: Vec<_> = validator.iter_errors(body).map(|e| format!("{e} at {}", e.instance_path())).collect();
-    assert!(faults.is_empty(), "{vendor} {path}: {faults:#?}\n{body:#}");
-}
-
-/// Members of an `allOf` each forbid the others' fields, by the letter; meant is that nobody knows the field.
-fn open_joined(root: &mut Value) {
-    fn walk(node: &mut Value, names: &mut Vec<String>) {
-        if let Some(members) = node.get_mut("allOf").and_then(Value::as_array_mut) {
-            let mut closed = false;
-            for member in members.iter_mut().filter_map(Value::as_object_mut) {
-                closed |= member.remove("additionalProperties") == Some(Value::Bool(false));
-                names.extend(member.get("$ref").and_then(Value::as_str).map(str::to_owned));
-            }
-            let object = node.as_object_mut().unwrap();
-            if object.remove("additionalProperties") == Some(Value::Bool(false)) || closed {
-                object.insert("unevaluatedProperties".to_owned(), Value::Bool(false));
-            }
-        }
-        match node {
-            Value::Object(object) => object.values_mut().for_each(|child| walk(child, names)),
-            Value::Array(children) => children.iter_mut().for_each(|child| walk(child, names)),
-            _ => {}
-        }
-    }
-    let mut names = Vec::new();
-    walk(root, &mut names);
-    for name in names {
-        // A member that is joined by others itself keeps its own closing word.
-        if let Some(member) = root.pointer_mut(name.trim_start_matches('#')).and_then(Value::as_object_mut) {
-            member.remove("additionalProperties");
-            member.remove("unevaluatedProperties");
-        }
-    }
-}
-
-/// One signed delivery of the shared vectors.
-#[derive(Debug)]
-pub(crate) struct Vector {
-    pub(crate) value: Value,
-    pub(crate) body: Vec<u8>,
-}
-impl Vector {
-    pub(crate) fn text(&self, key: &str) -> &str {
-        self.value[key].as_str().unwrap_or_default()
-    }
-    pub(crate) fn accepted(&self) -> bool {
-        self.text("expect") == "accept"
-    }
-    /// Whether the signature was found good; a parser may refuse the body all the same.
-    pub(crate) fn passes(&self, source: &dyn WebhookSource) -> Result<Vec<wib_core::ports::webhook::Event>, Refused> {
-        let headers = self.value["headers"].as_object().unwrap();
-        let pairs: Vec<_> =
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap().as_bytes())).collect();
-        let now = Timestamp::from_second(self.value["now"].as_i64().unwrap()).unwrap();
-        source.open(&Headers(&pairs), &self.body, now).map(wib_core::ports::webhook::Opened::into_events)
-    }
-    /// Asserts what the vector expects of the signature; what is optional is reported.
-    pub(crate) fn holds(&self, source: &dyn WebhookSource) {
-        let outcome = self.passes(source);
-        let later = [Refused::InvalidJson, Refused::InvalidStructure];
-        let good = match &outcome {
-            Ok(_) => true,
-            Err(why) => self.text("level") == "signature" && later.contains(why),
-        };
-        if self.value["optional"] == true {
-            println!("optional: {} gave {outcome:?}", self.text("id"));
-        } else {
-            assert_eq!(good, self.accepted(), "{}: {outcome:?}", self.text("id"));
-        }
-    }
-}
-
-/// The shared vectors of a vendor; none when they are not here.
-pub(crate) fn vectors(vendor: &str) -> Vec<Vector> {
-    let all = shared(&format!("webhooks/{vendor}.json")).unwrap_or_else(|| json!([]));
-    let read = |value: &Value| {
-        let body = BASE64_STANDARD.decode(value["body_b64"].as_str().unwrap()).unwrap();
-        Vector { value: value.clone(), body }
-    };
-    all.as_array().unwrap().iter().map(read).collect()
-}
-
-/// Adds a field that nobody knows to every object, with something odd in it.
-pub(crate) fn graft(value: &mut Value, name: &str, odd: &Value) {
-    match value {
-        Value::Object(object) => {
-            object.values_mut().for_each(|child| graft(child, name, odd));
-            object.insert(format!("x_{name}"), odd.clone());
-        }
-        Value::Array(children) => children.iter_mut().for_each(|child| graft(child, name, odd)),
-        _ => {}
-    }
-}
-
-/// Odd values of fields that nobody knows.
-pub(crate) fn odd() -> impl proptest::strategy::Strategy<Value = Value> {
-    use proptest::prelude::{Just, any};
-    proptest::prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-        Just(json!([{"call_control_id": 1, "id": null}])),
-        Just(json!({"data": {"payload": [], "status": {}}})),
-    ]
-}
-use proptest::strategy::Strategy as _;

@@ -2,7 +2,9 @@ use serde::Serialize;
 
 use super::QueueDepth;
 use crate::{
+    calls::CallId,
     kit::{Error, Result},
+    orgs::OrganizationId,
     ports::webhook::{Headers, Refused},
     wib::System,
 };
@@ -71,6 +73,14 @@ impl System {
         metrics::counter!("wib_webhooks_total", "vendor" => source.vendor(), "outcome" => outcome).increment(1);
         self.wib.wake();
         Ok(Receipt { duplicate })
+    }
+
+    /// The organisation that a call belongs to: for operators, who know a call by its id alone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn organization_of_call(&self, call: CallId) -> Result<Option<OrganizationId>> {
+        Ok(self.tx().await?.owner_of_call(call).await?.map(|o| o.organization_id))
     }
 
     /// Whether the database answers.

@@ -12,8 +12,9 @@
 //! - A deleted transcript stays listed, with its audio named `http://deleted_by_user`.
 //! - Deliveries carry a secret header and no signature: they are hints, and only a fetch says what is true.
 //!
-//! Speakers: audio of two channels is taken to be a Telnyx dual recording, whose first channel is what the called leg
-//! said, so channel 1 is `customer` and channel 2 is `agent`. Audio of one channel keeps the vendor's labels (`A`, `B`).
+//! Speakers: audio of two channels is taken to be a Telnyx dual recording of a call we placed, whose first channel is
+//! what the dialled leg said, so channel 1 is `customer` and channel 2 is `agent`. Audio of one channel keeps the
+//! vendor's labels (`A`, `B`).
 
 mod transcriber;
 mod webhook;

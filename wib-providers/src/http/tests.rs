@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wib_core::ports::{Fault, Sent, VendorError};
 
 use super::{Client, Policy, Words, encode, mask};
-use crate::testing::{Reply, Script};
+use crate::testing::{Reply, Script, Seen};
 
 const KEY: &str = "key-7f3a9c";
 
@@ -107,8 +107,8 @@ async fn writing_is_repeated_only_when_it_never_left_or_is_marked() {
     post(&script, false).await.unwrap();
     let script = Script::new([Reply::Silence, Reply::status(500), Reply::status(200)]);
     post(&script, true).await.unwrap();
-    let bodies: Vec<_> = script.seen().into_iter().map(|seen| seen.body).collect();
-    assert!(bodies.iter().all(|body| body == &bodies[0]) && bodies.len() == 3);
+    let bodies: Vec<_> = script.seen().iter().map(Seen::json).collect();
+    assert_eq!(bodies, vec![json!({"a": 1}); 3]);
 }
 
 #[tokio::test]
@@ -143,6 +143,14 @@ async fn a_long_retry_after_is_handed_on_and_not_waited_for() {
     let script = Script::new([Reply::status(429).with("retry-after", "60")]);
     let error = get(&script).await.unwrap_err();
     assert_eq!((error.fault, error.retry_after), (Fault::RateLimited, Some(Duration::from_secs(60))));
+    // Past the patience, though within the total; and within the patience, though past the total.
+    let script = Script::new([Reply::status(503).with("retry-after", "9")]);
+    assert_eq!(get(&script).await.unwrap_err().retry_after, Some(Duration::from_secs(9)));
+    let script = Script::new([Reply::status(503).with("retry-after", "5")]);
+    let brief = client(&script, Policy { total: Duration::from_secs(4), ..Policy::default() });
+    let error = script.run(brief.ask("read", Method::GET, "/things").send()).await.unwrap_err();
+    assert_eq!((error.fault, error.retry_after), (Fault::Down, Some(Duration::from_secs(5))));
+    assert_eq!(brief.now(), script.one().at);
     let script = Script::new([Reply::status(503).with("retry-after", "999999")]);
     assert_eq!(get(&script).await.unwrap_err().retry_after, Some(Duration::from_secs(3600)));
 }

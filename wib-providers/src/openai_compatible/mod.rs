@@ -17,7 +17,7 @@ use wib_core::ports::{
 };
 
 use crate::{
-    http::{Client, Policy, Wires},
+    http::{Client, Policy, Wires, mask},
     prices::Price,
 };
 
@@ -120,9 +120,11 @@ impl Llm for Chat {
             wire::Reply::Chat(chat) => chat,
             wire::Reply::Refusal(body) => {
                 let words = wire::words(200, &body);
-                let message =
-                    crate::http::mask(words.message.as_deref().unwrap_or("neither an answer nor an error"), 200);
-                return Err(VendorError { code: words.code, ..failed(words.fault.unwrap_or(Fault::Down), &message) });
+                let Some(message) = words.message else {
+                    return Err(failed(Fault::Nonsense, "neither an answer nor an error"));
+                };
+                let error = failed(words.fault.unwrap_or(Fault::Down), &mask(&message, 200));
+                return Err(VendorError { code: words.code, ..error });
             }
         };
         let choice =

@@ -19,7 +19,7 @@ use crate::http::{Client, Policy, Wires};
 
 const VENDOR: &str = "resend";
 
-/// Resend, as [`Mailer`](wib_core::ports::Mailer).
+/// Resend, as [`Mailer`].
 #[derive(Debug)]
 pub struct Resend {
     client: Client,

@@ -276,7 +276,7 @@ impl Job {
         let mut chance = Chance::of(seed, &["heard", id]);
         let mut certainty = || f64::from(u32::try_from(chance.between(9_000, 9_990)).unwrap_or(0)) / 10_000.0;
         // One track holds both sides: labels tell them apart, channels can not.
-        let channel = |line: &Line| if sound.channels == 2 && line.speaker == Side::Customer { "2" } else { "1" };
+        let channel = |line: &Line| if sound.channels == 2 && line.speaker == Side::Agent { "2" } else { "1" };
         let label = |line: &Line| match () {
             () if multichannel => Some(channel(line)),
             () if labels => Some(if line.speaker == sound.lines[0].speaker { "A" } else { "B" }),

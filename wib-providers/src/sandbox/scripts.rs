@@ -11,9 +11,9 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Side {
-    /// The caller of an outbound call: first channel.
+    /// The caller of an outbound call: what we send, the second channel.
     Agent,
-    /// The person called: second channel.
+    /// The person called: what we receive, the first channel.
     Customer,
 }
 

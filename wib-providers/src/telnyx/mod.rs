@@ -11,7 +11,8 @@
 //! - `call_events` without a leg reach back 24 hours; older doubt is an error, never "no such call".
 //! - `call.recording.saved` has no `call_control_id`, sometimes no `recording_id` either, and its URLs expire after
 //!   about ten minutes.
-//! - A dual recording has the called leg's voice on the first channel, ours on the second.
+//! - A dual recording has "the first leg on channel A, and the rest on channel B" (number voice settings, call
+//!   recording). The first leg of our calls is the one we dialled, so channel A is what the person called said.
 //! - Costs and call quality are decimal text.
 
 mod voice;

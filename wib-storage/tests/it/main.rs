@@ -1,15 +1,14 @@
 //! The store's promises, on every database.
 
-mod sqlite {
-    mod memory {
-        use std::sync::Arc;
+mod blobs;
+mod engines;
+mod postgres;
+mod sqlite;
 
-        use wib_core::kit::SystemClock;
-        use wib_storage::{SqlStore, testing::memory_store};
+use std::sync::Arc;
 
-        async fn make(_: &'static str) -> Option<SqlStore> {
-            Some(memory_store(Arc::new(SystemClock)).await)
-        }
-        wib_core::store_suite!(make);
-    }
+use wib_core::kit::{Clock, SystemClock};
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }

@@ -38,7 +38,7 @@ fn a_recording_is_heard_word_for_word_by_channel() {
     assert_eq!(words, spoken);
     let pays = |utterance: &&Value| utterance["text"].as_str().unwrap().starts_with("I can pay $");
     let promise = heard["utterances"].as_array().unwrap().iter().find(pays).unwrap();
-    assert_eq!((promise["channel"].as_str(), promise["speaker"].as_str()), (Some("2"), Some("2")));
+    assert_eq!((promise["channel"].as_str(), promise["speaker"].as_str()), (Some("1"), Some("1")));
     let labelled = transcribe(&rig, wav, &json!({"speaker_labels": true}));
     assert_eq!(labelled["utterances"][0]["speaker"], "A");
     let (_, list) = rig.get("/assemblyai/v2/transcript?limit=1");

@@ -1,0 +1,186 @@
+//! The command line. Every command reads the same configuration as the server.
+
+mod demo;
+mod evidence;
+mod import;
+mod queue;
+mod sandbox;
+mod serve;
+mod wire;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+use wib_core::kit::{Clock, Error, SystemClock};
+use wib_http::{
+    AppConfig,
+    config::{Config, LogFormat},
+    routes,
+};
+
+/// Dial a person lawfully, and end with a sealed, verifiable record of what was said.
+#[derive(Parser)]
+#[command(name = "wib", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API, with workers and jobs (what plain `wib` does)
+    Serve,
+    /// Carry a few calls through the whole of it, on sandbox vendors, with no keys and no network
+    Demo(demo::Demo),
+    /// Change the database's tables
+    Migrate {
+        /// What to do
+        #[arg(value_enum, default_value_t = Migrate::Up)]
+        what: Migrate,
+    },
+    /// Read a creditor's file into an organisation
+    Import(import::Import),
+    /// Export and verify evidence
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
+    /// Run the sandbox vendors on a port
+    Sandbox(sandbox::Port),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Scheduled jobs
+    #[command(subcommand)]
+    Jobs(queue::Jobs),
+    /// Dead letters
+    #[command(subcommand)]
+    Dlq(queue::DeadLetters),
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Migrate {
+    /// Apply what is missing
+    Up,
+    /// Show every step and whether it is applied
+    Status,
+    /// Show what would be applied
+    Plan,
+}
+
+/// What went wrong, as the last line of a command.
+pub(crate) enum Failure {
+    /// In words.
+    Say(String),
+    /// A verification that did not hold; everything is said already.
+    Silent,
+}
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Say(error.chain())
+    }
+}
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Say(error.to_string())
+    }
+}
+impl From<wib_http::config::Faults> for Failure {
+    fn from(faults: wib_http::config::Faults) -> Self {
+        Self::Say(faults.to_string())
+    }
+}
+
+pub(crate) type Outcome = Result<(), Failure>;
+
+pub(crate) fn main() -> ExitCode {
+    // One TLS stack, chosen before anybody needs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    match run(cli.command.unwrap_or(Command::Serve)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Silent) => ExitCode::FAILURE,
+        Err(Failure::Say(text)) => {
+            eprintln!("wib: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
+        Command::Demo(demo) => single()?.block_on(demo.run()),
+        Command::Sandbox(port) => {
+            log("info", LogFormat::Text);
+            several()?.block_on(port.run())
+        }
+        Command::Openapi => {
+            let document = routes::table(&AppConfig::default()).openapi("/");
+            println!("{document:#}");
+            Ok(())
+        }
+        Command::Evidence(evidence::Evidence::Verify(verify)) => verify.run(),
+        other => {
+            let config = Config::read(std::env::vars())?;
+            log(&config.log, config.log_format);
+            match other {
+                Command::Serve => several()?.block_on(serve::serve(config)),
+                Command::Migrate { what } => single()?.block_on(migrate(&config, what)),
+                Command::Evidence(evidence) => single()?.block_on(evidence.run(&config)),
+                Command::Import(import) => single()?.block_on(import.run(&config)),
+                Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
+                Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
+                Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
+            }
+        }
+    }
+}
+
+/// A server's runtime.
+fn several() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// A command's runtime.
+fn single() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn log(filter: &str, format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    match format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.init(),
+    }
+}
+
+async fn migrate(config: &Config, what: Migrate) -> Outcome {
+    let database = wire::database(config)?;
+    match what {
+        Migrate::Up => {
+            wire::make_folder(config)?;
+            let applied = wib_storage::migrate::up(&database, SystemClock.now()).await?;
+            println!("{applied} steps applied");
+        }
+        Migrate::Status | Migrate::Plan => {
+            let steps = match what {
+                Migrate::Plan => wib_storage::migrate::plan(&database).await?,
+                _ => wib_storage::migrate::status(&database).await?,
+            };
+            for step in steps {
+                let mark = if step.applied { "applied" } else { "missing" };
+                println!("{:04} {:<16} {mark}", step.version, step.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folder of what is not in a database, from the configuration.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// A file, or a clear word on why it cannot be read.
+pub(crate) fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| Failure::Say(format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,118 @@
+//! The sandbox vendors on a port: they outlive the server under test, and count what each number received.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use clap::Args;
+use http_body_util::BodyExt;
+use tokio::{net::TcpListener, sync::watch};
+use wib_core::kit::{SystemClock, time};
+use wib_http::serve;
+use wib_providers::{
+    sandbox::{Delivery, Sandbox, Settings},
+    transport::{Network, Transport, full},
+};
+
+use super::{Failure, Outcome};
+
+/// Largest request that is read, in bytes: an upload of a recording.
+const LIMIT: usize = 64 << 20;
+/// How long a delivery is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Deliveries under way at once.
+const AT_ONCE: usize = 32;
+
+#[derive(Args)]
+pub(crate) struct Port {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8788")]
+    bind: SocketAddr,
+    /// Who answers how
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where Telnyx sends events of calls that name no address
+    #[arg(long)]
+    webhook_url: Option<String>,
+}
+
+impl Port {
+    pub(crate) async fn run(self) -> Outcome {
+        let clock = super::clock();
+        let settings = Settings { telnyx_webhook_url: self.webhook_url, costs: true, ..Settings::default() };
+        let sandbox = Sandbox::new(Arc::new(SystemClock), self.seed, settings);
+        let listener = TcpListener::bind(self.bind)
+            .await
+            .map_err(|e| Failure::Say(format!("--bind: cannot listen on {}: {e}", self.bind)))?;
+        println!("TELNYX_PUBLIC_KEY={}", sandbox.telnyx_public_key());
+        tracing::info!(address = %listener.local_addr()?, "the sandbox vendors listen");
+        let network: Arc<dyn Transport> =
+            Arc::new(Network::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?);
+        let (stop, stopped) = watch::channel(false);
+        let deliveries = tokio::spawn(deliver(sandbox.clone(), network, stopped));
+        let app = Router::new().fallback(answer).with_state(sandbox);
+        let signals = async {
+            let _ = serve::signals().await;
+        };
+        serve::serve(listener, app, clock, signals).await?;
+        let _ = stop.send(true);
+        let _ = deliveries.await;
+        Ok(())
+    }
+}
+
+/// A real vendor finishes a call even when the client goes away, so the work is not the connection's.
+async fn answer(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match axum::body::to_bytes(body, LIMIT).await {
+        Ok(body) => body,
+        Err(_) => return Response::builder().status(413).body(Body::empty()).unwrap_or_default(),
+    };
+    let path = head.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    let served = tokio::spawn(async move { sandbox.serve(head.method, &path, head.headers, body).await });
+    match served.await {
+        Ok(answer) => answer.map(Body::from),
+        Err(_) => Response::builder().status(500).body(Body::empty()).unwrap_or_default(),
+    }
+}
+
+/// Sends webhooks as they fall due, each on its own; the sandbox repeats what is not taken.
+async fn deliver(sandbox: Sandbox, network: Arc<dyn Transport>, mut stop: watch::Receiver<bool>) {
+    let clock = super::clock();
+    let seats = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    while !*stop.borrow() {
+        for delivery in sandbox.take_due(clock.now()) {
+            let Ok(seat) = seats.clone().acquire_owned().await else { return };
+            let (sandbox, network) = (sandbox.clone(), network.clone());
+            tokio::spawn(async move {
+                let status = send(&*network, &delivery).await;
+                sandbox.delivered(delivery.id, status);
+                drop(seat);
+            });
+        }
+        let soon = time::after(clock.now(), Duration::from_millis(20));
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = clock.sleep_until(soon) => {}
+        }
+    }
+}
+
+async fn send(network: &dyn Transport, delivery: &Delivery) -> Option<u16> {
+    let mut request = http::Request::post(delivery.url.as_deref()?);
+    for (name, value) in &delivery.headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(full(delivery.body.clone())).ok()?;
+    let clock = super::clock();
+    let answer = time::timeout(&*clock, PATIENCE, network.send(request)).await?.ok()?;
+    let status = answer.status().as_u16();
+    // Read to the end, so that the connection can be used again.
+    let _ = time::timeout(&*clock, PATIENCE, answer.into_body().collect()).await;
+    Some(status)
+}

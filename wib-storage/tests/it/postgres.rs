@@ -1,0 +1,193 @@
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, raw_sql};
+use wib_core::{
+    engine::{NewMessage, Topic},
+    kit::{Clock, Id, Kind, OsRandom, SystemClock},
+    orgs::Organization,
+    store::Store,
+    testing::store_suite,
+};
+use wib_storage::{
+    Database, PgUrls, SqlStore, migrate,
+    testing::{PgStore, postgres_store},
+};
+
+use crate::clock;
+
+mod suite {
+    async fn make(name: &'static str) -> Option<super::PgStore> {
+        super::postgres_store(name, crate::clock()).await
+    }
+    wib_core::store_suite!(make);
+}
+
+async fn texts(conn: &mut PgConnection, text: &str) -> Vec<String> {
+    let rows = raw_sql(AssertSqlSafe(text.to_owned())).fetch_all(conn).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn number(conn: &mut PgConnection, text: &str) -> i64 {
+    raw_sql(AssertSqlSafe(text.to_owned())).fetch_one(conn).await.unwrap().get(0)
+}
+
+async fn run(conn: &mut PgConnection, text: &str) -> sqlx::Result<()> {
+    raw_sql(AssertSqlSafe(text.to_owned())).execute(conn).await.map(|_| ())
+}
+
+const TENANT_TABLES: &str = "SELECT c.table_name::text FROM information_schema.columns c
+    JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.table_schema = current_schema() AND c.column_name = 'organization_id' AND t.table_type = 'BASE TABLE'";
+
+/// A store with rows in every table of a tenant.
+async fn filled(test: &str) -> Option<PgStore> {
+    let store = postgres_store(test, clock()).await?;
+    store_suite::every_record_comes_back_as_it_went(&store).await;
+    store_suite::a_key_is_queued_once_per_organisation(&store).await;
+    Some(store)
+}
+
+#[tokio::test]
+async fn without_its_setting_the_application_sees_no_row_of_any_tenant() {
+    let Some(store) = filled("without_its_setting_the_application_sees_no_row_of_any_tenant").await else { return };
+    let mut owner = store.urls().login("owner").connect().await.unwrap();
+    let mut app = store.urls().login("app").connect().await.unwrap();
+    let mut tables = texts(&mut owner, TENANT_TABLES).await;
+    tables.push("organizations".to_owned());
+    assert!(tables.len() >= 18, "{tables:?}");
+    for table in &tables {
+        let count = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(number(&mut owner, &count).await, 0, "{table}: policies are forced on the owner too");
+        run(&mut owner, "BEGIN; SELECT set_config('app.system', 'on', true)").await.unwrap();
+        assert!(number(&mut owner, &count).await > 0, "{table} has rows");
+        run(&mut owner, "COMMIT").await.unwrap();
+        let stranger = format!(
+            "SELECT set_config('app.organization_id', '{}', true)",
+            Id::<Organization>::new(SystemClock.now(), &OsRandom)
+        );
+        for setting in ["SELECT 1", &stranger, "SELECT set_config('app.system', 'on', true)"] {
+            run(&mut app, &format!("BEGIN; {setting}")).await.unwrap();
+            assert_eq!(number(&mut app, &count).await, 0, "{table} after {setting}");
+            run(&mut app, "ROLLBACK").await.unwrap();
+            assert_eq!(number(&mut app, &count).await, 0, "{table} after the transaction");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_table_of_tenants_lacks_a_forced_policy() {
+    let Some(store) = postgres_store("no_table_of_tenants_lacks_a_forced_policy", clock()).await else { return };
+    let mut owner = store.urls().login("owner").connect().await.unwrap();
+    let bare = format!("{TENANT_TABLES} AND NOT EXISTS (SELECT 1 FROM pg_class k WHERE k.oid = to_regclass(t.table_name)
+        AND k.relrowsecurity AND k.relforcerowsecurity
+        AND 2 = (SELECT COUNT(*) FROM pg_policies p WHERE p.tablename = t.table_name AND p.schemaname = t.table_schema))");
+    assert_eq!(texts(&mut owner, &bare).await, Vec::<String>::new());
+    run(&mut owner, "CREATE TABLE notes (organization_id UUID NOT NULL, id UUID PRIMARY KEY)").await.unwrap();
+    assert_eq!(texts(&mut owner, &bare).await, ["notes"]);
+    migrate::up(&Database::Postgres(store.urls().clone()), SystemClock.now()).await.unwrap();
+    assert_eq!(texts(&mut owner, &bare).await, Vec::<String>::new(), "a table that arrives is covered");
+}
+
+#[tokio::test]
+async fn the_application_may_not_touch_what_is_the_platforms() {
+    let Some(store) = filled("the_application_may_not_touch_what_is_the_platforms").await else { return };
+    let mut app = store.urls().login("app").connect().await.unwrap();
+    for table in ["users", "sessions", "one_time_tokens", "inbox", "job_runs", "job_leases"] {
+        let error = run(&mut app, &format!("SELECT * FROM {table}")).await.unwrap_err().to_string();
+        assert!(error.contains("permission denied"), "{table}: {error}");
+    }
+    for text in [
+        "DELETE FROM organizations",
+        "CREATE TABLE x (y BIGINT)",
+        "ALTER TABLE calls DISABLE ROW LEVEL SECURITY",
+        "DELETE FROM wib_migrations",
+    ] {
+        assert!(run(&mut app, text).await.is_err(), "{text}");
+    }
+    // The row of another organisation cannot be made either.
+    run(
+        &mut app,
+        &format!(
+            "BEGIN; SELECT set_config('app.organization_id', '{}', true)",
+            Id::<Organization>::new(SystemClock.now(), &OsRandom)
+        ),
+    )
+    .await
+    .unwrap();
+    let forged = "INSERT INTO persons VALUES (gen_random_uuid(), gen_random_uuid(), 'x', NULL, false, now())";
+    let error = run(&mut app, forged).await.unwrap_err().to_string();
+    assert!(error.contains("row-level security"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_of_evidence_are_only_added() {
+    let Some(store) = filled("rows_of_evidence_are_only_added").await else { return };
+    let mut jobs = store.urls().login("jobs").connect().await.unwrap();
+    for table in ["verdicts", "transcripts", "evidence", "checkpoints", "audit_events"] {
+        for text in [format!("UPDATE {table} SET created_at = now()"), format!("DELETE FROM {table}")] {
+            let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
+            let error = run(&mut jobs, &format!("{begin}; {text}")).await.unwrap_err().to_string();
+            assert!(error.contains("only added"), "{text}: {error}");
+            run(&mut jobs, "ROLLBACK").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_login_may_do_everything() {
+    let Some(store) = postgres_store("one_login_may_do_everything", clock()).await else { return };
+    let urls = PgUrls { connections: 2, ..PgUrls::one(store.urls().login("owner").to_url_lossy().to_string()) };
+    let alone = SqlStore::open(&Database::Postgres(urls), clock()).await.unwrap();
+    store_suite::every_question_sees_one_tenant_only(&alone).await;
+    store_suite::sessions_end(&alone).await;
+    alone.close().await;
+}
+
+#[tokio::test]
+async fn statements_without_names_do_for_a_pooler() {
+    let Some(store) = postgres_store("statements_without_names_do_for_a_pooler", clock()).await else { return };
+    let urls = PgUrls { pooled: true, ..store.urls().clone() };
+    let pooled = SqlStore::open(&Database::Postgres(urls), clock()).await.unwrap();
+    store_suite::every_record_comes_back_as_it_went(&pooled).await;
+    store_suite::no_two_workers_lease_the_same_message(&pooled).await;
+    let mut tx = pooled.system().await.unwrap();
+    let message = NewMessage {
+        topic: Topic::Seal,
+        key: "k".to_owned(),
+        payload: serde_json::json!({}),
+        run_at: SystemClock.now(),
+    };
+    assert!(tx.enqueue(None, &message).await.unwrap());
+    tx.commit().await.unwrap();
+    pooled.close().await;
+}
+
+#[tokio::test]
+async fn without_an_owner_the_version_is_checked_and_nothing_changed() {
+    let Some(store) = postgres_store("without_an_owner_the_version_is_checked_and_nothing_changed", clock()).await
+    else {
+        return;
+    };
+    let plain = Database::Postgres(PgUrls { owner: None, ..store.urls().clone() });
+    let open = async || SqlStore::open(&plain, clock()).await;
+    open().await.unwrap().close().await;
+    let mut owner = store.urls().login("owner").connect().await.unwrap();
+    run(&mut owner, "INSERT INTO wib_migrations VALUES (900, 'later', 'x', now())").await.unwrap();
+    let message = open().await.unwrap_err().message().to_owned();
+    assert!(message.contains("900") && message.contains('6'), "{message}");
+    assert!(migrate::status(&Database::Postgres(store.urls().clone())).await.is_err());
+    run(&mut owner, "DELETE FROM wib_migrations WHERE version IN (6, 900)").await.unwrap();
+    let message = open().await.unwrap_err().message().to_owned();
+    assert!(message.contains("version 5") && message.contains("owner"), "{message}");
+    owner.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_or_refuses_says_so() {
+    let gone = Database::Postgres(PgUrls::one("postgres://nobody:hunter2@127.0.0.1:1/none"));
+    let error = SqlStore::open(&gone, clock()).await.unwrap_err();
+    assert!(error.kind() == Kind::Unavailable && error.machine_code() == "DATABASE_ERROR", "{error:?}");
+    assert!(!format!("{error:?}").contains("hunter2"));
+    let Some(store) = postgres_store("a_server_that_is_not_there_or_refuses_says_so", clock()).await else { return };
+    let missing = store.urls().login("app").database("no_such_database").to_url_lossy().to_string();
+    let error = SqlStore::open(&Database::Postgres(PgUrls::one(missing)), clock()).await.unwrap_err();
+    assert!(error.message().contains("refused the login"), "{error:?}");
+}
