@@ -6,4 +6,5 @@ mod edge;
 mod input;
 mod openapi;
 mod serve;
+mod served;
 mod toy;
