@@ -41,7 +41,8 @@ impl Llm for Taciturn {
     }
 }
 
-const ACCOUNTS: &str = "name,balance,phone,address\nBooker Lane,$80.00,+15005550001,\"88 Hanson Pl, Brooklyn, NY 11217\"\n";
+const ACCOUNTS: &str =
+    "name,balance,phone,address\nBooker Lane,$80.00,+15005550001,\"88 Hanson Pl, Brooklyn, NY 11217\"\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

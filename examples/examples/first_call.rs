@@ -9,7 +9,8 @@ use wib_core::{
 use wib_providers::sandbox::{self, Sandbox};
 use wib_storage::{Database, MemoryBlobs, SqlStore};
 
-const ACCOUNTS: &str = "name,balance,phone,address\nAlma Reyes,$450.00,+15005550005,\"412 W Grand Ave, Chicago, IL 60654\"\n";
+const ACCOUNTS: &str =
+    "name,balance,phone,address\nAlma Reyes,$450.00,+15005550005,\"412 W Grand Ave, Chicago, IL 60654\"\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

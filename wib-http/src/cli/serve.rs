@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, sync::watch};
 use wib_core::{
     engine::{Scheduler, Worker},
     kit::time,
 };
-use wib_http::{AppConfig, app, config::Config, serve};
+use wib_http::{AppConfig, app, config::Config, metrics, serve};
 
 use super::{Failure, Outcome, wire};
 
@@ -16,7 +15,7 @@ use super::{Failure, Outcome, wire};
 const DRAIN: Duration = Duration::from_secs(30);
 
 pub(crate) async fn serve(config: Config) -> Outcome {
-    let metrics = PrometheusBuilder::new().install_recorder().map_err(|e| Failure::Say(format!("no metrics: {e}")))?;
+    let counted = metrics::install().map_err(|e| Failure::Say(format!("no metrics: {e}")))?;
     let wire::Wired { wib, sandbox, store } = wire::wire(&config).await?;
     let address = std::net::SocketAddr::new(config.bind, config.port);
     let listener =
@@ -35,6 +34,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
             tokio::join!(worker.run(lanes, told.clone()), scheduler.run_forever(told), vendors);
         })
     };
+    tokio::spawn(metrics::upkeep(counted.clone(), wib.clock().clone()));
     let sandboxed = config.sandboxed();
     if !sandboxed.is_empty() {
         tracing::warn!(ports = sandboxed.join(","), "these ports are sandboxed: nothing of them is real");
@@ -42,7 +42,7 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     let at = listener.local_addr()?;
     tracing::info!(address = %at, public_key = wib.evidence_public_key(), "listening");
     let app_config =
-        AppConfig { cors_origin: config.cors_origin.clone(), server: "/".to_owned(), metrics: Some(metrics) };
+        AppConfig { cors_origin: config.cors_origin.clone(), server: "/".to_owned(), metrics: Some(counted) };
     let router = app(wib.clone(), &app_config);
     let signals = async move {
         if let Err(error) = serve::signals().await {

@@ -157,7 +157,6 @@ async fn recording_is_heard_in_pieces(server: &Server) {
 }
 
 #[tokio::test]
-#[ignore = "the recordings table refuses the status `deleted`"]
 async fn a_deleted_recording_is_gone() {
     let server = Server::start().await;
     server.import("+15005550001").await;
