@@ -1,1 +1,1 @@
-//! placeholder
+//! Scenarios across crates, in `tests/it`; benches in `benches`.

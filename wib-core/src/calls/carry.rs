@@ -26,7 +26,7 @@ use crate::{
 
 /// How long a request may still be under way when nobody waits for its answer: before that, "the vendor knows of no
 /// such call" proves nothing.
-const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(30);
 /// A dial that waited longer than this is judged again before it leaves.
 const STALE: Duration = Duration::from_secs(30);
 /// How often a call is asked after.
