@@ -35,6 +35,7 @@ impl Llm for Taciturn {
             input_tokens: words,
             output_tokens: 12,
             cost_micros: Some(0),
+            price_book: None,
             request_id: None,
             live: self.live(),
         })

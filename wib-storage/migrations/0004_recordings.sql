@@ -83,7 +83,7 @@ CREATE TABLE usage (
     quantity BIGINT NOT NULL,
     vendor TEXT NOT NULL,
     cost_micros BIGINT,
-    price_book TEXT NOT NULL,
+    price_book TEXT,
     live BOOLEAN NOT NULL,
     at TIMESTAMPTZ NOT NULL,
     UNIQUE (call_id, source, kind),

@@ -9,7 +9,7 @@ use crate::{
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
     orgs::OrganizationId,
     ports::llm::{Completion, Prompt},
-    transcripts::{PRICE_BOOK, Transcript, TranscriptId},
+    transcripts::{Transcript, TranscriptId},
     usage::{Usage, UsageKind},
     wib::Wib,
 };
@@ -181,7 +181,7 @@ fn usages(wib: &Wib, call: &Call, id: TranscriptId, completion: &Completion) -> 
         quantity,
         vendor: completion.vendor.clone(),
         cost_micros,
-        price_book: PRICE_BOOK.to_owned(),
+        price_book: completion.price_book.clone(),
         live: completion.live,
         at: wib.now(),
     };

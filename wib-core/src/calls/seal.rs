@@ -9,7 +9,7 @@ use crate::{
     kit::{Error, OrNotFound, Result, time},
     recordings::RecordingStatus,
     store::OrgTx,
-    transcripts::{PRICE_BOOK, TranscriptStatus},
+    transcripts::TranscriptStatus,
     usage::{Usage, UsageKind},
     wib::Wib,
 };
@@ -40,7 +40,7 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
             quantity: talk,
             vendor: call.vendor.clone(),
             cost_micros: call.facts.cost_micros(),
-            price_book: PRICE_BOOK.to_owned(),
+            price_book: None,
             live: call.live,
             at: now,
         };

@@ -32,7 +32,7 @@ impl PageRequest {
     /// Rows to skip for a numbered page.
     #[must_use]
     pub fn offset(&self) -> i64 {
-        i64::from(self.page - 1) * i64::from(self.limit)
+        i64::from(self.page.saturating_sub(1)) * i64::from(self.limit)
     }
 }
 
@@ -78,7 +78,8 @@ impl<T> Page<T> {
     /// Pages of the whole list, by number.
     #[must_use]
     pub fn total_pages(&self) -> i64 {
-        (self.total + i64::from(self.request.limit) - 1) / i64::from(self.request.limit)
+        let limit = i64::from(self.request.limit.max(1));
+        (self.total + limit - 1) / limit
     }
     /// The same page with every row turned into something else.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {

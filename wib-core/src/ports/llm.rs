@@ -48,6 +48,8 @@ pub struct Completion {
     pub output_tokens: i64,
     /// Millionths of a US dollar; `None` when the price is unknown.
     pub cost_micros: Option<i64>,
+    /// Version of the price book the cost was taken from; `None` without a cost.
+    pub price_book: Option<String>,
     /// The vendor's request id.
     pub request_id: Option<String>,
     /// False when a sandbox answered.

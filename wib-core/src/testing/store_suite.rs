@@ -331,7 +331,7 @@ fn a_usage(call: CallId, source: &str) -> Usage {
         quantity: 61_000,
         vendor: "sandbox".to_owned(),
         cost_micros: Some(-5),
-        price_book: "2026-01".to_owned(),
+        price_book: Some("2026-01".to_owned()),
         live: false,
         at: at(9),
     }

@@ -2,7 +2,7 @@
 
 mod obtain;
 
-pub(crate) use obtain::{PRICE_BOOK, ask, fetch, give_up, submit};
+pub(crate) use obtain::{ask, fetch, give_up, submit};
 use serde::{Deserialize, Serialize};
 
 use crate::{

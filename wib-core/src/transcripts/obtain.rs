@@ -25,8 +25,6 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 const MOST_FAILURES: i64 = 3;
 /// How long after its order a transcript is waited for.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// Version of the prices in `usage`; no price is known for sandboxes, and none is invented.
-pub(crate) const PRICE_BOOK: &str = "2026-11";
 
 fn organization(message: &Message) -> Result<OrganizationId> {
     message.organization_id.ok_or_else(|| Error::internal("a transcript's message has no organization"))
@@ -171,7 +169,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         quantity: raw.audio_ms,
         vendor: job.vendor.clone(),
         cost_micros: None,
-        price_book: PRICE_BOOK.to_owned(),
+        price_book: None,
         live: transcript.live,
         at: now,
     };

@@ -40,9 +40,9 @@ pub struct Usage {
     pub vendor: String,
     /// Millionths of a US dollar; an unknown price stays unknown.
     pub cost_micros: Option<i64>,
-    /// Version of the price book.
-    pub price_book: String,
-    /// False when a sandbox was used: it costs nothing.
+    /// Version of the price book the cost was taken from; `None` when the vendor told it, or it is unknown.
+    pub price_book: Option<String>,
+    /// False when a sandbox was used: what it would have cost.
     pub live: bool,
     /// When.
     pub at: Timestamp,

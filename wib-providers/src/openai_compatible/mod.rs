@@ -18,7 +18,7 @@ use wib_core::ports::{
 
 use crate::{
     http::{Client, Policy, Wires, mask},
-    prices::Price,
+    prices::{PRICE_BOOK, Price},
 };
 
 /// What tells one vendor of the wire from another.
@@ -135,16 +135,18 @@ impl Llm for Chat {
         // A refusal's words may quote the text, so they stay out.
         let declined = || failed(Fault::Request, "the model declined to answer");
         let text = choice.message.content.filter(|text| !text.is_empty()).ok_or_else(declined)?;
-        let price = Price::of(self.dialect.vendor, &self.model).filter(|_| self.live);
+        let price = Price::of(self.dialect.vendor, &self.model);
         let usage = chat.usage.as_ref();
         let cost = |usage: &wire::Usage| price?.cost_micros_rounded_up(usage.prompt_tokens, usage.completion_tokens);
+        let cost_micros = usage.and_then(cost);
         Ok(Completion {
             vendor: self.dialect.vendor.to_owned(),
             model: chat.model.unwrap_or_else(|| self.model.clone()),
             text,
             input_tokens: usage.map_or(0, |u| u.prompt_tokens),
             output_tokens: usage.map_or(0, |u| u.completion_tokens),
-            cost_micros: usage.and_then(cost),
+            cost_micros,
+            price_book: cost_micros.map(|_| PRICE_BOOK.to_owned()),
             request_id: answer.request_id.clone().or(chat.x_groq.and_then(|g| g.id)).or(chat.id),
             live: self.live,
         })

@@ -13,7 +13,7 @@ use wib_core::{
 
 use super::Dialect;
 use crate::{
-    prices::{PRICES, Price},
+    prices::{PRICE_BOOK, PRICES, Price},
     testing::{
         Reply, Script,
         contracts::{conforms, graft, odd},
@@ -108,6 +108,7 @@ async fn an_answer_brings_text_tokens_and_cost() {
             input_tokens: 1000,
             output_tokens: 7,
             cost_micros: Price::of(dialect.vendor, dialect.model).and_then(|p| p.cost_micros_rounded_up(1000, 7)),
+            price_book: Price::of(dialect.vendor, dialect.model).map(|_| PRICE_BOOK.to_owned()),
             request_id: Some("req-1".into()),
             live: true,
         };
@@ -125,7 +126,7 @@ async fn an_answer_without_usage_has_no_cost() {
 }
 
 #[tokio::test]
-async fn a_sandbox_behind_the_wire_costs_nothing_and_says_so() {
+async fn a_sandbox_behind_the_wire_says_so_and_an_unknown_model_has_no_price() {
     let script = Script::new([Reply::json(200, answer(json!({})))]);
     let builder = some().builder(script.wires(), SecretString::from("k")).base_url("http://sandbox.test/x/");
     let chat = builder.model("toy").live(false).build();
