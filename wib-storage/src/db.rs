@@ -11,7 +11,7 @@ use sqlx::{Row as _, error::ErrorKind};
 use sqlx::{Sqlite, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 use wib_core::{
-    kit::{Error, Result, time::Timestamp},
+    kit::{Error, Result},
     orgs::OrganizationId,
     store::{Column, Value, ValueKind},
 };
@@ -36,13 +36,6 @@ impl fmt::Debug for Db {
     }
 }
 
-/// Whose rows a transaction may touch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scope {
-    Organization(OrganizationId),
-    System,
-}
-
 impl Db {
     pub(crate) const fn engine(&self) -> Engine {
         match self {
@@ -52,9 +45,9 @@ impl Db {
             Self::Pg { .. } => Engine::Postgres,
         }
     }
-    /// Opens a transaction. On PostgreSQL it begins with the setting that row-level policies read, in one round trip;
+    /// Opens a transaction of one organisation, or of the platform. On PostgreSQL it begins with the setting that row-level policies read, in one round trip;
     /// the setting ends with the transaction, so a pooler cannot hand it to the next tenant.
-    pub(crate) async fn begin(&self, scope: Scope) -> Result<Conn> {
+    pub(crate) async fn begin(&self, organization: Option<OrganizationId>) -> Result<Conn> {
         let tx = match self {
             #[cfg(feature = "sqlite")]
             Self::Lite(pool) => traced("begin", Engine::Sqlite, pool.begin_with("BEGIN IMMEDIATE"))
@@ -62,16 +55,14 @@ impl Db {
                 .map(|tx| Tx::Lite(Box::new(tx))),
             #[cfg(feature = "postgres")]
             Self::Pg { pool, pooled } => {
-                let (key, value) = match scope {
-                    Scope::Organization(id) => ("organization_id", id.to_string()),
-                    Scope::System => ("system", "on".to_owned()),
-                };
+                let set = organization
+                    .map_or_else(|| "'app.system', 'on'".to_owned(), |id| format!("'app.organization_id', '{id}'"));
                 // The value is a UUID or a word of ours.
-                let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config('app.{key}', '{value}', true)"));
+                let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config({set}, true)"));
                 traced("begin", Engine::Postgres, pool.begin_with(begin)).await.map(|tx| Tx::Pg(Box::new(tx), !pooled))
             }
         }?;
-        let _ = scope;
+        let _ = organization;
         Ok(Conn { tx, failed: false })
     }
     pub(crate) async fn close(&self) {
@@ -113,8 +104,8 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Tx::Lite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
-                let rows = traced(sql.name, Engine::Sqlite, query.fetch_all(&mut ***tx)).await?;
-                rows.into_iter().map(Row::Lite).collect()
+                let rows = traced(sql.name, Engine::Sqlite, query.fetch_all(&mut ***tx)).await;
+                lite::open_again(tx, rows).await?.into_iter().map(Row::Lite).collect()
             }
             #[cfg(feature = "postgres")]
             Tx::Pg(tx, keep) => {
@@ -134,7 +125,8 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Tx::Lite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
-                traced(sql.name, Engine::Sqlite, query.execute(&mut ***tx)).await?.rows_affected()
+                let done = traced(sql.name, Engine::Sqlite, query.execute(&mut ***tx)).await;
+                lite::open_again(tx, done).await?.rows_affected()
             }
             #[cfg(feature = "postgres")]
             Tx::Pg(tx, keep) => {
@@ -216,6 +208,7 @@ impl Row {
 #[cfg(feature = "sqlite")]
 mod lite {
     use sqlx::{query::Query, sqlite::SqliteArguments};
+    use wib_core::kit::time::Timestamp;
 
     use super::*;
 
@@ -230,6 +223,15 @@ mod lite {
             Value::Time(v) => query.bind(v.map(Timestamp::as_microsecond)),
             Value::Json(v) => query.bind(v.map(|json| json.to_string())),
         }
+    }
+    /// A full disk or a failed read rolls the transaction back behind the driver's back; its own rollback then fails and
+    /// the connection never opens another one. So something is left open for it to roll back.
+    pub(super) async fn open_again<T>(tx: &mut sqlx::Transaction<'static, Sqlite>, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            // Refused when the transaction is open still, as it is after most failures.
+            let _ = sqlx::raw_sql("BEGIN").execute(&mut **tx).await;
+        }
+        outcome
     }
     pub(super) fn read(row: &SqliteRow, name: &str, kind: ValueKind) -> sqlx::Result<Value> {
         let unfit = |why: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::ColumnDecode {
@@ -338,5 +340,55 @@ fn refusal(code: &str) -> Error {
         14 => Error::database("the database file cannot be opened"),
         26 => Error::database("the file is not a database"),
         _ => Error::internal("the database refused a statement"),
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::Database;
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_ends_the_transaction_alone() {
+        let (db, _) = Database::Memory.connect().await.unwrap();
+        let sql = |text| Sql::same("test", text);
+        let mut conn = db.begin(None).await.unwrap();
+        conn.change(&sql("CREATE TABLE full (bytes BLOB)"), vec![]).await.unwrap();
+        conn.commit().await.unwrap();
+        let mut conn = db.begin(None).await.unwrap();
+        // What SQLite answers when the disk is full it also answers when a file has all the pages it may have.
+        conn.all(&sql("PRAGMA max_page_count = 8"), vec![]).await.unwrap();
+        let fill = vec![Value::Bytes(Some(vec![0; 100_000]))];
+        let error = conn.change(&sql("INSERT INTO full VALUES ($1)"), fill).await.unwrap_err();
+        assert!(error.retryable() && error.message() == "the database's disk is full", "{error:?}");
+        assert!(std::error::Error::source(&error).is_some(), "the cause is kept");
+        assert!(conn.commit().await.is_err());
+        let mut conn = db.begin(None).await.unwrap();
+        assert!(conn.all(&sql("SELECT * FROM full"), vec![]).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_outlives_a_transaction_that_ended_behind_the_drivers_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, _) = Database::File(folder.path().join("wib.db")).connect().await.unwrap();
+        let mut conn = db.begin(None).await.unwrap();
+        conn.all(&Sql::same("test", "ROLLBACK"), vec![]).await.unwrap();
+        drop(conn);
+        db.begin(None).await.unwrap().commit().await.unwrap();
+    }
+
+    #[test]
+    fn answers_of_both_engines_are_told_apart() {
+        let code = |code| (refusal(code).machine_code(), refusal(code).retryable());
+        for busy in [
+            "40001", "40P01", "55P03", "53300", "57P01", "5", "517", "8", "1544", "10", "266", "11", "14", "26",
+            "53100",
+        ] {
+            assert_eq!(code(busy), ("DATABASE_ERROR", true), "{busy}");
+        }
+        assert_eq!(code("57014"), ("TIMEOUT", true));
+        for ours in ["42501", "42P01", "1", "275", "", "?"] {
+            assert_eq!(code(ours), ("INTERNAL_ERROR", false), "{ours}");
+        }
     }
 }

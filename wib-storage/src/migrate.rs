@@ -4,8 +4,6 @@
 //! changed; its checksum is kept with the database. What follows from the tables (policies, grants, triggers) is computed
 //! from them and renewed when it differs.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "postgres")]
@@ -32,29 +30,40 @@ pub struct Step {
 }
 
 struct Migration {
-    version: i64,
-    name: &'static str,
+    file: &'static str,
     text: &'static str,
 }
 impl Migration {
+    fn version(&self) -> i64 {
+        self.file[..4].parse().expect("a file begins with its version")
+    }
+    fn name(&self) -> &'static str {
+        &self.file[5..]
+    }
     fn checksum(&self) -> String {
         hex::encode(Sha256::digest(self.text))
     }
 }
 
 macro_rules! migrations {
-    ($($version:literal $name:literal),+ $(,)?) => {
-        const ALL: &[Migration] = &[$(Migration {
-            version: $version,
-            name: $name,
-            text: include_str!(concat!("../migrations/000", $version, "_", $name, ".sql")),
-        }),+];
+    ($($file:literal),+ $(,)?) => {
+        const ALL: &[Migration] =
+            &[$(Migration { file: $file, text: include_str!(concat!("../migrations/", $file, ".sql")) }),+];
     };
 }
-migrations!(1 "organizations", 2 "collections", 3 "calls", 4 "recordings", 5 "evidence", 6 "engine");
+migrations!["0001_organizations", "0002_collections", "0003_calls", "0004_recordings", "0005_evidence", "0006_engine"];
+
+/// The version of the tables that this program works with.
+fn newest() -> i64 {
+    ALL.last().map_or(0, Migration::version)
+}
 
 /// Rows that are added and read, nothing else.
 const APPEND_ONLY: &[&str] = &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events"];
+
+/// Tables without an owner: the platform's alone.
+#[cfg(feature = "postgres")]
+const PLATFORM: &[&str] = &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs"];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;
@@ -67,8 +76,9 @@ const RULES: i64 = 0;
 pub async fn status(database: &Database) -> Result<Vec<Step>> {
     let history = Work::open(database).await?.history().await?;
     verify(&history)?;
-    let applied = |m: &Migration| history.iter().any(|h| h.version == m.version);
-    let step = |m: &Migration| Step { version: m.version, name: m.name, checksum: m.checksum(), applied: applied(m) };
+    let applied = |m: &Migration| history.iter().any(|h| h.version == m.version());
+    let step =
+        |m: &Migration| Step { version: m.version(), name: m.name(), checksum: m.checksum(), applied: applied(m) };
     Ok(ALL.iter().map(step).collect())
 }
 
@@ -108,11 +118,11 @@ pub(crate) async fn on_start(urls: &PgUrls, now: Timestamp) -> Result<()> {
     let history = work.history().await?;
     verify(&history)?;
     let known = history.iter().map(|h| h.version).max().unwrap_or(RULES);
-    let newest = ALL.last().map_or(0, |m| m.version);
-    if known < newest {
+    if known < newest() {
         return Err(Error::internal(format!(
-            "the database's tables are at version {known}, this program needs {newest}, and its login may not change them: \
-             migrate with the owner's login first"
+            "the database's tables are at version {known}, this program needs {}, and its login may not change them: \
+             migrate with the owner's login first",
+            newest()
         )));
     }
     Ok(())
@@ -125,19 +135,20 @@ struct Done {
 }
 
 fn verify(history: &[Done]) -> Result<()> {
-    let newest = ALL.last().map_or(0, |m| m.version);
     for done in history.iter().filter(|h| h.version != RULES) {
-        match ALL.iter().find(|m| m.version == done.version) {
+        match ALL.iter().find(|m| m.version() == done.version) {
             None => {
                 return Err(Error::internal(format!(
-                    "the database's tables are at version {}, this program knows {newest} at most: use a newer program",
-                    history.iter().map(|h| h.version).max().unwrap_or(RULES)
+                    "the database's tables are at version {}, this program knows {} at most: use a newer program",
+                    history.iter().map(|h| h.version).max().unwrap_or(RULES),
+                    newest()
                 )));
             }
             Some(m) if m.checksum() != done.checksum => {
                 return Err(Error::internal(format!(
                     "migration {} ({}) is not the one that the database was made with",
-                    m.version, m.name
+                    m.version(),
+                    m.name()
                 )));
             }
             Some(_) => {}
@@ -266,11 +277,11 @@ impl Work {
                 applied_at TIMESTAMPTZ NOT NULL\n);";
             self.run(&self.spoken(table)).await?;
         }
-        let missing: Vec<_> = ALL.iter().filter(|m| history.iter().all(|h| h.version != m.version)).collect();
+        let missing: Vec<_> = ALL.iter().filter(|m| history.iter().all(|h| h.version != m.version())).collect();
         for m in &missing {
             self.run(&self.spoken(m.text)).await?;
-            self.note(m.version, m.name, &m.checksum(), now).await?;
-            tracing::info!(version = m.version, name = m.name, "tables migrated");
+            self.note(m.version(), m.name(), &m.checksum(), now).await?;
+            tracing::info!(version = m.version(), name = m.name(), "tables migrated");
         }
         let text = self.rules(rules).await?;
         let checksum = hex::encode(Sha256::digest(&text));
@@ -312,9 +323,7 @@ impl Work {
                     JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
                     WHERE c.table_schema = current_schema() AND c.column_name = 'organization_id'
                     AND t.table_type = 'BASE TABLE' ORDER BY 1";
-                let all = "SELECT table_name::text FROM information_schema.tables
-                    WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1";
-                let (owned, all) = (self.texts(owned).await?, self.texts(all).await?);
+                let owned = self.texts(owned).await?;
                 let me = self.texts("SELECT current_user::text").await?.concat();
                 let schema = self.texts("SELECT current_schema()::text").await?.concat();
                 if !self.texts("SELECT rolname::text FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)").await?.is_empty()
@@ -323,7 +332,7 @@ impl Work {
                     tracing::warn!("the application's login passes by row-level security: give it one that is neither \
                         superuser nor BYPASSRLS");
                 }
-                Ok(policies(&schema, &owned, &all, app, jobs, &me))
+                Ok(policies(&schema, &owned, app, jobs, &me))
             }
         }
     }
@@ -382,12 +391,10 @@ fn triggers() -> String {
     for table in APPEND_ONLY {
         for verb in ["UPDATE", "DELETE"] {
             let name = format!("{table}_no_{}", verb.to_lowercase());
-            write!(
-                text,
+            text.push_str(&format!(
                 "DROP TRIGGER IF EXISTS {name};\nCREATE TRIGGER {name} BEFORE {verb} ON {table} \
                  BEGIN SELECT RAISE(ABORT, '{table} are only added'); END;\n"
-            )
-            .expect("a String takes text");
+            ));
         }
     }
     text
@@ -396,7 +403,7 @@ fn triggers() -> String {
 /// Every table with an `organization_id` shows an organisation its own rows, and all of them to a transaction of the
 /// platform. The rest is the platform's.
 #[cfg(feature = "postgres")]
-fn policies(schema: &str, owned: &[String], all: &[String], app: &str, jobs: &str, owner: &str) -> String {
+fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) -> String {
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let (schema, app, jobs, owner) = (quote(schema), quote(app), quote(jobs), quote(owner));
     let mut text =
@@ -405,14 +412,14 @@ fn policies(schema: &str, owned: &[String], all: &[String], app: &str, jobs: &st
         text.push_str(&line);
         text.push_str(";\n");
     };
-    for table in all.iter().filter(|t| *t != "wib_migrations") {
+    for table in PLATFORM.iter().copied().chain(owned.iter().map(String::as_str)) {
         let name = quote(table);
-        let column = match table.as_str() {
-            "organizations" => Some("id"),
-            table => owned.iter().any(|o| o == table).then_some("organization_id"),
-        };
         add(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO {jobs}"));
-        let Some(column) = column else { continue };
+        let column = match table {
+            "organizations" => "id",
+            table if PLATFORM.contains(&table) => continue,
+            _ => "organization_id",
+        };
         let own = format!("{column} = NULLIF(current_setting('app.organization_id', true), '')::uuid");
         let on = "current_setting('app.system', true) = 'on'";
         let verbs = if column == "id" { "SELECT" } else { "SELECT, INSERT, UPDATE, DELETE" };

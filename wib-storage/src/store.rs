@@ -11,7 +11,7 @@ use wib_core::{
 };
 
 use crate::{
-    db::{Conn, Db, Row, Scope},
+    db::{Conn, Db, Row},
     migrate,
     place::Database,
     sql::OrgSql,
@@ -43,6 +43,7 @@ impl SqlStore {
     /// version, or when its tables are behind and nobody may change them.
     pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Self> {
         #[cfg(feature = "postgres")]
+        #[cfg_attr(not(feature = "sqlite"), expect(irrefutable_let_patterns, reason = "one engine alone"))]
         if let Database::Postgres(urls) = database {
             migrate::on_start(urls, clock.now()).await?;
         }
@@ -64,16 +65,16 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn org(&self, organization: OrganizationId) -> Result<Box<dyn OrgTx>> {
-        let conn = self.app.begin(Scope::Organization(organization)).await?;
+        let conn = self.app.begin(Some(organization)).await?;
         Ok(Box::new(SqlOrg { conn, organization, now: self.clock.now() }))
     }
     async fn system(&self) -> Result<Box<dyn SystemTx>> {
-        let conn = self.jobs.begin(Scope::System).await?;
+        let conn = self.jobs.begin(None).await?;
         Ok(Box::new(SqlSystem { conn, now: self.clock.now() }))
     }
     async fn ping(&self) -> Result<()> {
-        self.app.begin(Scope::System).await?.commit().await?;
-        self.jobs.begin(Scope::System).await?.commit().await
+        self.app.begin(None).await?.commit().await?;
+        self.jobs.begin(None).await?.commit().await
     }
 }
 

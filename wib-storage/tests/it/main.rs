@@ -1,5 +1,7 @@
 //! The store's promises, on every database.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod blobs;
 mod engines;
 mod postgres;
