@@ -104,8 +104,8 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Tx::Lite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
-                let rows = traced(sql.name, Engine::Sqlite, query.fetch_all(&mut ***tx)).await?;
-                rows.into_iter().map(Row::Lite).collect()
+                let rows = traced(sql.name, Engine::Sqlite, query.fetch_all(&mut ***tx)).await;
+                lite::open_again(tx, rows).await?.into_iter().map(Row::Lite).collect()
             }
             #[cfg(feature = "postgres")]
             Tx::Pg(tx, keep) => {
@@ -125,7 +125,8 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Tx::Lite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Sqlite)), lite::bind);
-                traced(sql.name, Engine::Sqlite, query.execute(&mut ***tx)).await?.rows_affected()
+                let done = traced(sql.name, Engine::Sqlite, query.execute(&mut ***tx)).await;
+                lite::open_again(tx, done).await?.rows_affected()
             }
             #[cfg(feature = "postgres")]
             Tx::Pg(tx, keep) => {
@@ -222,6 +223,15 @@ mod lite {
             Value::Time(v) => query.bind(v.map(Timestamp::as_microsecond)),
             Value::Json(v) => query.bind(v.map(|json| json.to_string())),
         }
+    }
+    /// A full disk or a failed read rolls the transaction back behind the driver's back; its own rollback then fails and
+    /// the connection never opens another one. So something is left open for it to roll back.
+    pub(super) async fn open_again<T>(tx: &mut sqlx::Transaction<'static, Sqlite>, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            // Refused when the transaction is open still, as it is after most failures.
+            let _ = sqlx::raw_sql("BEGIN").execute(&mut **tx).await;
+        }
+        outcome
     }
     pub(super) fn read(row: &SqliteRow, name: &str, kind: ValueKind) -> sqlx::Result<Value> {
         let unfit = |why: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::ColumnDecode {
@@ -355,6 +365,16 @@ mod tests {
         assert!(conn.commit().await.is_err());
         let mut conn = db.begin(None).await.unwrap();
         assert!(conn.all(&sql("SELECT * FROM full"), vec![]).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_outlives_a_transaction_that_ended_behind_the_drivers_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, _) = Database::File(folder.path().join("wib.db")).connect().await.unwrap();
+        let mut conn = db.begin(None).await.unwrap();
+        conn.all(&Sql::same("test", "ROLLBACK"), vec![]).await.unwrap();
+        drop(conn);
+        db.begin(None).await.unwrap().commit().await.unwrap();
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::{str::FromStr, time::Duration};
 
+#[cfg(feature = "sqlite")]
+use sqlx::Connection as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 #[cfg(feature = "sqlite")]
@@ -101,11 +103,11 @@ impl Database {
     pub(crate) async fn connect(&self) -> Result<(Db, Db)> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Memory => lite(SqliteConnectOptions::new().in_memory(true)).await,
+            Self::Memory => lite(SqliteConnectOptions::new().in_memory(true), false).await,
             #[cfg(feature = "sqlite")]
             Self::File(path) => {
                 let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-                lite(options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal)).await
+                lite(options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal), true).await
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(urls) => {
@@ -125,7 +127,7 @@ impl Database {
 /// One connection, handed on in the order of asking: a transaction may read before it writes, so every one is a writer,
 /// and an in-memory database is its connection.
 #[cfg(feature = "sqlite")]
-async fn lite(options: SqliteConnectOptions) -> Result<(Db, Db)> {
+async fn lite(options: SqliteConnectOptions, file: bool) -> Result<(Db, Db)> {
     let options = options.foreign_keys(true).busy_timeout(Duration::from_secs(5)).pragma("cache_size", "-65536");
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
@@ -133,7 +135,14 @@ async fn lite(options: SqliteConnectOptions) -> Result<(Db, Db)> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .acquire_timeout(PATIENCE);
+        .acquire_timeout(PATIENCE)
+        .after_release(move |conn, _| {
+            Box::pin(async move {
+                // A commit that found the disk full leaves the driver inside a transaction that is none: begin afresh.
+                conn.ping().await?;
+                Ok(!(file && conn.is_in_transaction()))
+            })
+        });
     let db = Db::Lite(pool.connect_with(options).await.map_err(fault)?);
     Ok((db.clone(), db))
 }

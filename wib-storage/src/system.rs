@@ -254,8 +254,7 @@ impl SystemTx for SqlSystem {
     async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>> {
         let sql = system_sql!(
             owner_of_call,
-            "SELECT organization_id, id AS record FROM call_legs WHERE call_id = $1
-            ORDER BY created_at, id LIMIT 1"
+            "SELECT organization_id, id AS record FROM calls WHERE id = $1"
         );
         self.owner(sql, [call.into()]).await
     }

@@ -197,7 +197,7 @@ pub trait SystemTx: Send {
     async fn inbox_event(&mut self, id: Id<InboxEvent>) -> Result<Option<InboxEvent>>;
     /// The call that a vendor's leg belongs to: by leg, then control id, then session.
     async fn owner_of_leg(&mut self, vendor: &str, leg: &Leg) -> Result<Option<Owner>>;
-    /// The organisation and leg row of a call, for events that come before the vendor's answer to our dial.
+    /// The organisation of a call: for operators, who know a call by its id alone.
     async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>>;
     /// The transcript job of a vendor's transcript.
     async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>>;

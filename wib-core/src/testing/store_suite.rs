@@ -707,9 +707,8 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             assert_eq!(tx.checkpoint_covering(1).await.expect("read").is_some(), org == ours.org);
             assert_eq!(tx.page_of_audit(&all).await.expect("read").total, mine);
             // Each has a call and a recording of its own, and sees no other.
-            let (calls, recordings) = (tx.page_of_calls(&[], &all), ());
-            let calls = calls.await.expect("read");
-            assert_eq!((calls.total, calls.items.len(), recordings), (1, 1, ()));
+            let calls = tx.page_of_calls(&[], &all).await.expect("read");
+            assert_eq!((calls.total, calls.items.len()), (1, 1));
             assert!(calls.items.iter().all(|c| c.organization_id == org));
             assert_eq!(tx.page_of_calls(&[CallStatus::InProgress], &all).await.expect("read").total, 1);
             assert_eq!(tx.page_of_recordings(None, &all).await.expect("read").total, 1);
