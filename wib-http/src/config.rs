@@ -8,7 +8,11 @@ use std::{
     str::FromStr,
 };
 
-use wib_core::kit::{ExposeSecret, Phone, SecretString};
+use wib_core::{
+    evidence::Signer,
+    kit::{ExposeSecret, Phone, SecretString},
+};
+use wib_providers::telnyx::parse_public_key;
 
 /// The ports that a sandbox can fill, as `WIB_SANDBOX` names them.
 pub const PORTS: [&str; 4] = ["voice", "transcriber", "llm", "mailer"];
@@ -210,6 +214,16 @@ impl Config {
         }
         if self.resend.api_key.is_some() && self.resend_from.is_none() {
             from.fault("RESEND_FROM", "needed beside RESEND_API_KEY");
+        }
+        if let Some(key) = &self.evidence_key
+            && let Err(e) = Signer::from_hex(key.expose_secret())
+        {
+            from.fault("WIB_EVIDENCE_KEY", e.message());
+        }
+        if let Some(key) = &self.telnyx.public_key
+            && let Err(e) = parse_public_key(key)
+        {
+            from.fault("TELNYX_PUBLIC_KEY", e.message());
         }
         if self.env == Env::Production {
             for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(*port)) {

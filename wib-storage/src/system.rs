@@ -252,10 +252,7 @@ impl SystemTx for SqlSystem {
         Ok(None)
     }
     async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>> {
-        let sql = system_sql!(
-            owner_of_call,
-            "SELECT organization_id, id AS record FROM calls WHERE id = $1"
-        );
+        let sql = system_sql!(owner_of_call, "SELECT organization_id, id AS record FROM calls WHERE id = $1");
         self.owner(sql, [call.into()]).await
     }
     async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>> {

@@ -146,7 +146,7 @@ pub(crate) async fn mark_started(wib: &Wib, message: &Message) -> Result<bool> {
 async fn adopt(wib: &Wib, organization: OrganizationId, call: CallId, leg: Leg) -> Result<Done> {
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(call).await?.or_not_found("call")?;
-    put_leg(wib, &mut *tx, &call, &leg).await?;
+    put_leg(wib, &mut *tx, &mut call, &leg).await?;
     follow_up(wib, &mut *tx, &mut call).await?;
     tx.commit().await?;
     Ok(Done::Ack)
@@ -162,7 +162,8 @@ async fn not_placed(wib: &Wib, mut tx: Box<dyn OrgTx>, mut call: Call, why: &str
 }
 
 /// Fills in what is known of the leg; a call has one per control id.
-async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, names: &Leg) -> Result<()> {
+async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg) -> Result<()> {
+    call.facts.leg.learn(names);
     let known = tx.legs(call.id).await?;
     let same = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours == theirs;
     let found = known.into_iter().find(|l| {
@@ -173,11 +174,9 @@ async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, names: &Leg) -> Res
     });
     match found {
         Some(mut leg) => {
-            let before = leg.clone();
-            leg.control_id = leg.control_id.or_else(|| names.control_id.clone());
-            leg.leg_id = leg.leg_id.or_else(|| names.leg_id.clone());
-            leg.session_id = leg.session_id.or_else(|| names.session_id.clone());
-            if leg != before {
+            let mut known = leg.names();
+            if known.learn(names) {
+                (leg.control_id, leg.leg_id, leg.session_id) = (known.control_id, known.leg_id, known.session_id);
                 tx.update(&leg).await?;
             }
         }
@@ -292,7 +291,7 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
     };
     let mut tx = wib.store.org(organization).await?;
     let Some(mut call) = tx.lock_call(call).await? else { return Ok(Done::Ack) };
-    put_leg(wib, &mut *tx, &call, &event.leg).await?;
+    put_leg(wib, &mut *tx, &mut call, &event.leg).await?;
     if note(wib, &mut *tx, call.id, &event.id, event.what.name(), shown(&event.what), event.at).await? {
         absorb(wib, &mut *tx, &mut call, event, tag).await?;
         follow_up(wib, &mut *tx, &mut call).await?;

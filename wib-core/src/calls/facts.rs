@@ -6,7 +6,7 @@ use super::CallStatus;
 use crate::{
     json_column,
     kit::time::Timestamp,
-    ports::voice::{AnsweredBy, HangupCause, VoiceEvent, VoiceEventKind},
+    ports::voice::{AnsweredBy, HangupCause, Leg, VoiceEvent, VoiceEventKind},
 };
 
 /// A fact with the event that told it. Of two tellings the earlier one holds, by time and then by event id.
@@ -36,6 +36,9 @@ pub struct HangupFact {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallFacts {
+    /// The vendor's names of the first leg, as far as they are known.
+    #[serde(skip_serializing_if = "Leg::is_unknown")]
+    pub leg: Leg,
     /// Asked without machine detection: whoever answers is taken for a person.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub undetected: bool,
@@ -203,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ports::voice::{Direction, Leg, VendorRecording};
+    use crate::ports::voice::{Direction, VendorRecording};
 
     fn event(id: u8, second: i64, what: VoiceEventKind) -> (VoiceEvent, bool) {
         let at = Timestamp::from_second(1_780_000_000 + second).unwrap();

@@ -85,6 +85,22 @@ pub struct Leg {
     pub session_id: Option<String>,
 }
 
+impl Leg {
+    /// Whether nothing is known of it.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+    /// Takes over what was not known; whether anything was new.
+    pub fn learn(&mut self, other: &Self) -> bool {
+        let before = self.clone();
+        self.control_id = self.control_id.take().or_else(|| other.control_id.clone());
+        self.leg_id = self.leg_id.take().or_else(|| other.leg_id.clone());
+        self.session_id = self.session_id.take().or_else(|| other.session_id.clone());
+        *self != before
+    }
+}
+
 text_enum! {
     /// Which side started the call.
     pub enum Direction {

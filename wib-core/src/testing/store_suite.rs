@@ -1051,8 +1051,8 @@ pub async fn legs_lead_to_their_call_by_leg_then_control_then_session(store: &dy
         assert_eq!(owner(&asked).await, None);
         assert_eq!(owner(&Leg::default()).await, None);
         assert_eq!(tx.owner_of_leg("other", &by_leg.names()).await.expect("read"), None, "names are a vendor's own");
-        let owner = tx.owner_of_call(by_leg.call_id).await.expect("read").expect("it has a leg");
-        assert_eq!((owner.organization_id, owner.record), (t.org, by_leg.id.uuid()));
+        let owner = tx.owner_of_call(by_leg.call_id).await.expect("read").expect("it is known");
+        assert_eq!((owner.organization_id, owner.record), (t.org, by_leg.call_id.uuid()));
         assert_eq!(tx.owner_of_call(id()).await.expect("read"), None);
     });
 }

@@ -102,6 +102,7 @@ struct CallRow {
 }
 impl From<Call> for CallRow {
     fn from(call: Call) -> Self {
+        let duration_seconds = call.duration_ms().map(|ms| ms / 1000);
         Self {
             id: call.id,
             organization_id: call.organization_id,
@@ -113,13 +114,13 @@ impl From<Call> for CallRow {
             caller_id_used: call.from_number.clone(),
             status: call.status,
             flow_type: call.flow_type,
-            call_sid: None,
-            call_control_id: None,
+            call_sid: call.facts.leg.session_id,
+            call_control_id: call.facts.leg.control_id,
             amd_status: call.answered_by,
             started_at: call.facts.initiated_at.unwrap_or(call.created_at),
             answered_at: call.answered_at,
             ended_at: call.ended_at,
-            duration_seconds: call.duration_ms().map(|ms| ms / 1000),
+            duration_seconds,
             hangup_cause: call.hangup_cause,
             verdict_id: call.verdict_id,
             recording_enabled: call.record,
@@ -159,7 +160,7 @@ impl From<Call> for CallLine {
             started_at: call.facts.initiated_at.unwrap_or(call.created_at),
             ended_at: call.ended_at,
             created_by: call.created_by,
-            call_sid: None,
+            call_sid: call.facts.leg.session_id,
         }
     }
 }

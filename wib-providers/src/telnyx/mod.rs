@@ -98,9 +98,7 @@ impl TelnyxBuilder {
     /// # Errors
     /// `Invalid` when it is no such key.
     pub fn public_key(mut self, base64: &str) -> Result<Self, Error> {
-        let bytes = BASE64_STANDARD.decode(base64.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
-        self.keys.push(key.ok_or_else(|| Error::invalid("not a Telnyx public key (32 bytes in base64)"))?);
+        self.keys.push(parse_public_key(base64)?);
         Ok(self)
     }
     /// The voice of spoken texts. Ours: `female`, which speaks every language of the list.
@@ -122,4 +120,14 @@ impl TelnyxBuilder {
         let Self { connection_id, default_number, keys, voice, live, .. } = self;
         Telnyx { client, connection_id, default_number, keys, voice, live }
     }
+}
+
+/// The account's public key from its base64.
+///
+/// # Errors
+/// `Invalid` when it is no such key.
+pub fn parse_public_key(base64: &str) -> Result<VerifyingKey, Error> {
+    let bytes = BASE64_STANDARD.decode(base64.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+    key.ok_or_else(|| Error::invalid("not a Telnyx public key (32 bytes in base64)"))
 }
