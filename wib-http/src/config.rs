@@ -61,7 +61,7 @@ pub struct Config {
     pub cors_origin: Option<String>,
     /// `WIB_WORKERS` = 4, at most 256
     pub workers: usize,
-    /// `RUST_LOG` = info
+    /// `RUST_LOG` = info,sqlx=warn
     pub log: String,
     /// `LOG_FORMAT` = text
     pub log_format: LogFormat,
@@ -194,7 +194,7 @@ impl Config {
             resend_from: from.text("RESEND_FROM"),
             cors_origin: from.url("CORS_ORIGIN"),
             workers: from.or("WIB_WORKERS", 4),
-            log: from.or("RUST_LOG", "info".to_owned()),
+            log: from.or("RUST_LOG", "info,sqlx=warn".to_owned()),
             log_format: from.or("LOG_FORMAT", LogFormat::Text),
             data,
         };

@@ -18,7 +18,7 @@ pub(crate) enum Evidence {
     Export {
         /// The call
         call: String,
-        /// Where to; evidence-<call>.json by default
+        /// Where to; evidence-CALL.json by default
         #[arg(long)]
         out: Option<PathBuf>,
     },
