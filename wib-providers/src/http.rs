@@ -73,6 +73,47 @@ impl Default for Policy {
     }
 }
 
+/// The settings that every vendor's builder has, over its fields `base_url`, `policy` and `live`.
+#[cfg(any(
+    feature = "telnyx",
+    feature = "assemblyai",
+    feature = "groq",
+    feature = "xai",
+    feature = "openai",
+    feature = "resend"
+))]
+macro_rules! settings {
+    () => {
+        /// Another address, with its path: another region, a gateway, a mock, a sandbox.
+        #[must_use]
+        pub fn base_url(mut self, url: impl Into<String>) -> Self {
+            self.base_url = url.into();
+            self
+        }
+        /// Other deadlines and limits.
+        #[must_use]
+        pub fn policy(mut self, policy: $crate::http::Policy) -> Self {
+            self.policy = policy;
+            self
+        }
+        /// False for a sandbox behind the same wire.
+        #[must_use]
+        pub fn live(mut self, live: bool) -> Self {
+            self.live = live;
+            self
+        }
+    };
+}
+#[cfg(any(
+    feature = "telnyx",
+    feature = "assemblyai",
+    feature = "groq",
+    feature = "xai",
+    feature = "openai",
+    feature = "resend"
+))]
+pub(crate) use settings;
+
 /// A refusal in the vendor's own words.
 #[derive(Debug, Default)]
 pub struct Words {

@@ -72,18 +72,7 @@ pub struct AssemblyAiBuilder {
 }
 
 impl AssemblyAiBuilder {
-    /// Another address: `https://api.eu.assemblyai.com`, a sandbox, a mock. Ours: `https://api.assemblyai.com`.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
-    /// Other deadlines and limits.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
+    crate::http::settings!();
     /// Other speech models, best first. Ours: `universal-3-pro`, then `universal-2`.
     #[must_use]
     pub fn models(mut self, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -101,12 +90,6 @@ impl AssemblyAiBuilder {
     #[must_use]
     pub fn webhook_header(mut self, name: impl Into<String>) -> Self {
         self.header = name.into();
-        self
-    }
-    /// False for a sandbox behind the same wire.
-    #[must_use]
-    pub fn live(mut self, live: bool) -> Self {
-        self.live = live;
         self
     }
     /// The adapter.

@@ -66,28 +66,11 @@ pub struct ChatBuilder {
 }
 
 impl ChatBuilder {
-    /// Another address, with the path before `/chat/completions`: a sandbox, a mock, a gateway.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
+    crate::http::settings!();
     /// Another model. Its cost is unknown unless the [price book](crate::prices::PRICES) has it.
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = model.into();
-        self
-    }
-    /// Other deadlines and limits. Ours wait ten seconds for the answer's head.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-    /// False for a sandbox behind the same wire.
-    #[must_use]
-    pub fn live(mut self, live: bool) -> Self {
-        self.live = live;
         self
     }
     /// The adapter.

@@ -49,24 +49,7 @@ pub struct ResendBuilder {
 }
 
 impl ResendBuilder {
-    /// Another address: a sandbox, a mock. Ours: `https://api.resend.com`.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
-    /// Other deadlines and limits.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-    /// False for a sandbox behind the same wire.
-    #[must_use]
-    pub fn live(mut self, live: bool) -> Self {
-        self.live = live;
-        self
-    }
+    crate::http::settings!();
     /// The adapter.
     #[must_use]
     pub fn build(self) -> Resend {

@@ -74,18 +74,7 @@ pub struct TelnyxBuilder {
 }
 
 impl TelnyxBuilder {
-    /// Another address, with its path: a sandbox, a mock. Ours: `https://api.telnyx.com/v2`.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
-        self
-    }
-    /// Other deadlines and limits.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
+    crate::http::settings!();
     /// The number shown when a call names none.
     #[must_use]
     pub fn default_number(mut self, number: Phone) -> Self {
@@ -105,12 +94,6 @@ impl TelnyxBuilder {
     #[must_use]
     pub fn voice(mut self, voice: impl Into<String>) -> Self {
         self.voice = voice.into();
-        self
-    }
-    /// False for a sandbox behind the same wire.
-    #[must_use]
-    pub fn live(mut self, live: bool) -> Self {
-        self.live = live;
         self
     }
     /// The adapter.
