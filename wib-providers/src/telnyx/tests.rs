@@ -451,7 +451,15 @@ fn a_saved_recording_needs_neither_handle_nor_id() {
     assert_eq!(event.leg, Leg { control_id: None, ..leg() });
     let VoiceEventKind::RecordingSaved(saved) = event.what else { panic!("a recording") };
     let ended_at = Some(at("2026-02-13T10:00:00Z"));
-    assert_eq!(saved, VendorRecording { ended_at, ..recording(&format!("leg:{LEG}"), "https://s3.test/a.mp3") });
+    let start = at("2026-02-13T09:59:00Z").as_microsecond();
+    assert_eq!(
+        saved,
+        VendorRecording { ended_at, ..recording(&format!("leg:{LEG}@{start}"), "https://s3.test/a.mp3") }
+    );
+    let mut listed = kept("https://s3.test/a.mp3");
+    listed["call_leg_id"] = LEG.into();
+    let listed: super::wire::Recording = serde_json::from_value(listed).unwrap();
+    assert_eq!(listed.into_ours().id, saved.id, "told by the event and by the list, it is one recording");
     let named = json!({"recording_id": "rec-1", "recording_urls": {"mp3": null}, "public_recording_urls": {"wav": "https://s3.test/a.wav"}});
     let VoiceEventKind::RecordingSaved(saved) = voice("call.recording.saved", named).what else {
         panic!("a recording")

@@ -206,7 +206,7 @@ impl Telnyx {
     }
 
     async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
-        let Some(leg_id) = recording.id.strip_prefix(wire::OF_LEG) else {
+        let Some(leg_id) = wire::leg_of_recording(&recording.id) else {
             let ask = self.client.ask("fetch_recording", Method::GET, "/recordings/{}").fill(&recording.id);
             return Ok(ask.send().await?.json::<wire::Single<_>>()?.data);
         };

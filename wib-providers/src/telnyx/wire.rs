@@ -158,7 +158,7 @@ impl Recording {
     pub(super) fn into_ours(self) -> VendorRecording {
         let (url, content_type) = self.download_urls.best().unwrap_or_default();
         VendorRecording {
-            id: self.id,
+            id: recording_name(self.common.call_leg_id.as_deref(), self.recording_started_at, Some(self.id)),
             url,
             content_type,
             channels: channels(self.channels.as_deref()),
@@ -252,8 +252,23 @@ struct CostPart {
     currency: Option<String>,
 }
 
-/// What leads the id of a recording that came without one: its leg follows.
-pub(super) const OF_LEG: &str = "leg:";
+/// What leads the name of a recording by its leg, which follows, and then its start.
+const OF_LEG: &str = "leg:";
+
+/// What a recording is known by. The event of its saving has no id and the list has one, so it is its leg and its start
+/// where both are told: the same recording, told twice, is one.
+fn recording_name(leg: Option<&str>, started: Option<Timestamp>, id: Option<String>) -> String {
+    match (leg, started) {
+        (Some(leg), Some(started)) => format!("{OF_LEG}{leg}@{}", started.as_microsecond()),
+        (leg, _) => id.unwrap_or_else(|| format!("{OF_LEG}{}", leg.unwrap_or_default())),
+    }
+}
+
+/// The leg in a recording's name, when it is known by it.
+pub(super) fn leg_of_recording(name: &str) -> Option<&str> {
+    let leg = name.strip_prefix(OF_LEG)?;
+    Some(leg.split_once('@').map_or(leg, |(leg, _)| leg))
+}
 
 /// What an event says, from its name and payload. An error means that the payload has another shape.
 pub(super) fn kind(name: &str, payload: &Value) -> Result<VoiceEventKind, serde_json::Error> {
@@ -282,9 +297,8 @@ pub(super) fn kind(name: &str, payload: &Value) -> Result<VoiceEventKind, serde_
             let urls = saved.recording_urls.and_then(Urls::best).or_else(|| saved.public_recording_urls?.best());
             // Without a URL it is still saved: the fetch reads it from the list.
             let (url, content_type) = urls.unwrap_or_else(|| (String::new(), "audio/mpeg".to_owned()));
-            let of_leg = || format!("{OF_LEG}{}", saved.call_leg_id.unwrap_or_default());
             VoiceEventKind::RecordingSaved(VendorRecording {
-                id: saved.recording_id.unwrap_or_else(of_leg),
+                id: recording_name(saved.call_leg_id.as_deref(), saved.recording_started_at, saved.recording_id),
                 url,
                 content_type,
                 channels: channels(saved.channels.as_deref()),
