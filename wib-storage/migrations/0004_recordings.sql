@@ -11,7 +11,7 @@ CREATE TABLE recordings (
     size_bytes BIGINT,
     media_hash TEXT,
     duration_ms BIGINT,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'completed', 'failed')),
+    status TEXT NOT NULL CHECK (status IN ('pending', 'completed', 'failed', 'deleted')),
     live BOOLEAN NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     UNIQUE (organization_id, id),
