@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod genuine;
+mod orders;
 mod script;
 mod stage;
