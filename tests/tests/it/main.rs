@@ -3,6 +3,7 @@
 
 mod faults;
 mod genuine;
+mod law;
 mod orders;
 mod script;
 mod stage;
