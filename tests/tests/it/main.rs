@@ -3,6 +3,7 @@
 
 mod faults;
 mod genuine;
+mod injection;
 mod law;
 mod orders;
 mod script;
