@@ -6,5 +6,6 @@ mod genuine;
 mod injection;
 mod law;
 mod orders;
+mod sameness;
 mod script;
 mod stage;
