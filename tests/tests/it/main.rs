@@ -9,3 +9,4 @@ mod orders;
 mod sameness;
 mod script;
 mod stage;
+mod tenants;
