@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     collections::Account,
-    compliance::gate,
+    compliance::{Explanation, StoredVerdict, gate, judge},
     contacts::{Contact, ContactKind},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, OrNotFound, Result, time, time::Timestamp},
@@ -53,42 +53,20 @@ async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
 /// Places the call, once. An outcome that nobody saw is asked for; only when the vendor, asked after every request must
 /// have arrived, knows of no such call, is it dialled again.
 pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
-    let (organization, mut tx, call) = load(wib, message).await?;
+    let (organization, mut tx, mut call) = load(wib, message).await?;
     if call.facts.placed() || call.status.terminal() || main_leg(&mut *tx, call.id).await?.is_some() {
         return Ok(Done::Ack);
     }
-    let now = wib.now();
-    if message.started_at.is_none() {
-        if call.facts.end_asked_at.is_some() {
-            return not_placed(wib, tx, call, "ended before it was dialled").await;
-        }
-        if now.duration_since(call.created_at) > jiff::SignedDuration::try_from(STALE).unwrap_or_default() {
-            let account: Option<Account> = match call.account_id {
-                Some(id) => tx.find(id).await?,
-                None => None,
-            };
-            let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
-            let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
-            if !verdict.permits() {
-                let rule = stored.blocked_by.unwrap_or_default();
-                return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
-            }
-            tx.commit().await?;
-        } else {
-            drop(tx);
-        }
-    } else {
-        drop(tx);
-    }
     let tag = wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Dial });
     if let Some(started) = message.started_at {
+        drop(tx);
         let since = time::before(started, SETTLE);
         if let Some(leg) = wib.voice.find(&tag, &call.to_number, since).await? {
             metrics::counter!("wib_dials_recovered_total").increment(1);
             return adopt(wib, organization, call.id, leg).await;
         }
         let settled = time::after(started, SETTLE);
-        if now < settled {
+        if wib.now() < settled {
             return Ok(Done::Later {
                 at: settled,
                 why: "the dial's outcome is not known yet".to_owned(),
@@ -96,6 +74,28 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
                 counted: false,
             });
         }
+        (_, tx, call) = load(wib, message).await?;
+        if call.facts.placed() {
+            return Ok(Done::Ack);
+        }
+    }
+    if call.facts.end_asked_at.is_some() {
+        return not_placed(wib, tx, call, "ended before it was dialled").await;
+    }
+    if !still_fresh(wib, &mut *tx, &call).await? {
+        let account: Option<Account> = match call.account_id {
+            Some(id) => tx.find(id).await?,
+            None => None,
+        };
+        let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
+        let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
+        if !verdict.permits() {
+            let rule = stored.blocked_by.unwrap_or_default();
+            return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
+        }
+        tx.commit().await?;
+    } else {
+        drop(tx);
     }
     if !mark_started(wib, message).await? {
         return Ok(Done::Lost);
@@ -125,6 +125,21 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
             not_placed(wib, tx, call, &format!("{} refused the call {code}", e.vendor)).await
         }
     }
+}
+
+/// Whether the verdict that let the call be is recent, and its facts still permit it at this very instant: the hours may
+/// have closed in between.
+async fn still_fresh(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
+    let now = wib.now();
+    if now > time::after(call.created_at, STALE) {
+        return Ok(false);
+    }
+    let verdict: Option<StoredVerdict> = match call.verdict_id {
+        Some(id) => tx.find(id).await?,
+        None => None,
+    };
+    let explained = verdict.and_then(|v| serde_json::from_value::<Explanation>(v.explanation).ok());
+    Ok(explained.is_some_and(|e| judge(&e.facts, &wib.pack, now).permits()))
 }
 
 /// A dial that was given up: the call ends as never placed, unless the vendor turned out to have it.
