@@ -223,6 +223,7 @@ async fn an_answer_of_the_model_that_is_no_json_leaves_the_call_without_an_analy
             input_tokens: 1,
             output_tokens: 1,
             cost_micros: None,
+            price_book: None,
             request_id: None,
             live: false,
         };

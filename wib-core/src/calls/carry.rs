@@ -439,7 +439,7 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
     let leg = tx.legs(call.id).await?.into_iter().next();
     drop(tx);
     let again = Done::wait(time::after(now, WATCH_EVERY), "the call is not over");
-    let missing_recording = call.facts.recording_ordered_at.is_some() && call.facts.recordings.is_empty();
+    let missing_recording = call.facts.recording_expected();
     if call.status.terminal() {
         let ended = call.ended_at.unwrap_or(now);
         if !missing_recording || now > time::after(ended, LONGEST) {

@@ -75,6 +75,9 @@ pub struct CallFacts {
     /// It was never placed: the vendor refused, or knows nothing of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_placed: Option<Fact<String>>,
+    /// The vendor could not keep the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_failed_at: Option<Timestamp>,
     /// Recordings the vendor keeps, by its ids.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub recordings: BTreeSet<String>,
@@ -108,6 +111,7 @@ impl CallFacts {
             VoiceEventKind::RecordingSaved(recording) => {
                 self.recordings.insert(recording.id.clone());
             }
+            VoiceEventKind::RecordingFailed { .. } => earliest(&mut self.recording_failed_at, event.at),
             VoiceEventKind::Hangup { cause, vendor_cause } => {
                 let value = HangupFact { cause: *cause, vendor_cause: vendor_cause.clone() };
                 first(&mut self.hangup, event.at, &event.id, value);
@@ -169,6 +173,11 @@ impl CallFacts {
             None if self.not_placed.is_some() => CallStatus::Failed,
             None => CallStatus::Pending,
         }
+    }
+    /// Whether a recording that was ordered is neither here nor known to be lost.
+    #[must_use]
+    pub fn recording_expected(&self) -> bool {
+        self.recording_ordered_at.is_some() && self.recording_failed_at.is_none() && self.recordings.is_empty()
     }
     /// When it ended.
     #[must_use]

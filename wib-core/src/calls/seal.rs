@@ -65,7 +65,7 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
 
 /// Whether nothing more is to come.
 async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
-    if !call.status.terminal() || (call.facts.recording_ordered_at.is_some() && call.facts.recordings.is_empty()) {
+    if !call.status.terminal() || call.facts.recording_expected() {
         return Ok(false);
     }
     if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending) {
@@ -84,6 +84,8 @@ async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
 async fn all_kept(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     let recorded = tx.recordings_of_call(call.id).await?;
     let jobs = tx.transcript_jobs_of_call(call.id).await?;
-    Ok(recorded.iter().all(|r| r.status == RecordingStatus::Completed)
+    let lost = call.facts.recording_failed_at.is_some() && recorded.is_empty();
+    Ok(!lost
+        && recorded.iter().all(|r| r.status == RecordingStatus::Completed)
         && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
 }
