@@ -118,6 +118,8 @@ fn end(name: &str, export: &CallExport) -> Value {
         call[own].take();
     }
     call["facts"]["recording_ordered_at"].take();
+    // Each call's own names.
+    call["facts"]["leg"].take();
     let line = |e: &wib_core::calls::CallEvent| match e.source.strip_prefix(name) {
         Some(source) => json!([source, e.event_type, e.event_data, e.at]),
         None => json!([e.event_type]),
