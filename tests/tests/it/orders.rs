@@ -118,8 +118,6 @@ fn end(name: &str, export: &CallExport) -> Value {
         call[own].take();
     }
     call["facts"]["recording_ordered_at"].take();
-    // Each call's own names.
-    call["facts"]["leg"].take();
     let line = |e: &wib_core::calls::CallEvent| match e.source.strip_prefix(name) {
         Some(source) => json!([source, e.event_type, e.event_data, e.at]),
         None => json!([e.event_type]),
@@ -148,7 +146,8 @@ fn end(name: &str, export: &CallExport) -> Value {
         "manifest": [manifest.completeness, manifest.status, manifest.answered_at, manifest.ended_at],
         "legs": export.legs.len(), "transcripts": texts,
     });
-    whole.to_string().replace(name, "").parse().unwrap()
+    // Each call's own names: events carry the short one, legs and recordings the id.
+    whole.to_string().replace(name, "").replace(&export.call.id.to_string(), "").parse().unwrap()
 }
 
 /// Plays the script in these orders, a call of its own account for each, all on one store; with `lost`, the events come
