@@ -16,7 +16,7 @@ use crate::{
     kit::{Error, OrNotFound, Result, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
-        Sent,
+        Fault, Sent,
         voice::{Dial, Direction, HangupCause, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
     },
     recordings::{Recording, RecordingStatus},
@@ -245,7 +245,11 @@ pub(crate) async fn speak_notice(wib: &Wib, message: &Message) -> Result<Done> {
         tag: wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Notice }),
         key: format!("{}-notice", call.id),
     };
-    wib.voice.speak(&leg.names(), &speak).await?;
+    match wib.voice.speak(&leg.names(), &speak).await {
+        // Over already: its end is on the way to us.
+        Err(gone) if gone.fault == Fault::Missing => {}
+        spoken => spoken?,
+    }
     Ok(Done::Ack)
 }
 
@@ -255,7 +259,10 @@ pub(crate) async fn start_recording(wib: &Wib, message: &Message) -> Result<Done
     let leg = main_leg(&mut *tx, call.id).await?.filter(|_| !call.status.terminal());
     let Some(leg) = leg else { return Ok(Done::Ack) };
     drop(tx);
-    wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await?;
+    match wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await {
+        Err(gone) if gone.fault == Fault::Missing => return Ok(Done::Ack),
+        ordered => ordered?,
+    }
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
     call.facts.absorb_recording_ordered(wib.now());

@@ -1,0 +1,3 @@
+//! Scenarios across crates.
+
+mod doubt;
