@@ -5,16 +5,19 @@ use std::{sync::Arc, time::Duration};
 
 use wib_core::{
     Org, Wib,
+    calls::Call,
     engine::Worker,
     evidence::Signer,
     kit::{Clock, Principal, Random, SeededRandom, VirtualClock},
     prelude::StartCall,
 };
-use wib_providers::sandbox::{Sandbox, Settings};
+use wib_providers::sandbox::{Fault, FaultKind, Sandbox, Settings};
 use wib_storage::{Database, MemoryBlobs, SqlStore};
 
 /// Answers and talks.
 const NUMBER: &str = "+15005550001";
+/// Not repeated by the client.
+const LOCKED: FaultKind = FaultKind::Status { status: 401, retry_after: None };
 
 /// A server whose deliveries arrive only when a test brings them.
 struct Stage {
@@ -39,15 +42,47 @@ impl Stage {
         org.import_accounts(csv.as_bytes()).await.unwrap();
         Self { wib, org, clock, sandbox }
     }
-    async fn dial_well(&self) {
+    fn fault(&self, operation: &str, kind: FaultKind) {
+        self.sandbox.inject(Fault { vendor: "telnyx".to_owned(), operation: operation.to_owned(), times: 1, kind });
+    }
+    /// Starts a call whose dial goes wrong.
+    async fn dial(&self, kind: FaultKind) -> Call {
+        self.fault("dial", kind);
+        self.dial_well().await
+    }
+    async fn dial_well(&self) -> Call {
         let command = StartCall { to: Some(NUMBER.parse().unwrap()), ..StartCall::default() };
-        self.org.start_call(command).await.unwrap();
+        let call = self.org.start_call(command).await.unwrap();
         self.work_after(0).await;
+        call
     }
     async fn work_after(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
         Worker::new(&self.wib).run_until_idle().await.unwrap();
     }
+    fn dials(&self) -> u64 {
+        self.sandbox.numbers().get(NUMBER).copied().unwrap_or(0)
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_fails_does_not_make_a_dial_safe_to_repeat() {
+    let stage = Stage::set().await;
+    let call = stage.dial(FaultKind::ResetAfterEffect).await;
+    stage.fault("active_calls", LOCKED);
+    stage.work_after(2).await;
+    // The vendor has forgotten the command by now.
+    stage.work_after(70).await;
+    assert_eq!(stage.dials(), 1);
+    assert!(!stage.org.export_call(call.id).await.unwrap().legs.is_empty(), "it was found");
+}
+
+#[tokio::test]
+async fn a_dial_that_surely_never_left_is_repeated_at_once() {
+    let stage = Stage::set().await;
+    stage.dial(FaultKind::Status { status: 429, retry_after: Some(1) }).await;
+    stage.work_after(3).await;
+    assert_eq!(stage.dials(), 1);
 }
 
 #[tokio::test]

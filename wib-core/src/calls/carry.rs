@@ -117,7 +117,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
             started: true,
             counted: true,
         }),
-        Err(e) if e.retryable() || e.sent == Sent::No => Err(e.into()),
+        Err(e) if e.retryable() || e.sent == Sent::No => Ok(Done::Undone(e.into())),
         Err(e) => {
             let (_, tx, call) = load(wib, message).await?;
             let code = e.code.clone().or_else(|| e.status.map(|s| s.to_string())).unwrap_or_default();
