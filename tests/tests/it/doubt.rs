@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use wib_core::{
     Org, Wib,
-    calls::Call,
+    calls::{Call, CallStatus},
     engine::Worker,
     evidence::Signer,
     kit::{Clock, Principal, Random, SeededRandom, VirtualClock},
@@ -16,6 +16,7 @@ use wib_storage::{Database, MemoryBlobs, SqlStore};
 
 /// Answers and talks.
 const NUMBER: &str = "+15005550001";
+const BROKEN: FaultKind = FaultKind::Status { status: 500, retry_after: None };
 /// Not repeated by the client.
 const LOCKED: FaultKind = FaultKind::Status { status: 401, retry_after: None };
 
@@ -63,6 +64,10 @@ impl Stage {
     fn dials(&self) -> u64 {
         self.sandbox.numbers().get(NUMBER).copied().unwrap_or(0)
     }
+    async fn ended_unplaced(&self, call: &Call) -> bool {
+        let now = self.org.call(call.id).await.unwrap();
+        now.status == CallStatus::Failed && now.facts.not_placed.is_some() && self.dials() == 0
+    }
 }
 
 #[tokio::test]
@@ -83,6 +88,25 @@ async fn a_dial_that_surely_never_left_is_repeated_at_once() {
     stage.dial(FaultKind::Status { status: 429, retry_after: Some(1) }).await;
     stage.work_after(3).await;
     assert_eq!(stage.dials(), 1);
+}
+
+#[tokio::test]
+async fn a_dial_in_doubt_is_judged_again_before_it_is_repeated() {
+    let stage = Stage::set().await;
+    let call = stage.dial(BROKEN).await;
+    // Half past midnight in Chicago.
+    stage.work_after(12 * 3600).await;
+    assert!(stage.ended_unplaced(&call).await);
+}
+
+#[tokio::test]
+async fn a_dial_in_doubt_that_was_called_off_is_not_repeated() {
+    let stage = Stage::set().await;
+    let call = stage.dial(BROKEN).await;
+    stage.org.end_call(call.id).await.unwrap();
+    stage.work_after(2).await;
+    stage.work_after(25).await;
+    assert!(stage.ended_unplaced(&call).await);
 }
 
 #[tokio::test]

@@ -50,39 +50,22 @@ async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
     Ok(tx.legs(call).await?.into_iter().find(|l| l.control_id.is_some()))
 }
 
+/// Whether the vendor has the call, or nobody wants it any more.
+async fn under_way(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
+    Ok(call.facts.placed() || call.status.terminal() || main_leg(tx, call.id).await?.is_some())
+}
+
 /// Places the call, once. An outcome that nobody saw is asked for; only when the vendor, asked after every request must
 /// have arrived, knows of no such call, is it dialled again.
 pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
-    let (organization, mut tx, call) = load(wib, message).await?;
-    if call.facts.placed() || call.status.terminal() || main_leg(&mut *tx, call.id).await?.is_some() {
+    let (organization, mut tx, mut call) = load(wib, message).await?;
+    if under_way(&mut *tx, &call).await? {
         return Ok(Done::Ack);
-    }
-    let now = wib.now();
-    if message.started_at.is_none() {
-        if call.facts.end_asked_at.is_some() {
-            return not_placed(wib, tx, call, "ended before it was dialled").await;
-        }
-        if now.duration_since(call.created_at) > jiff::SignedDuration::try_from(STALE).unwrap_or_default() {
-            let account: Option<Account> = match call.account_id {
-                Some(id) => tx.find(id).await?,
-                None => None,
-            };
-            let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
-            let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
-            if !verdict.permits() {
-                let rule = stored.blocked_by.unwrap_or_default();
-                return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
-            }
-            tx.commit().await?;
-        } else {
-            drop(tx);
-        }
-    } else {
-        drop(tx);
     }
     let tag = wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Dial });
     if let Some(started) = message.started_at {
-        let since = time::before(started, SETTLE);
+        drop(tx);
+        let (now, since) = (wib.now(), time::before(started, SETTLE));
         if let Some(leg) = wib.voice.find(&tag, &call.to_number, since).await? {
             metrics::counter!("wib_dials_recovered_total").increment(1);
             return adopt(wib, organization, call.id, leg).await;
@@ -96,6 +79,29 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
                 counted: false,
             });
         }
+        // It is a new dial from here on: wishes, law and events may have changed.
+        (_, tx, call) = load(wib, message).await?;
+        if under_way(&mut *tx, &call).await? {
+            return Ok(Done::Ack);
+        }
+    }
+    if call.facts.end_asked_at.is_some() {
+        return not_placed(wib, tx, call, "ended before it was dialled").await;
+    }
+    if wib.now().duration_since(call.created_at) > jiff::SignedDuration::try_from(STALE).unwrap_or_default() {
+        let account: Option<Account> = match call.account_id {
+            Some(id) => tx.find(id).await?,
+            None => None,
+        };
+        let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
+        let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
+        if !verdict.permits() {
+            let rule = stored.blocked_by.unwrap_or_default();
+            return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
+        }
+        tx.commit().await?;
+    } else {
+        drop(tx);
     }
     if !mark_started(wib, message).await? {
         return Ok(Done::Lost);
