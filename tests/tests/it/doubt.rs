@@ -9,6 +9,7 @@ use wib_core::{
     engine::Worker,
     evidence::Signer,
     kit::{Clock, Principal, Random, SeededRandom, VirtualClock},
+    ports::webhook::Headers,
     prelude::StartCall,
 };
 use wib_providers::sandbox::{Fault, FaultKind, Sandbox, Settings};
@@ -120,4 +121,23 @@ async fn a_notice_for_a_call_that_is_over_is_no_failure() {
         stage.work_after(5).await;
     }
     assert!(stage.wib.system().dead_letters(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_is_sealed_with_what_the_vendor_knows_though_only_its_end_was_told() {
+    let stage = Stage::set().await;
+    let call = stage.dial_well().await;
+    for _ in 0..120 {
+        stage.work_after(1).await;
+        for delivery in stage.sandbox.take_due(stage.clock.now()) {
+            let headers: Vec<_> = delivery.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+            let end = delivery.body.windows(11).any(|word| word == b"call.hangup");
+            if end {
+                stage.wib.system().receive(delivery.vendor, &Headers(&headers), &delivery.body).await.unwrap();
+            }
+            stage.sandbox.delivered(delivery.id, Some(if end { 200 } else { 503 }));
+        }
+    }
+    let sealed = stage.org.evidence(call.id).await.unwrap();
+    assert_eq!(sealed.manifest.status, "completed");
 }

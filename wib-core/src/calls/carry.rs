@@ -448,10 +448,18 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
             return Ok(Done::wait(time::after(ended, SAVED_WITHIN), "the recording is not saved yet"));
         }
     }
-    let Some(leg) = leg else { return Ok(again) };
+    if let Some(leg) = leg {
+        ask_after(wib, organization, call.id, &leg).await?;
+    }
+    Ok(again)
+}
+
+/// Takes in what the vendor tells of a call when it is asked; whether that was news.
+pub(super) async fn ask_after(wib: &Wib, organization: OrganizationId, id: CallId, leg: &CallLeg) -> Result<bool> {
     let seen = wib.voice.inspect(&leg.names()).await?;
+    let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
-    let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
+    let mut call = tx.lock_call(id).await?.or_not_found("call")?;
     let before = call.facts.clone();
     for event in &seen.events {
         let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
@@ -464,11 +472,12 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
         let event = VoiceEvent { id: "wib:watch".to_owned(), leg: leg.names(), at: now, tag: None, what };
         absorb(wib, &mut *tx, &mut call, &event, None).await?;
     }
-    if call.facts != before {
+    let news = call.facts != before;
+    if news {
         note(wib, &mut *tx, call.id, "wib:watch", "call.recovered", json!({"alive": seen.alive}), now).await?;
         metrics::counter!("wib_calls_recovered_total").increment(1);
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
-    Ok(again)
+    Ok(news)
 }
