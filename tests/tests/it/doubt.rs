@@ -141,3 +141,17 @@ async fn a_call_is_sealed_with_what_the_vendor_knows_though_only_its_end_was_tol
     let sealed = stage.org.evidence(call.id).await.unwrap();
     assert_eq!(sealed.manifest.status, "completed");
 }
+
+#[tokio::test]
+async fn a_dial_stays_in_doubt_for_as_long_as_the_vendor_cannot_be_asked() {
+    let stage = Stage::set().await;
+    let call = stage.dial(FaultKind::ResetAfterEffect).await;
+    for _ in 0..12 {
+        stage.fault("active_calls", FaultKind::Status { status: 429, retry_after: Some(20) });
+        stage.work_after(60).await;
+    }
+    assert_eq!(stage.org.call(call.id).await.unwrap().facts.not_placed, None);
+    stage.work_after(60).await;
+    assert_eq!(stage.dials(), 1);
+    assert!(!stage.org.export_call(call.id).await.unwrap().legs.is_empty(), "it was found");
+}

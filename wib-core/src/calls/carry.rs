@@ -27,6 +27,8 @@ use crate::{
 /// How long a request may still be under way when nobody waits for its answer: before that, "the vendor knows of no
 /// such call" proves nothing.
 const SETTLE: Duration = Duration::from_secs(20);
+/// How soon the vendor is asked again about a dial, when it did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// A dial that waited longer than this is judged again before it leaves.
 const STALE: Duration = Duration::from_secs(30);
 /// How often a call is asked after.
@@ -66,9 +68,18 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
     if let Some(started) = message.started_at {
         drop(tx);
         let (now, since) = (wib.now(), time::before(started, SETTLE));
-        if let Some(leg) = wib.voice.find(&tag, &call.to_number, since).await? {
-            metrics::counter!("wib_dials_recovered_total").increment(1);
-            return adopt(wib, organization, call.id, leg).await;
+        match wib.voice.find(&tag, &call.to_number, since).await {
+            Ok(Some(leg)) => {
+                metrics::counter!("wib_dials_recovered_total").increment(1);
+                return adopt(wib, organization, call.id, leg).await;
+            }
+            Ok(None) => {}
+            // While the vendor cannot be asked, nobody may say that the call was not placed.
+            Err(e) if e.retryable() && now < time::after(started, LONGEST) => {
+                let at = time::after(wib.now(), e.retry_after.unwrap_or_default().max(ASK_AGAIN));
+                return Ok(Done::Later { at, why: e.to_string(), started: true, counted: false });
+            }
+            Err(e) => return Err(e.into()),
         }
         let settled = time::after(started, SETTLE);
         if now < settled {
