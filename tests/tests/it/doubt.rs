@@ -62,6 +62,18 @@ impl Stage {
         self.clock.advance(Duration::from_secs(seconds));
         Worker::new(&self.wib).run_until_idle().await.unwrap();
     }
+    /// Brings the deliveries that are due and of such a name; the others come again later.
+    async fn deliver_only(&self, wanted: impl Fn(&str) -> bool) {
+        for delivery in self.sandbox.take_due(self.clock.now()) {
+            let event: serde_json::Value = serde_json::from_slice(&delivery.body).unwrap();
+            let taken = event["data"]["event_type"].as_str().is_none_or(&wanted);
+            if taken {
+                let headers: Vec<_> = delivery.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+                self.wib.system().receive(delivery.vendor, &Headers(&headers), &delivery.body).await.unwrap();
+            }
+            self.sandbox.delivered(delivery.id, Some(if taken { 200 } else { 503 }));
+        }
+    }
     fn dials(&self) -> u64 {
         self.sandbox.numbers().get(NUMBER).copied().unwrap_or(0)
     }
@@ -129,14 +141,7 @@ async fn a_call_is_sealed_with_what_the_vendor_knows_though_only_its_end_was_tol
     let call = stage.dial_well().await;
     for _ in 0..120 {
         stage.work_after(1).await;
-        for delivery in stage.sandbox.take_due(stage.clock.now()) {
-            let headers: Vec<_> = delivery.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-            let end = delivery.body.windows(11).any(|word| word == b"call.hangup");
-            if end {
-                stage.wib.system().receive(delivery.vendor, &Headers(&headers), &delivery.body).await.unwrap();
-            }
-            stage.sandbox.delivered(delivery.id, Some(if end { 200 } else { 503 }));
-        }
+        stage.deliver_only(|name| name == "call.hangup").await;
     }
     let sealed = stage.org.evidence(call.id).await.unwrap();
     assert_eq!(sealed.manifest.status, "completed");
@@ -154,4 +159,15 @@ async fn a_dial_stays_in_doubt_for_as_long_as_the_vendor_cannot_be_asked() {
     stage.work_after(60).await;
     assert_eq!(stage.dials(), 1);
     assert!(!stage.org.export_call(call.id).await.unwrap().legs.is_empty(), "it was found");
+}
+
+#[tokio::test]
+async fn a_recording_that_is_found_and_told_of_later_is_one_recording() {
+    let stage = Stage::set().await;
+    let call = stage.dial_well().await;
+    for second in 0..600 {
+        stage.work_after(1).await;
+        stage.deliver_only(|name| name != "call.recording.saved" || second > 300).await;
+    }
+    assert_eq!(stage.org.export_call(call.id).await.unwrap().recordings.len(), 1);
 }
