@@ -1,3 +1,4 @@
 //! Scenarios across crates.
 
 mod doubt;
+mod kill;
