@@ -1,9 +1,12 @@
-//! Scenarios across the crates: the core on a real store, vendors by script or on the sandbox, time that is virtual.
+//! Scenarios across the crates: the core on a real store, vendors by script or on the sandbox, time that is virtual; and
+//! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod doubt;
 mod faults;
 mod genuine;
 mod injection;
+mod kill;
 mod law;
 mod orders;
 mod sameness;

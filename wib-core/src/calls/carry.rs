@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     collections::Account,
-    compliance::{Explanation, StoredVerdict, gate, judge},
+    compliance::{gate, judge},
     contacts::{Contact, ContactKind},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, OrNotFound, Result, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
-        Sent,
+        Fault, Sent,
         voice::{Dial, Direction, HangupCause, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
     },
     recordings::{Recording, RecordingStatus},
@@ -27,8 +27,8 @@ use crate::{
 /// How long a request may still be under way when nobody waits for its answer: before that, "the vendor knows of no
 /// such call" proves nothing.
 const SETTLE: Duration = Duration::from_secs(30);
-/// A dial that waited longer than this is judged again before it leaves.
-const STALE: Duration = Duration::from_secs(30);
+/// How soon the vendor is asked again about a dial, when it did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How often a call is asked after.
 const WATCH_EVERY: Duration = Duration::from_secs(60);
 /// How long a recording that was ordered may take to be saved, before the vendor is asked for it.
@@ -50,53 +50,64 @@ async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
     Ok(tx.legs(call).await?.into_iter().find(|l| l.control_id.is_some()))
 }
 
+/// Whether the vendor has the call, or nobody wants it any more.
+async fn under_way(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
+    Ok(call.facts.placed() || call.status.terminal() || main_leg(tx, call.id).await?.is_some())
+}
+
 /// Places the call, once. An outcome that nobody saw is asked for; only when the vendor, asked after every request must
-/// have arrived, knows of no such call, is it dialled again.
+/// have arrived, knows of no such call, is it dialled again. Every dial passes the gate at the instant it leaves: wishes,
+/// hours and facts may have changed since it was asked for.
 pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
     let (organization, mut tx, mut call) = load(wib, message).await?;
-    if call.facts.placed() || call.status.terminal() || main_leg(&mut *tx, call.id).await?.is_some() {
+    if under_way(&mut *tx, &call).await? {
         return Ok(Done::Ack);
     }
+    let tries = message.topic.limits().tries;
     let tag = wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Dial });
     if let Some(started) = message.started_at {
         drop(tx);
-        let since = time::before(started, SETTLE);
-        if let Some(leg) = wib.voice.find(&tag, &call.to_number, since).await? {
-            metrics::counter!("wib_dials_recovered_total").increment(1);
-            return adopt(wib, organization, call.id, leg).await;
+        let (now, since) = (wib.now(), time::before(started, SETTLE));
+        match wib.voice.find(&tag, &call.to_number, since).await {
+            Ok(Some(leg)) => {
+                metrics::counter!("wib_dials_recovered_total").increment(1);
+                return adopt(wib, organization, call.id, leg).await;
+            }
+            Ok(None) => {}
+            // While the vendor cannot be asked, nobody may say that the call was not placed.
+            Err(e) if e.retryable() && now < time::after(started, LONGEST) => {
+                let at = time::after(wib.now(), e.retry_after.unwrap_or_default().max(ASK_AGAIN));
+                return Ok(Done::Later { at, why: e.to_string(), started: true, counted: false });
+            }
+            Err(e) => return Err(e.into()),
         }
         let settled = time::after(started, SETTLE);
         if wib.now() < settled {
-            return Ok(Done::Later {
-                at: settled,
-                why: "the dial's outcome is not known yet".to_owned(),
-                started: true,
-                counted: false,
-            });
+            let why = "the dial's outcome is not known yet".to_owned();
+            return Ok(Done::Later { at: settled, why, started: true, counted: false });
         }
         (_, tx, call) = load(wib, message).await?;
-        if call.facts.placed() {
+        if under_way(&mut *tx, &call).await? {
             return Ok(Done::Ack);
+        }
+        if message.attempts >= tries {
+            return not_placed(wib, tx, call, "the vendor answered no dial and knows of none").await;
         }
     }
     if call.facts.end_asked_at.is_some() {
         return not_placed(wib, tx, call, "ended before it was dialled").await;
     }
-    if !still_fresh(wib, &mut *tx, &call).await? {
-        let account: Option<Account> = match call.account_id {
-            Some(id) => tx.find(id).await?,
-            None => None,
-        };
-        let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
-        let (verdict, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
-        if !verdict.permits() {
-            let rule = stored.blocked_by.unwrap_or_default();
-            return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
-        }
-        tx.commit().await?;
-    } else {
-        drop(tx);
+    let account: Option<Account> = match call.account_id {
+        Some(id) => tx.find(id).await?,
+        None => None,
+    };
+    let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
+    if !judge(&facts, &wib.pack, wib.now()).permits() {
+        let (_, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
+        let rule = stored.blocked_by.unwrap_or_default();
+        return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
     }
+    drop(tx);
     if !mark_started(wib, message).await? {
         return Ok(Done::Lost);
     }
@@ -111,13 +122,14 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
     };
     match wib.voice.dial(&order).await {
         Ok(leg) => adopt(wib, organization, call.id, leg).await,
+        // The last try is not given up in doubt: the vendor is asked once more.
         Err(e) if e.sent == Sent::Unknown => Ok(Done::Later {
             at: time::after(wib.now(), Duration::from_secs(1)),
             why: e.to_string(),
             started: true,
-            counted: true,
+            counted: message.attempts < tries,
         }),
-        Err(e) if e.retryable() || e.sent == Sent::No => Err(e.into()),
+        Err(e) if e.retryable() || e.sent == Sent::No => Ok(Done::Undone(e.into())),
         Err(e) => {
             let (_, tx, call) = load(wib, message).await?;
             let code = e.code.clone().or_else(|| e.status.map(|s| s.to_string())).unwrap_or_default();
@@ -125,21 +137,6 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
             not_placed(wib, tx, call, &format!("{} refused the call {code}", e.vendor)).await
         }
     }
-}
-
-/// Whether the verdict that let the call be is recent, and its facts still permit it at this very instant: the hours may
-/// have closed in between.
-async fn still_fresh(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
-    let now = wib.now();
-    if now > time::after(call.created_at, STALE) {
-        return Ok(false);
-    }
-    let verdict: Option<StoredVerdict> = match call.verdict_id {
-        Some(id) => tx.find(id).await?,
-        None => None,
-    };
-    let explained = verdict.and_then(|v| serde_json::from_value::<Explanation>(v.explanation).ok());
-    Ok(explained.is_some_and(|e| judge(&e.facts, &wib.pack, now).permits()))
 }
 
 /// A dial that was given up: the call ends as never placed, unless the vendor turned out to have it.
@@ -259,7 +256,11 @@ pub(crate) async fn speak_notice(wib: &Wib, message: &Message) -> Result<Done> {
         tag: wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Notice }),
         key: format!("{}-notice", call.id),
     };
-    wib.voice.speak(&leg.names(), &speak).await?;
+    match wib.voice.speak(&leg.names(), &speak).await {
+        // Over already: its end is on the way to us.
+        Err(gone) if gone.fault == Fault::Missing => {}
+        spoken => spoken?,
+    }
     Ok(Done::Ack)
 }
 
@@ -269,7 +270,10 @@ pub(crate) async fn start_recording(wib: &Wib, message: &Message) -> Result<Done
     let leg = main_leg(&mut *tx, call.id).await?.filter(|_| !call.status.terminal());
     let Some(leg) = leg else { return Ok(Done::Ack) };
     drop(tx);
-    wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await?;
+    match wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await {
+        Err(gone) if gone.fault == Fault::Missing => return Ok(Done::Ack),
+        ordered => ordered?,
+    }
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
     call.facts.absorb_recording_ordered(wib.now());
@@ -449,10 +453,18 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
             return Ok(Done::wait(time::after(ended, SAVED_WITHIN), "the recording is not saved yet"));
         }
     }
-    let Some(leg) = leg else { return Ok(again) };
+    if let Some(leg) = leg {
+        ask_after(wib, organization, call.id, &leg).await?;
+    }
+    Ok(again)
+}
+
+/// Takes in what the vendor tells of a call when it is asked; whether that was news.
+pub(super) async fn ask_after(wib: &Wib, organization: OrganizationId, id: CallId, leg: &CallLeg) -> Result<bool> {
     let seen = wib.voice.inspect(&leg.names()).await?;
+    let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
-    let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
+    let mut call = tx.lock_call(id).await?.or_not_found("call")?;
     let before = call.facts.clone();
     for event in &seen.events {
         let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
@@ -465,11 +477,12 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
         let event = VoiceEvent { id: "wib:watch".to_owned(), leg: leg.names(), at: now, tag: None, what };
         absorb(wib, &mut *tx, &mut call, &event, None).await?;
     }
-    if call.facts != before {
+    let news = call.facts != before;
+    if news {
         note(wib, &mut *tx, call.id, "wib:watch", "call.recovered", json!({"alive": seen.alive}), now).await?;
         metrics::counter!("wib_calls_recovered_total").increment(1);
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
-    Ok(again)
+    Ok(news)
 }

@@ -156,6 +156,15 @@ impl CallFacts {
     pub fn placed(&self) -> bool {
         self.initiated_at.is_some() || self.ringing_at.is_some() || self.answered_at.is_some() || self.hangup.is_some()
     }
+    /// Whether something must have happened to a call that is over that nobody has told.
+    #[must_use]
+    pub fn gap(&self) -> bool {
+        let Some(hangup) = &self.hangup else { return false };
+        let talked = matches!(hangup.value.cause, HangupCause::Normal | HangupCause::TimeLimit);
+        self.initiated_at.is_none()
+            || (talked && self.answered_at.is_none())
+            || (self.notice_ended_at.is_some() && self.recordings.is_empty())
+    }
     /// How the call stands.
     #[must_use]
     pub fn status(&self) -> CallStatus {

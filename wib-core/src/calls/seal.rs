@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId};
+use super::{Call, CallEvent, CallId, carry::ask_after};
 use crate::{
     engine::{Done, Message},
     evidence,
@@ -26,9 +26,22 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     let id: CallId = message.payload_field("call_id")?;
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
-    let call = tx.lock_call(id).await?.or_not_found("call")?;
+    let mut call = tx.lock_call(id).await?.or_not_found("call")?;
+    let late = now >= time::after(message.created_at, LONGEST);
+    let leg = tx.legs(id).await?.into_iter().next();
+    if let Some(leg) = leg.filter(|_| call.facts.gap() && !late) {
+        drop(tx);
+        // Deliveries that failed come again, but not within the quiet time: what is sealed must not wait for them.
+        match ask_after(wib, organization, id, &leg).await {
+            Ok(true) => return Ok(Done::wait(now, "the vendor told more when asked")),
+            Ok(false) => {}
+            Err(error) => return Ok(Done::wait(time::after(now, LOOK_EVERY), &error.chain())),
+        }
+        tx = wib.store.org(organization).await?;
+        call = tx.lock_call(id).await?.or_not_found("call")?;
+    }
     let complete = complete(&mut *tx, &call).await?;
-    if !complete && now < time::after(message.created_at, LONGEST) {
+    if !complete && !late {
         return Ok(Done::wait(time::after(now, LOOK_EVERY), "not everything of the call is here"));
     }
     if let Some(talk) = call.duration_ms() {

@@ -28,6 +28,8 @@ pub(crate) enum Done {
         /// Whether it uses up a try.
         counted: bool,
     },
+    /// It failed, and the vendor request that was marked surely had no effect: the mark goes.
+    Undone(Error),
     /// Another worker has it now.
     Lost,
 }
@@ -168,25 +170,38 @@ impl Worker {
                 return self.give_up(message, &why).await;
             }
             Ok(Done::Lost) => "lost",
+            Ok(Done::Undone(error)) => {
+                drop(tx);
+                return self.failed(message, &error, false).await;
+            }
+            // Whatever failed, a request whose outcome is unknown stays in doubt.
             Err(error) => {
-                let why = error.chain();
-                tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
-                if !retryable(&error) || message.attempts >= message.topic.limits().tries {
-                    drop(tx);
-                    return self.give_up(message, &why).await;
-                }
-                let limits = message.topic.limits();
-                let tries = u32::try_from(message.attempts).unwrap_or(u32::MAX);
-                let mut wait = wib.random().backoff(tries, limits.base, limits.cap);
-                if let Kind::RateLimited { retry_after } = error.kind() {
-                    wait = wait.max(retry_after.min(Duration::from_secs(600)));
-                }
-                tx.retry(message, time::after(wib.now(), wait), &why, false, true).await?;
-                "retry"
+                drop(tx);
+                return self.failed(message, &error, true).await;
             }
         };
         tx.commit().await?;
         metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => word).increment(1);
+        Ok(())
+    }
+
+    /// Has it tried again later, or gives it up.
+    async fn failed(&self, message: &Message, error: &Error, started: bool) -> Result<()> {
+        let (wib, topic, why) = (&self.wib, message.topic.as_str(), error.chain());
+        tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
+        let limits = message.topic.limits();
+        if !retryable(error) || message.attempts >= limits.tries {
+            return self.give_up(message, &why).await;
+        }
+        let tries = u32::try_from(message.attempts).unwrap_or(u32::MAX);
+        let mut wait = wib.random().backoff(tries, limits.base, limits.cap);
+        if let Kind::RateLimited { retry_after } = error.kind() {
+            wait = wait.max(retry_after.min(Duration::from_secs(600)));
+        }
+        let mut tx = wib.store.system().await?;
+        tx.retry(message, time::after(wib.now(), wait), &why, started, true).await?;
+        tx.commit().await?;
+        metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => "retry").increment(1);
         Ok(())
     }
 

@@ -74,7 +74,7 @@ pub(crate) async fn submit(wib: &Wib, message: &Message) -> Result<Done> {
             let at = time::after(wib.now(), Duration::from_secs(5));
             Ok(Done::Later { at, why: e.to_string(), started: true, counted: true })
         }
-        Err(e) => Err(e.into()),
+        Err(e) => Ok(Done::Undone(e.into())),
     }
 }
 

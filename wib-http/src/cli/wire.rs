@@ -1,6 +1,7 @@
 //! From a configuration to a wired core.
 
 use std::{
+    fs::File,
     io::{ErrorKind, Read, Write},
     path::Path,
     sync::Arc,
@@ -71,28 +72,38 @@ fn signer(config: &Config) -> Result<Signer, Failure> {
 
 fn key_file(path: &Path) -> Result<Signer, Failure> {
     let say = |e: &dyn std::fmt::Display| Failure::Say(format!("the evidence key {}: {e}", path.display()));
-    let mut options = std::fs::OpenOptions::new();
+    let kept = |path: &Path| {
+        let mut key = String::new();
+        File::open(path).and_then(|f| f.take(1024).read_to_string(&mut key)).map(|_| key)
+    };
+    let key = match kept(path) {
+        Ok(key) => key,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            make_key(path).map_err(|e| say(&e))?;
+            kept(path).map_err(|e| say(&e))?
+        }
+        Err(e) => return Err(say(&e)),
+    };
+    Signer::from_hex(&key).map_err(|e| say(&e))
+}
+
+/// Makes a key, whole or not at all: it is written beside its place and linked there. Whoever comes second keeps the
+/// first one's.
+fn make_key(path: &Path) -> std::io::Result<()> {
+    let random: &dyn Random = &OsRandom;
+    let beside = path.with_extension(format!("key.{}", &random.token()[..16]));
+    let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            let key = (&OsRandom as &dyn Random).token();
-            let written = file.write_all(key.as_bytes()).and_then(|()| file.sync_all());
-            written.map_err(|e| {
-                // Half a key would be taken for the whole one next time.
-                let _ = std::fs::remove_file(path);
-                say(&e)
-            })?;
-            Signer::from_hex(&key).map_err(Failure::from)
-        }
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            let mut key = String::new();
-            std::fs::File::open(path).and_then(|f| f.take(1024).read_to_string(&mut key)).map_err(|e| say(&e))?;
-            Signer::from_hex(&key).map_err(|e| say(&e))
-        }
-        Err(e) => Err(say(&e)),
-    }
+    let mut file = options.open(&beside)?;
+    let made = file.write_all(random.token().as_bytes()).and_then(|()| file.sync_all());
+    let linked = made.and_then(|()| match std::fs::hard_link(&beside, path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    });
+    std::fs::remove_file(&beside)?;
+    linked
 }
 
 /// Wires everything that the configuration names; what has no key is sandboxed.
