@@ -58,7 +58,13 @@ pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
 
 /// Makes the folder of what is not in a database.
 pub(crate) fn make_folder(config: &Config) -> Result<(), Failure> {
-    std::fs::create_dir_all(&config.data)
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    // Recordings and names of people: for this account's eyes only.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder
+        .create(&config.data)
         .map_err(|e| Failure::Say(format!("WIB_DATA: {} cannot be made: {e}", config.data.display())))
 }
 
