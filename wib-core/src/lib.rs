@@ -1,4 +1,33 @@
 //! Word Is Bond: dial a person lawfully, and end with a sealed, verifiable record of what was said.
+//!
+//! Ports go in, handles come out: [`Wib::builder`] takes a [`Store`](store::Store), [`Blobs`](ports::Blobs) and the vendors'
+//! [ports]; [`Wib::org`] gives the handle of one organisation, and every use case is a method of it.
+//!
+//! ```
+//! use wib_core::prelude::*;
+//!
+//! # async fn example(wib: Wib, organization: wib_core::orgs::OrganizationId, number: Phone) -> Result<()> {
+//! let org = wib.org(Principal::service(organization)).await?;
+//! match org.start_call(StartCall { to: Some(number), ..StartCall::default() }).await {
+//!     Ok(call) => println!("{} will be dialled", call.id),
+//!     Err(no) if no.kind() == Kind::Blocked => println!("not now: {no}; next: {:?}", no.details().get("not_before")),
+//!     Err(error) => return Err(error),
+//! }
+//! Worker::new(&wib).run_until_idle().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | slice | what it is |
+//! |---|---|
+//! | [`orgs`], [`auth`] | tenants, members, sign-in |
+//! | [`collections`], [`imports`] | persons, accounts, creditors' files |
+//! | [`compliance`], [`contacts`] | the gate and its verdicts; ledgers of attempts and conversations |
+//! | [`calls`], [`recordings`], [`transcripts`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`evidence`], [`audit`] | seals and the log |
+//! | [`ai`] | guards in front of every model; chains of models |
+//! | [`engine`] | inbox, outbox, queue, jobs, workers |
+//! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
 pub mod ai;
 pub mod analysis;

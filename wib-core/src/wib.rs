@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     audit::AuditEvent,
@@ -55,6 +55,9 @@ impl Default for Settings {
     }
 }
 
+/// Passwords that are hashed at the same time.
+const HASHING: usize = 2;
+
 /// Everything that was wired together. Cheap to clone.
 #[derive(Clone)]
 pub struct Wib(Arc<Parts>);
@@ -75,6 +78,8 @@ pub struct Parts {
     pub(crate) pack: RulePack,
     pub(crate) settings: Settings,
     pub(crate) wake: Notify,
+    // Passwords hashed at once: each takes its memory, and strangers may ask.
+    pub(crate) hashing: Semaphore,
 }
 
 impl std::ops::Deref for Wib {
@@ -238,6 +243,7 @@ impl WibBuilder {
             pack: self.pack.unwrap_or_else(RulePack::federal),
             settings: self.settings,
             wake: Notify::new(),
+            hashing: Semaphore::new(HASHING),
         })))
     }
 }

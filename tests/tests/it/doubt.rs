@@ -1,19 +1,14 @@
 //! What is done while nobody knows how the last request to the vendor ended.
-#![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::{sync::Arc, time::Duration};
+use std::ops::Deref;
 
 use wib_core::{
-    Org, Wib,
     calls::{Call, CallStatus},
-    engine::Worker,
-    evidence::Signer,
-    kit::{Clock, Principal, Random, SeededRandom, VirtualClock},
     ports::webhook::Headers,
-    prelude::StartCall,
 };
-use wib_providers::sandbox::{Fault, FaultKind, Sandbox, Settings};
-use wib_storage::{Database, MemoryBlobs, SqlStore};
+use wib_providers::sandbox::{Fault, FaultKind};
+
+use crate::stage;
 
 /// Answers and talks.
 const NUMBER: &str = "+15005550001";
@@ -21,28 +16,18 @@ const BROKEN: FaultKind = FaultKind::Status { status: 500, retry_after: None };
 /// Not repeated by the client.
 const LOCKED: FaultKind = FaultKind::Status { status: 401, retry_after: None };
 
-/// A server whose deliveries arrive only when a test brings them.
-struct Stage {
-    wib: Wib,
-    org: Org,
-    clock: Arc<VirtualClock>,
-    sandbox: Sandbox,
+/// A house whose deliveries arrive only when a test brings them.
+struct Stage(stage::Stage);
+impl Deref for Stage {
+    type Target = stage::Stage;
+    fn deref(&self) -> &stage::Stage {
+        &self.0
+    }
 }
 
 impl Stage {
     async fn set() -> Self {
-        let clock = Arc::new(VirtualClock::new("2026-06-01T17:30:00Z".parse().unwrap()));
-        let (ticking, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SeededRandom::new(1)));
-        let sandbox = Sandbox::new(ticking.clone(), 1, Settings::default());
-        let store = Arc::new(SqlStore::open(&Database::Memory, ticking.clone()).await.unwrap());
-        let builder = Wib::builder().store(store).blobs(Arc::new(MemoryBlobs::default()));
-        let builder = builder.signer(Signer::from_seed([1; 32]));
-        let wib = sandbox.plug(builder, &ticking, &random).unwrap().build().unwrap();
-        let organization = wib.system().create_organization("Doubt").await.unwrap();
-        let org = wib.org(Principal::service(organization.id)).await.unwrap();
-        let csv = format!("name,balance,phone,address\nAlma,1.00,{NUMBER},\"1 Main St, Chicago, IL 60601\"\n");
-        org.import_accounts(csv.as_bytes()).await.unwrap();
-        Self { wib, org, clock, sandbox }
+        Self(stage::Stage::new().await)
     }
     fn fault(&self, operation: &str, kind: FaultKind) {
         self.sandbox.inject(Fault { vendor: "telnyx".to_owned(), operation: operation.to_owned(), times: 1, kind });
@@ -53,18 +38,17 @@ impl Stage {
         self.dial_well().await
     }
     async fn dial_well(&self) -> Call {
-        let command = StartCall { to: Some(NUMBER.parse().unwrap()), ..StartCall::default() };
-        let call = self.org.start_call(command).await.unwrap();
-        self.work_after(0).await;
+        let call = self.start(&self.account(NUMBER).await).await.unwrap();
+        self.work().await;
         call
     }
     async fn work_after(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
-        Worker::new(&self.wib).run_until_idle().await.unwrap();
+        self.pass(seconds);
+        self.work().await;
     }
     /// Brings the deliveries that are due and of such a name; the others come again later.
     async fn deliver_only(&self, wanted: impl Fn(&str) -> bool) {
-        for delivery in self.sandbox.take_due(self.clock.now()) {
+        for delivery in self.sandbox.take_due(self.now()) {
             let event: serde_json::Value = serde_json::from_slice(&delivery.body).unwrap();
             let taken = event["data"]["event_type"].as_str().is_none_or(&wanted);
             if taken {
@@ -126,9 +110,9 @@ async fn a_dial_in_doubt_that_was_called_off_is_not_repeated() {
 async fn a_notice_for_a_call_that_is_over_is_no_failure() {
     let stage = Stage::set().await;
     stage.dial_well().await;
-    stage.clock.advance(Duration::from_secs(12));
+    stage.pass(12);
     assert!(stage.sandbox.deliver(&stage.wib).await >= 3, "initiated, answered, detected");
-    stage.sandbox.advance(Duration::from_secs(600));
+    stage.sandbox.advance(std::time::Duration::from_secs(600));
     for _ in 0..8 {
         stage.work_after(5).await;
     }

@@ -43,6 +43,10 @@ pub fn hash(password: &str, salt: &[u8], cost: PasswordCost) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// One hash for everybody who does not exist, so that a wrong address takes as long as a wrong password.
+pub(super) const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$oTMzx1lGSWlfLNn0Rr3tZ6Qn4Jbc4Vg8hVV8y6Bv4bQ";
+
 /// Whether the password fits, and whether its hash should be made anew in today's form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -76,4 +80,43 @@ fn older(password: &str, stored: &str) -> Option<bool> {
         _ => return None,
     };
     Some(ours.ct_eq(&theirs).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_fits_its_password_only_and_is_of_today() {
+        let stored = hash("correct horse", b"0123456789abcdef", PasswordCost::TEST).unwrap();
+        assert_eq!(verify("correct horse", &stored), Verified { fits: true, outdated: false });
+        assert!(!verify("correct horsf", &stored).fits);
+    }
+
+    #[test]
+    fn older_forms_are_read_and_to_be_made_anew() {
+        let mut key = [0u8; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(b"secret123", b"salt", 1000, &mut key);
+        let stored = format!("pbkdf2:1000:{}:{}", hex::encode("salt"), hex::encode(key));
+        assert_eq!(verify("secret123", &stored), Verified { fits: true, outdated: true });
+        assert!(!verify("secret124", &stored).fits);
+        let legacy = format!("aa:{}", hex::encode(Sha256::digest("aasecret123")));
+        assert_eq!(verify("secret123", &legacy), Verified { fits: true, outdated: true });
+        for odd in
+            ["", ":", "pbkdf2:0:aa:bb", "pbkdf2:x:aa:bb", "pbkdf2:99999999999:aa:bb", "aa:zz", "$argon2id$nonsense"]
+        {
+            assert!(!verify("", odd).fits, "{odd}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_as_costly_as_somebody_and_has_no_password() {
+        let hash = PasswordHash::new(NOBODY).unwrap();
+        let params = Params::try_from(&hash).unwrap();
+        assert_eq!(
+            (params.m_cost(), params.t_cost()),
+            (PasswordCost::default().memory_kib, PasswordCost::default().passes)
+        );
+        assert!(!verify("", NOBODY).fits);
+    }
 }

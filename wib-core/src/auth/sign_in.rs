@@ -16,9 +16,6 @@ const CSRF: &str = "csrf";
 const CSRF_LIFE: Duration = Duration::from_secs(600);
 /// How long a session lasts.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// One hash for everybody who does not exist, so that a wrong address takes as long as a wrong password.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$oTMzx1lGSWlfLNn0Rr3tZ6Qn4Jbc4Vg8hVV8y6Bv4bQ";
 
 /// A new account, optionally with an organisation of its own.
 #[derive(Clone, Debug, Deserialize)]
@@ -181,10 +178,13 @@ impl System {
         self.spend_csrf(command.csrf_token.as_deref()).await?;
         let email = command.email.trim().to_lowercase();
         let user = self.tx().await?.user_by_email(&email).await?;
-        let stored = user.as_ref().map_or_else(|| NOBODY.to_owned(), |u| u.password_hash.clone());
+        let stored = user.as_ref().map_or_else(|| password::NOBODY.to_owned(), |u| u.password_hash.clone());
         let password = command.password.expose_secret().to_owned();
         let given = password.clone();
-        let verified = time::offload(&**self.wib.clock(), move || password::verify(&given, &stored)).await;
+        let verified = {
+            let _seat = self.wib.hashing.acquire().await;
+            time::offload(&**self.wib.clock(), move || password::verify(&given, &stored)).await
+        };
         let Some(user) = user.filter(|_| verified.fits) else {
             return Err(Error::unauthenticated("Invalid credentials"));
         };
@@ -255,6 +255,7 @@ impl System {
         let mut salt = [0u8; 16];
         self.wib.random().fill(&mut salt);
         let cost = self.wib.settings.password_cost;
+        let _seat = self.wib.hashing.acquire().await;
         time::offload(&**self.wib.clock(), move || password::hash(&password, &salt, cost)).await
     }
 
