@@ -1,0 +1,100 @@
+//! The conformance suite of [`Store`]: a function per promise, each on an empty store.
+//!
+//! ```ignore
+//! async fn make(name: &'static str) -> Option<impl Store> { .. }   // None: skipped, and `make` has said so
+//! wib_core::store_suite!(make);                                    // one named test per case
+//! ```
+
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::{
+    analysis::{Analysis, Insight, Sentiment},
+    audit::AuditEvent,
+    auth::{Session, User, UserId},
+    calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
+    collections::{Account, AccountId, LocationSource, Person, PersonId, PersonLocation, PersonPhone, Suppression},
+    compliance::StoredVerdict,
+    contacts::{Contact, ContactKind},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
+    evidence::{Checkpoint, EvidenceEntry},
+    imports::AccountStatus,
+    kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
+    orgs::{Member, Organization, OrganizationId, Plan},
+    ports::{
+        transcriber::Utterance,
+        voice::{AnsweredBy, Direction, HangupCause, Leg},
+        webhook::{Event, EventBody},
+    },
+    recordings::{Recording, RecordingId, RecordingStatus},
+    store::{Edit, OrgTx, Record, Repo, Store},
+    transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
+    usage::{Usage, UsageKind},
+};
+
+/// Makes one test per case. `make` is an `async fn(&'static str) -> Option<impl Store>`: an empty store for the case of
+/// that name, or `None` to skip it.
+#[macro_export]
+macro_rules! store_suite {
+    ($make:path) => {
+        $crate::store_suite! { @cases $make:
+            the_store_answers
+            every_record_comes_back_as_it_went
+            every_text_of_an_enum_can_be_kept
+            a_changed_row_is_kept_and_an_unknown_one_is_not_found
+            another_tenants_rows_are_absent
+            every_question_sees_one_tenant_only
+            unique_rules_answer_with_a_conflict
+            a_transaction_that_was_refused_something_keeps_nothing
+            a_transaction_that_is_dropped_keeps_nothing
+            text_that_one_database_cannot_hold_is_refused_by_all
+            pages_of_calls_join_to_the_whole
+            pages_of_recordings_and_of_the_audit_log_join_to_the_whole
+            a_page_by_cursor_is_stable_while_rows_arrive
+            open_debts_are_found_by_number
+            numbers_places_and_suppressions_answer
+            a_timeline_line_and_a_usage_are_noted_once
+            the_ledger_is_corrected_not_doubled
+            legs_lead_to_their_call_by_leg_then_control_then_session
+            a_transcript_leads_to_its_job
+            versions_jobs_and_analyses_of_a_call_are_listed
+            the_chain_is_read_in_order
+            two_writers_never_fork_the_chain
+            a_locked_call_or_person_waits_for_the_first_writer
+            members_and_users_answer
+            sessions_end
+            a_token_is_used_once
+            the_inbox_receives_once
+            a_key_is_queued_once_per_organisation
+            no_two_workers_lease_the_same_message
+            an_ended_lease_returns_and_its_holder_loses_it
+            a_start_is_marked_only_on_a_lease_that_holds
+            a_retry_waits_and_counts_as_it_is_told
+            dead_letters_are_replayed
+            depths_and_the_next_due_time_are_told
+            purging_spares_what_is_not_done
+            a_job_has_one_holder
+            runs_of_a_job_are_completed_and_the_last_is_told
+        }
+    };
+    (@cases $make:path: $($case:ident)+) => {
+        $(#[tokio::test]
+        async fn $case() {
+            if let Some(store) = $make(stringify!($case)).await {
+                $crate::testing::store_suite::$case(&store).await;
+            }
+        })+
+    };
+}
+
+mod platform;
+mod questions;
+mod rows;
+mod samples;
+
+pub use platform::*;
+pub use questions::*;
+pub use rows::*;
+use samples::*;

@@ -1,0 +1,324 @@
+//! What belongs to no organisation: sign-in, the inbox, the queue, jobs.
+
+use super::*;
+
+/// Found by id and by address; memberships oldest first.
+pub async fn members_and_users_answer(store: &dyn Store) {
+    let (user, organization) = (User { platform_admin: true, ..a_user() }, an_organization());
+    let other = an_organization();
+    system!(store, |tx| {
+        tx.insert_user(&user).await.expect("added");
+        tx.insert_organization(&organization).await.expect("added");
+        tx.insert_organization(&other).await.expect("added");
+        let member = |org: &Organization, seconds| Member {
+            id: id(),
+            organization_id: org.id,
+            user_id: user.id,
+            role: Role::Owner,
+            created_at: at(seconds),
+        };
+        let (late, early) = (member(&organization, 9), member(&other, 1));
+        tx.insert_member(&late).await.expect("added");
+        tx.insert_member(&early).await.expect("added");
+        assert_eq!(tx.memberships(user.id).await.expect("read"), [early, late]);
+        assert_eq!(tx.user(user.id).await.expect("read").as_ref(), Some(&user));
+        assert_eq!(tx.user_by_email(&user.email).await.expect("read").as_ref(), Some(&user));
+        assert_eq!(tx.user_by_email("nobody@example.org").await.expect("read"), None);
+        assert_eq!(tx.organization(organization.id).await.expect("read"), Some(organization));
+        tx.set_password_hash(user.id, "new").await.expect("changed");
+        assert_eq!(tx.user(user.id).await.expect("read").expect("it is there").password_hash, "new");
+        assert_eq!(kind_of(tx.set_password_hash(id(), "new").await), Kind::NotFound);
+    });
+}
+
+/// By hand, or by time.
+pub async fn sessions_end(store: &dyn Store) {
+    let t = tenant(store).await;
+    let session = |hash: &str, until| Session {
+        id: id(),
+        token_hash: hash.to_owned(),
+        user_id: t.user,
+        organization_id: Some(t.org),
+        fingerprint: Some("f".to_owned()),
+        created_at: at(0),
+        expires_at: at(until),
+    };
+    let (short, long) =
+        (session("short", 10), Session { organization_id: None, fingerprint: None, ..session("long", 99) });
+    system!(store, |tx| {
+        tx.insert_session(&short).await.expect("added");
+        tx.insert_session(&long).await.expect("added");
+        assert_eq!(tx.session_by_hash("short").await.expect("read"), Some(short));
+        assert_eq!(tx.session_by_hash("long").await.expect("read"), Some(long));
+        tx.put_token("reset", "old", at(5)).await.expect("kept");
+        tx.put_token("reset", "new", at(50)).await.expect("kept");
+        assert_eq!(tx.delete_expired(at(20)).await.expect("removed"), 2);
+        assert_eq!(tx.session_by_hash("short").await.expect("read"), None);
+        assert!(tx.take_token("reset", "new", at(20)).await.expect("taken"));
+        tx.delete_session("long").await.expect("ended");
+        tx.delete_session("long").await.expect("ended twice is fine");
+        assert_eq!(tx.session_by_hash("long").await.expect("read"), None);
+    });
+}
+
+/// By one of many, before its end, for its purpose.
+pub async fn a_token_is_used_once(store: &dyn Store) {
+    system!(store, |tx| {
+        tx.put_token("reset", "h", at(10)).await.expect("kept");
+        assert!(!tx.take_token("reset", "h", at(10)).await.expect("asked"), "it ends at that instant");
+        assert!(!tx.take_token("invite", "h", at(1)).await.expect("asked"));
+        assert!(!tx.take_token("reset", "x", at(1)).await.expect("asked"));
+    });
+    let taken =
+        join_all((0..6).map(async |_| system!(store, |tx| tx.take_token("reset", "h", at(1)).await.expect("asked"))))
+            .await;
+    assert_eq!(taken.iter().filter(|t| **t).count(), 1);
+}
+
+/// A repeat is known by the vendor's id; the event and its message come together.
+pub async fn the_inbox_receives_once(store: &dyn Store) {
+    let event = Event { id: "ev-1".to_owned(), body: EventBody::Other("ping \"é\"".to_owned()) };
+    let first: Id<InboxEvent> = id();
+    let received = join_all([first, id(), id()].map(async |id| {
+        system!(store, |tx| (id, tx.receive(id, "sandbox", &event, b"\x00\xff{}", at(1)).await.expect("received")))
+    }))
+    .await;
+    let new: Vec<_> = received.iter().filter(|(_, new)| *new).map(|(id, _)| *id).collect();
+    let [kept] = new[..] else { panic!("received {} times", new.len()) };
+    system!(store, |tx| {
+        assert!(tx.receive(id(), "other", &event, b"", at(2)).await.expect("received"), "ids are a vendor's own");
+        let found = tx.inbox_event(kept).await.expect("read").expect("it is there");
+        assert_eq!(
+            found,
+            InboxEvent { id: kept, vendor: "sandbox".to_owned(), event: event.clone(), received_at: at(1) }
+        );
+        assert_eq!(tx.inbox_event(id()).await.expect("read"), None);
+        let due = tx.lease(at(3), hour(), 9).await.expect("leased");
+        assert_eq!(due.len(), 2, "a message for each");
+        assert!(due.iter().all(|m| m.topic == Topic::ApplyEvent && m.organization_id.is_none()));
+        assert_eq!(due[0].payload, json!({ "inbox_id": kept }));
+        assert_eq!(due[0].key, kept.to_string());
+    });
+}
+
+/// The same topic and key: once in an organisation, once without, once in another.
+pub async fn a_key_is_queued_once_per_organisation(store: &dyn Store) {
+    let (a, b) = (tenant(store).await, tenant(store).await);
+    let message = a_message(Topic::Dial, "k", 5);
+    for org in [a.org, b.org] {
+        org!(store, org, |tx| {
+            assert!(tx.enqueue(&message).await.expect("queued"));
+            assert!(!tx.enqueue(&message).await.expect("known"));
+            assert!(tx.enqueue(&a_message(Topic::Seal, "k", 5)).await.expect("queued"));
+        });
+    }
+    system!(store, |tx| {
+        assert!(!tx.enqueue(Some(a.org), &message).await.expect("known"));
+        assert!(tx.enqueue(None, &message).await.expect("queued") && !tx.enqueue(None, &message).await.expect("known"));
+        let due = tx.lease(at(5), hour(), 99).await.expect("leased");
+        assert_eq!(due.len(), 5);
+        let ours =
+            due.iter().find(|m| m.organization_id == Some(a.org) && m.topic == Topic::Dial).expect("it is there");
+        assert_eq!((&ours.key, &ours.payload, ours.attempts, ours.run_at), (&message.key, &message.payload, 1, at(5)));
+        assert_eq!((ours.started_at, &ours.last_error), (None, &None));
+    });
+}
+
+/// Twelve workers, sixty messages, oldest first.
+pub async fn no_two_workers_lease_the_same_message(store: &dyn Store) {
+    system!(store, |tx| for n in 0..60 {
+        assert!(tx.enqueue(None, &a_message(Topic::Dial, &format!("{n}"), n)).await.expect("queued"));
+    });
+    let shares =
+        join_all((0..12).map(async |_| system!(store, |tx| tx.lease(at(99), hour(), 5).await.expect("leased")))).await;
+    let all: Vec<_> = shares.iter().flatten().map(|m| m.id).collect();
+    let distinct: BTreeSet<_> = all.iter().collect();
+    assert_eq!(all.len(), distinct.len(), "no message twice");
+    assert!(shares.iter().all(|s| s.len() <= 5 && s.is_sorted_by_key(|m| m.run_at)));
+    let left = system!(store, |tx| tx.lease(at(99), hour(), 99).await.expect("leased"));
+    assert_eq!(all.len() + left.len(), 60, "no message lost");
+    system!(store, |tx| {
+        assert!(tx.enqueue(None, &a_message(Topic::Dial, "later", 200)).await.expect("queued"));
+        assert!(tx.lease(at(199), hour(), 9).await.expect("leased").is_empty(), "not before its time");
+        assert_eq!(tx.lease(at(200), hour(), 9).await.expect("leased").len(), 1);
+    });
+}
+
+async fn leased(store: &dyn Store, seconds: i64) -> Message {
+    let mut due = system!(store, |tx| tx.lease(at(seconds), Duration::from_secs(10), 1).await.expect("leased"));
+    due.pop().expect("one is due")
+}
+
+/// What the first worker says afterwards changes nothing.
+pub async fn an_ended_lease_returns_and_its_holder_loses_it(store: &dyn Store) {
+    system!(store, |tx| tx.enqueue(None, &a_message(Topic::Dial, "k", 0)).await.expect("queued"));
+    let slow = leased(store, 0).await;
+    system!(store, |tx| assert!(tx.lease(at(9), hour(), 9).await.expect("leased").is_empty()));
+    let quick = leased(store, 10).await;
+    assert_eq!((quick.id, quick.attempts), (slow.id, 2));
+    system!(store, |tx| {
+        assert!(!tx.mark_started(&slow, at(11)).await.expect("asked"));
+        tx.acknowledge(&slow, at(11)).await.expect("too late");
+        tx.retry(&slow, at(99), "slow", false, true).await.expect("too late");
+        tx.bury(&slow, at(11), "slow").await.expect("too late");
+        assert!(tx.mark_started(&quick, at(11)).await.expect("asked"), "the second holder has it still");
+        tx.acknowledge(&quick, at(12)).await.expect("done");
+        assert!(tx.lease(at(999), hour(), 9).await.expect("leased").is_empty(), "done is done");
+        assert!(!tx.enqueue(None, &a_message(Topic::Dial, "k", 0)).await.expect("asked"), "its key stays taken");
+    });
+}
+
+/// Not after its end, not when done.
+pub async fn a_start_is_marked_only_on_a_lease_that_holds(store: &dyn Store) {
+    system!(store, |tx| tx.enqueue(None, &a_message(Topic::Dial, "k", 0)).await.expect("queued"));
+    let held = leased(store, 0).await;
+    system!(store, |tx| {
+        assert!(!tx.mark_started(&held, at(10)).await.expect("asked"), "the lease ended at that instant");
+        assert!(tx.mark_started(&held, at(9)).await.expect("asked"));
+    });
+    let again = leased(store, 10).await;
+    assert_eq!(again.started_at, Some(at(9)), "whoever is next knows that a request left");
+    system!(store, |tx| {
+        tx.acknowledge(&again, at(11)).await.expect("done");
+        assert!(!tx.mark_started(&again, at(12)).await.expect("asked"));
+    });
+}
+
+/// Its time, its reason, its mark, its count.
+pub async fn a_retry_waits_and_counts_as_it_is_told(store: &dyn Store) {
+    system!(store, |tx| tx.enqueue(None, &a_message(Topic::Dial, "k", 0)).await.expect("queued"));
+    let first = leased(store, 0).await;
+    system!(store, |tx| {
+        assert!(tx.mark_started(&first, at(1)).await.expect("asked"));
+        tx.retry(&first, at(20), "no answer", true, true).await.expect("put back");
+        assert!(tx.lease(at(19), hour(), 9).await.expect("leased").is_empty());
+    });
+    let second = leased(store, 20).await;
+    assert_eq!((second.attempts, second.started_at, second.run_at), (2, Some(at(1)), at(20)));
+    assert_eq!(second.last_error.as_deref(), Some("no answer"));
+    system!(store, |tx| tx.retry(&second, at(40), "closed", false, false).await.expect("put back"));
+    let third = leased(store, 40).await;
+    assert_eq!((third.attempts, third.started_at), (2, None), "a wait uses up no try");
+    system!(store, |tx| {
+        tx.acknowledge(&second, at(41)).await.expect("too late");
+        assert!(
+            tx.mark_started(&third, at(41)).await.expect("asked"),
+            "the earlier lease of the same count is another"
+        );
+    });
+}
+
+/// Given up, listed, put back once.
+pub async fn dead_letters_are_replayed(store: &dyn Store) {
+    system!(store, |tx| for n in [2, 1] {
+        assert!(tx.enqueue(None, &a_message(Topic::Dial, &format!("{n}"), n)).await.expect("queued"));
+    });
+    let due = system!(store, |tx| tx.lease(at(5), hour(), 9).await.expect("leased"));
+    system!(store, |tx| for m in &due {
+        tx.bury(m, at(6), "no such number").await.expect("buried");
+    });
+    system!(store, |tx| {
+        assert!(tx.lease(at(9999), hour(), 9).await.expect("leased").is_empty());
+        let dead = tx.dead_letters(9).await.expect("read");
+        assert_eq!(dead.iter().map(|m| m.key.as_str()).collect::<Vec<_>>(), ["1", "2"], "oldest first");
+        assert_eq!(dead[0].last_error.as_deref(), Some("no such number"));
+        assert_eq!(tx.dead_letters(1).await.expect("read").len(), 1);
+        assert!(tx.replay(dead[0].id, at(50)).await.expect("replayed"));
+        assert!(!tx.replay(dead[0].id, at(50)).await.expect("asked"), "it is none any more");
+        assert!(!tx.replay(id(), at(50)).await.expect("asked"));
+        let again = tx.lease(at(50), hour(), 9).await.expect("leased");
+        assert_eq!(again.iter().map(|m| (m.id, m.attempts)).collect::<Vec<_>>(), [(dead[0].id, 1)], "with fresh tries");
+    });
+}
+
+/// Messages by topic and status; the end of a lease is a due time too.
+pub async fn depths_and_the_next_due_time_are_told(store: &dyn Store) {
+    system!(store, |tx| {
+        assert_eq!(tx.next_due().await.expect("read"), None);
+        assert!(tx.queue_depths().await.expect("read").is_empty());
+        for (topic, key, due) in [(Topic::Dial, "a", 5), (Topic::Dial, "b", 7), (Topic::Seal, "a", 90)] {
+            assert!(tx.enqueue(None, &a_message(topic, key, due)).await.expect("queued"));
+        }
+        assert_eq!(tx.next_due().await.expect("read"), Some(at(5)));
+        let due = tx.lease(at(8), Duration::from_secs(60), 9).await.expect("leased");
+        assert_eq!(tx.next_due().await.expect("read"), Some(at(68)));
+        tx.acknowledge(&due[0], at(9)).await.expect("done");
+        tx.bury(&due[1], at(9), "x").await.expect("buried");
+        assert_eq!(tx.next_due().await.expect("read"), Some(at(90)));
+        let mut depths = tx.queue_depths().await.expect("read");
+        depths.sort_by_key(|d| (d.topic, d.status));
+        let one = |topic, status| QueueDepth { topic, status, count: 1 };
+        let expected = [
+            one(Topic::Dial, MessageStatus::Done),
+            one(Topic::Dial, MessageStatus::Dead),
+            one(Topic::Seal, MessageStatus::Ready),
+        ];
+        assert_eq!(depths, expected);
+    });
+}
+
+/// Done and old goes; the rest stays.
+pub async fn purging_spares_what_is_not_done(store: &dyn Store) {
+    let event = |n: u8| Event { id: format!("ev-{n}"), body: EventBody::Other("x".to_owned()) };
+    let (applied, waiting): (Id<InboxEvent>, Id<InboxEvent>) = (id(), id());
+    system!(store, |tx| {
+        assert!(tx.receive(applied, "sandbox", &event(1), b"{}", at(0)).await.expect("received"));
+        assert!(tx.receive(waiting, "sandbox", &event(2), b"{}", at(1)).await.expect("received"));
+    });
+    let first = leased(store, 1).await;
+    system!(store, |tx| tx.acknowledge(&first, at(2)).await.expect("done"));
+    system!(store, |tx| assert_eq!(tx.purge(at(0)).await.expect("purged"), 0, "too young"));
+    system!(store, |tx| {
+        assert_eq!(tx.purge(at(100)).await.expect("purged"), 2, "the event and its message");
+        assert_eq!(tx.inbox_event(applied).await.expect("read"), None);
+        assert!(tx.inbox_event(waiting).await.expect("read").is_some());
+        assert_eq!(tx.purge(at(100)).await.expect("purged"), 0);
+        assert_eq!(tx.lease(at(200), hour(), 9).await.expect("leased").len(), 1);
+    });
+}
+
+/// Until it ends or is given back; the holder may renew.
+pub async fn a_job_has_one_holder(store: &dyn Store) {
+    let minute = Duration::from_secs(60);
+    let nodes = ["a", "b", "c", "d"];
+    let got = join_all(
+        nodes.map(async |node| system!(store, |tx| tx.lease_job("sweep", node, at(0), minute).await.expect("asked"))),
+    )
+    .await;
+    assert_eq!(got.iter().filter(|g| **g).count(), 1);
+    let holder = nodes[got.iter().position(|g| *g).expect("one has it")];
+    system!(store, |tx| {
+        assert!(tx.lease_job("other", "x", at(0), minute).await.expect("asked"), "jobs are apart");
+        assert!(tx.lease_job("sweep", holder, at(30), minute).await.expect("asked"), "renewed");
+        assert!(!tx.lease_job("sweep", "x", at(89), minute).await.expect("asked"));
+        tx.release_job("sweep", "x").await.expect("not its to give");
+        assert!(!tx.lease_job("sweep", "x", at(89), minute).await.expect("asked"));
+        assert!(tx.lease_job("sweep", "x", at(90), minute).await.expect("asked"), "it ended at that instant");
+        tx.release_job("sweep", "x").await.expect("given back");
+        assert!(tx.lease_job("sweep", "y", at(91), minute).await.expect("asked"));
+    });
+}
+
+/// By the tick it stands for.
+pub async fn runs_of_a_job_are_completed_and_the_last_is_told(store: &dyn Store) {
+    let run = |due| JobRun {
+        id: id(),
+        job: "sweep".to_owned(),
+        due_at: at(due),
+        started_at: at(due + 1),
+        ended_at: None,
+        processed: 0,
+        error: None,
+    };
+    let (late, early) = (run(60), run(0));
+    system!(store, |tx| {
+        assert_eq!(tx.last_run("sweep").await.expect("read"), None);
+        tx.put_run(&late).await.expect("put");
+        tx.put_run(&early).await.expect("put");
+        assert_eq!(tx.last_run("sweep").await.expect("read").as_ref(), Some(&late));
+        let done = JobRun { ended_at: Some(at(70)), processed: 3, error: Some("half".to_owned()), ..late };
+        tx.put_run(&done).await.expect("completed");
+        assert_eq!(tx.last_run("sweep").await.expect("read"), Some(done));
+        assert_eq!(tx.last_run("other").await.expect("read"), None);
+    });
+}

@@ -1,0 +1,356 @@
+//! The questions of the slices, and the locks.
+
+use super::*;
+
+/// Checks a list's pages by number and by cursor against the whole.
+fn joined<T: Clone + PartialEq + Debug>(whole: &[T], pages: &[Page<T>]) {
+    let joined: Vec<T> = pages.iter().flat_map(|p| p.items.clone()).collect();
+    assert_eq!(joined, whole, "pages join to the whole, in order");
+    let total = i64::try_from(whole.len()).expect("a small list");
+    for (n, page) in pages.iter().enumerate() {
+        assert_eq!(page.total, total);
+        assert_eq!(page.next.is_none(), n + 1 == pages.len(), "only the last page has none behind it");
+    }
+}
+
+macro_rules! pages {
+    ($tx:ident, $whole:expr, |$request:ident| $ask:expr) => {{
+        let whole = $whole;
+        for limit in [1u32, 3, 7, 200] {
+            let mut by_number = vec![];
+            for page in 1.. {
+                let $request = PageRequest { limit, page, after: None };
+                by_number.push($ask.await.expect("a page"));
+                if by_number.last().is_some_and(|p| p.next.is_none()) {
+                    break;
+                }
+            }
+            joined(&whole, &by_number);
+            let (mut by_cursor, mut after) = (vec![], None);
+            loop {
+                let $request = PageRequest { limit, page: 1, after };
+                let page = $ask.await.expect("a page");
+                after = page.next;
+                by_cursor.push(page);
+                if after.is_none() {
+                    break;
+                }
+            }
+            joined(&whole, &by_cursor);
+            let $request = PageRequest { limit, page: 1000, after: None };
+            let beyond = $ask.await.expect("a page");
+            assert!(beyond.items.is_empty() && beyond.next.is_none());
+        }
+    }};
+}
+
+/// Newest first, ties by id, with and without statuses.
+pub async fn pages_of_calls_join_to_the_whole(store: &dyn Store) {
+    let t = tenant(store).await;
+    let statuses = [CallStatus::Completed, CallStatus::Ringing, CallStatus::Failed];
+    org!(store, t.org, |tx| for n in 0..21_usize {
+        let seconds = i64::try_from(n / 4).expect("small");
+        let call = Call { status: statuses[n % 3], created_at: at(100 + seconds), ..a_call(t.org, None, None) };
+        tx.insert(&call).await.expect("a call is added");
+    });
+    org!(store, t.org, |tx| {
+        let mut whole =
+            tx.page_of_calls(&[], &PageRequest { limit: 200, ..PageRequest::default() }).await.expect("read").items;
+        assert_eq!(whole.len(), 22);
+        assert!(whole.is_sorted_by_key(|c| std::cmp::Reverse((c.created_at, c.id))), "newest first");
+        pages!(tx, whole.clone(), |request| tx.page_of_calls(&[], &request));
+        let every = <CallStatus as crate::kit::text::TextEnum>::ALL;
+        pages!(tx, whole.clone(), |request| tx.page_of_calls(every, &request));
+        whole.retain(|c| matches!(c.status, CallStatus::Ringing | CallStatus::Failed));
+        assert_eq!(whole.len(), 14);
+        let wanted = [CallStatus::Failed, CallStatus::Ringing, CallStatus::Failed];
+        pages!(tx, whole.clone(), |request| tx.page_of_calls(&wanted, &request));
+        pages!(tx, Vec::<Call>::new(), |request| tx.page_of_calls(&[CallStatus::Missed], &request));
+    });
+}
+
+/// The other two lists.
+pub async fn pages_of_recordings_and_of_the_audit_log_join_to_the_whole(store: &dyn Store) {
+    let t = tenant(store).await;
+    let other = a_call_kept(store, t.org).await;
+    org!(store, t.org, |tx| for n in 0..12 {
+        let call = if n % 3 == 0 { other } else { t.call };
+        tx.insert(&Recording { created_at: at(100 + n / 3), ..a_recording(call) }).await.expect("a recording is added");
+        tx.insert(&an_audit_event(100 + n / 3)).await.expect("an event is added");
+    });
+    org!(store, t.org, |tx| {
+        let most = PageRequest { limit: 200, ..PageRequest::default() };
+        let whole = tx.page_of_recordings(None, &most).await.expect("read").items;
+        assert_eq!(whole.len(), 13);
+        pages!(tx, whole.clone(), |request| tx.page_of_recordings(None, &request));
+        let of_other: Vec<_> = whole.into_iter().filter(|r| r.call_id == other).collect();
+        assert_eq!(of_other.len(), 4);
+        pages!(tx, of_other.clone(), |request| tx.page_of_recordings(Some(other), &request));
+        let log = tx.page_of_audit(&most).await.expect("read").items;
+        assert!(log.len() == 12 && log.is_sorted_by_key(|e| std::cmp::Reverse((e.created_at, e.id))));
+        pages!(tx, log.clone(), |request| tx.page_of_audit(&request));
+    });
+}
+
+/// A call that is made meanwhile moves pages by number, not pages by cursor.
+pub async fn a_page_by_cursor_is_stable_while_rows_arrive(store: &dyn Store) {
+    let t = tenant(store).await;
+    org!(store, t.org, |tx| for n in 0..5 {
+        tx.insert(&Call { created_at: at(100 + n), ..a_call(t.org, None, None) }).await.expect("a call is added");
+    });
+    let request = PageRequest { limit: 3, ..PageRequest::default() };
+    let first = org!(store, t.org, |tx| tx.page_of_calls(&[], &request).await.expect("read"));
+    org!(store, t.org, |tx| tx
+        .insert(&Call { created_at: at(500), ..a_call(t.org, None, None) })
+        .await
+        .expect("added"));
+    let rest = PageRequest { after: first.next, ..request };
+    let second = org!(store, t.org, |tx| tx.page_of_calls(&[], &rest).await.expect("read"));
+    let ids: BTreeSet<_> = first.items.iter().chain(&second.items).map(|c| c.id).collect();
+    assert_eq!((ids.len(), second.total), (6, 7), "no row twice, none left out");
+}
+
+/// Open ones only, oldest first, at most so many.
+pub async fn open_debts_are_found_by_number(store: &dyn Store) {
+    use crate::kit::text::TextEnum;
+    let t = tenant(store).await;
+    let stranger = a_person();
+    org!(store, t.org, |tx| {
+        tx.insert(&stranger).await.expect("a person is added");
+        let both = PersonPhone { id: id(), person_id: t.person, phone: number(5), created_at: at(1) };
+        tx.insert(&both).await.expect("a number is added");
+        tx.insert(&PersonPhone { id: id(), person_id: stranger.id, ..both })
+            .await
+            .expect("a number may be two people's");
+        for (n, status) in (0..).zip(AccountStatus::ALL) {
+            tx.insert(&Account { status: *status, created_at: at(50 - n), ..an_account(stranger.id) })
+                .await
+                .expect("added");
+        }
+    });
+    org!(store, t.org, |tx| {
+        let found = tx.accounts_by_phone(&number(5), 10).await.expect("read");
+        let open = [AccountStatus::Active, AccountStatus::Partial, AccountStatus::Disputed];
+        assert_eq!(found.len(), 4);
+        assert!(found.iter().all(|a| open.contains(&a.status)) && found.is_sorted_by_key(|a| (a.created_at, a.id)));
+        assert_eq!(tx.accounts_by_phone(&number(5), 2).await.expect("read"), found[..2]);
+        assert!(tx.accounts_by_phone(&number(6), 2).await.expect("read").is_empty());
+    });
+}
+
+/// Oldest first, and a number that leaves the list.
+pub async fn numbers_places_and_suppressions_answer(store: &dyn Store) {
+    let t = tenant(store).await;
+    org!(store, t.org, |tx| {
+        for n in [3u32, 1, 2] {
+            let created_at = at(i64::from(n));
+            tx.insert(&PersonPhone { id: id(), person_id: t.person, phone: number(n), created_at })
+                .await
+                .expect("added");
+            let place = PersonLocation {
+                id: id(),
+                person_id: t.person,
+                source: LocationSource::Address,
+                state: None,
+                zone: None,
+                text: Some(n.to_string()),
+                created_at,
+            };
+            tx.insert(&place).await.expect("added");
+        }
+        let phones: Vec<_> = tx.phones(t.person).await.expect("read").into_iter().map(|p| p.phone).collect();
+        assert_eq!(phones, [number(1), number(2), number(3)]);
+        let places: Vec<_> = tx.locations(t.person).await.expect("read").into_iter().filter_map(|p| p.text).collect();
+        assert_eq!(places, ["1", "2", "3"]);
+        tx.insert(&Suppression { id: id(), phone: number(9), source: "person".to_owned(), created_at: at(1) })
+            .await
+            .expect("added");
+        assert!(tx.suppression(&number(9)).await.expect("read").is_some());
+        assert!(tx.unsuppress(&number(9)).await.expect("lifted") && !tx.unsuppress(&number(9)).await.expect("gone"));
+        assert!(tx.suppression(&number(9)).await.expect("read").is_none());
+        let external = Account { external_id: Some("A-1".to_owned()), ..an_account(t.person) };
+        tx.insert(&external).await.expect("added");
+        assert_eq!(tx.account_by_external_id("A-1").await.expect("read"), Some(external));
+    });
+}
+
+/// Of one source, one.
+pub async fn a_timeline_line_and_a_usage_are_noted_once(store: &dyn Store) {
+    let t = tenant(store).await;
+    let (late, early) = (an_event(t.call, "b", 9), an_event(t.call, "a", 2));
+    org!(store, t.org, |tx| {
+        assert!(tx.note_event(&late).await.expect("noted") && tx.note_event(&early).await.expect("noted"));
+        assert!(!tx.note_event(&an_event(t.call, "b", 1)).await.expect("known"));
+        assert_eq!(tx.timeline(t.call).await.expect("read"), [early, late]);
+        let (usage, other) =
+            (a_usage(t.call, "voice"), Usage { kind: UsageKind::InputTokens, ..a_usage(t.call, "voice") });
+        for usage in [&usage, &other, &Usage { quantity: 1, ..a_usage(t.call, "voice") }] {
+            tx.note_usage(usage).await.expect("noted");
+        }
+        assert_eq!(tx.usage_of_call(t.call).await.expect("read"), [other, usage], "by source and kind");
+    });
+}
+
+/// The row of a call, debt and kind stays one.
+pub async fn the_ledger_is_corrected_not_doubled(store: &dyn Store) {
+    let t = tenant(store).await;
+    let first = a_contact(&t, ContactKind::Attempt, 10);
+    let talk = a_contact(&t, ContactKind::Conversation, 12);
+    org!(store, t.org, |tx| {
+        tx.put_contact(&talk).await.expect("put");
+        tx.put_contact(&first).await.expect("put");
+        tx.put_contact(&Contact { id: id(), at: at(11), counts: false, ..first.clone() }).await.expect("corrected");
+        let corrected = Contact { at: at(11), counts: false, ..first };
+        assert_eq!(tx.contacts_of_call(t.call).await.expect("read"), [corrected.clone(), talk.clone()]);
+        assert_eq!(tx.contacts_since(t.person, t.account, at(11)).await.expect("read"), [corrected, talk.clone()]);
+        assert_eq!(
+            tx.contacts_since(t.person, t.account, at(12)).await.expect("read"),
+            [talk],
+            "that instant is included"
+        );
+        assert!(tx.contacts_since(t.person, id(), at(0)).await.expect("read").is_empty());
+    });
+}
+
+/// In this order, whatever else matches.
+pub async fn legs_lead_to_their_call_by_leg_then_control_then_session(store: &dyn Store) {
+    let t = tenant(store).await;
+    let calls = [a_call_kept(store, t.org).await, a_call_kept(store, t.org).await, a_call_kept(store, t.org).await];
+    let legs = calls.map(a_leg);
+    org!(store, t.org, |tx| for leg in &legs {
+        tx.insert(leg).await.expect("a leg is added");
+    });
+    let [by_leg, by_control, by_session] = &legs;
+    let mut asked = Leg {
+        leg_id: by_leg.leg_id.clone(),
+        control_id: by_control.control_id.clone(),
+        session_id: by_session.session_id.clone(),
+    };
+    system!(store, |tx| {
+        let mut owner = async |leg: &Leg| {
+            tx.owner_of_leg("sandbox", leg).await.expect("read").map(|o| (o.organization_id, o.record))
+        };
+        assert_eq!(owner(&asked).await, Some((t.org, by_leg.call_id.uuid())));
+        asked.leg_id = Some("unknown".to_owned());
+        assert_eq!(owner(&asked).await, Some((t.org, by_control.call_id.uuid())));
+        asked.control_id = None;
+        assert_eq!(owner(&asked).await, Some((t.org, by_session.call_id.uuid())));
+        asked.session_id = None;
+        assert_eq!(owner(&asked).await, None);
+        assert_eq!(owner(&Leg::default()).await, None);
+        assert_eq!(tx.owner_of_leg("other", &by_leg.names()).await.expect("read"), None, "names are a vendor's own");
+        let owner = tx.owner_of_call(by_leg.call_id).await.expect("read").expect("it is known");
+        assert_eq!((owner.organization_id, owner.record), (t.org, by_leg.call_id.uuid()));
+        assert_eq!(tx.owner_of_call(id()).await.expect("read"), None);
+    });
+}
+
+/// By vendor and the vendor's id.
+pub async fn a_transcript_leads_to_its_job(store: &dyn Store) {
+    let t = tenant(store).await;
+    let job = TranscriptJob { vendor_id: Some("tr-1".to_owned()), ..a_transcript_job(t.call, t.recording) };
+    org!(store, t.org, |tx| tx.insert(&job).await.expect("a job is added"));
+    system!(store, |tx| {
+        let owner = tx.owner_of_transcript("sandbox", "tr-1").await.expect("read").expect("it is known");
+        assert_eq!((owner.organization_id, owner.record), (t.org, job.id.uuid()));
+        assert_eq!(tx.owner_of_transcript("other", "tr-1").await.expect("read"), None);
+    });
+}
+
+/// In their orders.
+pub async fn versions_jobs_and_analyses_of_a_call_are_listed(store: &dyn Store) {
+    let t = tenant(store).await;
+    let (second, third) = (a_transcript(t.call, t.recording, 2), a_transcript(t.call, t.recording, 3));
+    let recording = a_recording(t.call);
+    org!(store, t.org, |tx| {
+        tx.insert(&third).await.expect("added");
+        tx.insert(&second).await.expect("added");
+        tx.insert(&recording).await.expect("added");
+        let versions: Vec<_> = tx.transcripts_of_call(t.call).await.expect("read").iter().map(|v| v.version).collect();
+        assert_eq!(versions, [1, 2, 3]);
+        let (late, early) = (
+            TranscriptJob { created_at: at(20), ..a_transcript_job(t.call, t.recording) },
+            a_transcript_job(t.call, recording.id),
+        );
+        tx.insert(&late).await.expect("added");
+        tx.insert(&early).await.expect("added");
+        assert_eq!(tx.transcript_job(recording.id).await.expect("read").as_ref(), Some(&early));
+        assert_eq!(tx.transcript_jobs_of_call(t.call).await.expect("read"), [early, late]);
+        let (late, early) =
+            (Analysis { created_at: at(20), ..an_analysis(t.call, second.id) }, an_analysis(t.call, third.id));
+        tx.insert(&late).await.expect("added");
+        tx.insert(&early).await.expect("added");
+        assert_eq!(tx.analyses_of_call(t.call).await.expect("read"), [early, late]);
+        let listed = tx.recordings_of_call(t.call).await.expect("read");
+        assert!(listed.len() == 2 && listed.is_sorted_by(|a, b| a.vendor_id <= b.vendor_id));
+    });
+}
+
+/// By place, from behind a place, and the checkpoint that covers one.
+pub async fn the_chain_is_read_in_order(store: &dyn Store) {
+    let t = tenant(store).await;
+    let mut links = vec![];
+    for seq in [2, 1, 3] {
+        links.push(an_entry(a_call_kept(store, t.org).await, seq));
+    }
+    org!(store, t.org, |tx| {
+        assert_eq!(tx.lock_chain_head().await.expect("read"), None);
+        for link in &links {
+            tx.insert(link).await.expect("a link is added");
+        }
+        for size in [3, 1] {
+            tx.insert(&a_checkpoint(size)).await.expect("a checkpoint is added");
+        }
+    });
+    links.sort_by_key(|l| l.seq);
+    org!(store, t.org, |tx| {
+        assert_eq!(tx.lock_chain_head().await.expect("read").as_ref(), links.last());
+        assert_eq!(tx.chain_after(0, 9).await.expect("read"), links);
+        assert_eq!(tx.chain_after(1, 1).await.expect("read"), links[1..2]);
+        assert_eq!(tx.entry_of_call(links[0].call_id).await.expect("read").as_ref(), links.first());
+        assert_eq!(tx.entry_of_call(t.call).await.expect("read"), None);
+        let mut covering = async |seq| tx.checkpoint_covering(seq).await.expect("read").map(|c| c.size);
+        assert_eq!((covering(1).await, covering(2).await, covering(4).await), (Some(1), Some(3), None));
+    });
+}
+
+/// From the first link on.
+pub async fn two_writers_never_fork_the_chain(store: &dyn Store) {
+    let t = tenant(store).await;
+    let mut calls = vec![];
+    for _ in 0..8 {
+        calls.push(a_call_kept(store, t.org).await);
+    }
+    join_all(calls.iter().map(async |call| {
+        org!(store, t.org, |tx| {
+            let place = tx.lock_chain_head().await.expect("locked").map_or(1, |head| head.seq + 1);
+            tx.insert(&an_entry(*call, place)).await.expect("the place is free");
+        });
+    }))
+    .await;
+    let places: Vec<_> =
+        org!(store, t.org, |tx| tx.chain_after(0, 99).await.expect("read")).iter().map(|l| l.seq).collect();
+    assert_eq!(places, (1..=8).collect::<Vec<_>>());
+}
+
+/// Of eight that read, add and write, none is lost.
+pub async fn a_locked_call_or_person_waits_for_the_first_writer(store: &dyn Store) {
+    let t = tenant(store).await;
+    join_all((0..8).map(async |n| {
+        org!(store, t.org, |tx| {
+            let mut call = tx.lock_call(t.call).await.expect("locked").expect("it is there");
+            call.facts.recordings.insert(format!("writer {n}"));
+            tx.update(&call).await.expect("written");
+            let mut person = tx.lock_person(t.person).await.expect("locked").expect("it is there");
+            person.name.push('+');
+            tx.update(&person).await.expect("written");
+        });
+    }))
+    .await;
+    org!(store, t.org, |tx| {
+        let call = Repo::<Call>::find(&mut *tx, t.call).await.expect("read").expect("it is there");
+        assert_eq!(call.facts.recordings.len(), 1 + 8);
+        let person = Repo::<Person>::find(&mut *tx, t.person).await.expect("read").expect("it is there");
+        assert_eq!(person.name, a_person().name + "++++++++");
+    });
+}
