@@ -163,6 +163,29 @@ async fn of_two_calls_at_once_with_six_counted_exactly_one_passes_on_postgresql(
 }
 
 #[tokio::test]
+async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postgresql() {
+    let clock = Arc::new(VirtualClock::new(at(NOON)));
+    let test = "a cease that is being written stops the call that waits for it on postgresql";
+    let Some(store) = postgres_store(test, clock.clone()).await else { return };
+    let stage = Stage::on(Arc::new(store), clock, 1, |builder, _| builder).await;
+    let mut account = stage.account(&magic(5)).await;
+    let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+    tx.lock_person(account.person_id).await.unwrap();
+    let asked = account.clone();
+    let cease = async {
+        // Many round trips, so that the call stands before the lock by now, its account read.
+        for _ in 0..60 {
+            stage.store.ping().await.unwrap();
+        }
+        account.ceased_at = Some(stage.now());
+        tx.update(&account).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let (error, ()) = tokio::join!(stage.refused(&asked), cease);
+    assert_eq!(detail(&error, "blocked_by"), "RF-CEASE", "{error:?}");
+}
+
+#[tokio::test]
 async fn a_dial_that_waited_in_the_queue_past_nine_in_the_evening_is_not_dialled() {
     // In Chicago it closes at 02:00 UTC; ten seconds, and a wait longer than that.
     for waited in [10, 29, 31, 3600] {

@@ -33,6 +33,8 @@ pub(crate) async fn gather(
         tx.suppression(number).await?.map(|s| SuppressionFact { listed_at: s.created_at, source: s.source });
     let Some(account) = account else { return Ok(facts) };
     let person = tx.lock_person(account.person_id).await?.or_not_found("person")?;
+    // Read again behind the lock: whoever held it may have ceased communication meanwhile.
+    let account: Account = tx.find(account.id).await?.or_not_found("account")?;
     facts.locations.extend(tx.locations(person.id).await?.iter().filter_map(place));
     let since = time::before(wib.now(), LOOK_BACK);
     for row in tx.contacts_since(person.id, account.id, since).await? {
