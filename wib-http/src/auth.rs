@@ -1,18 +1,15 @@
 //! Who asks: tokens, fingerprints, cookies.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use sha2::{Digest, Sha256};
 use wib_core::{
-    auth::SignedIn,
+    auth::{CSRF_LIFE, SESSION_LIFE, SignedIn},
     kit::{Error, Result},
 };
 
 use crate::{core_api::Core, cors::Cors, table::Access};
-
-/// A session's life: 7 days, in seconds.
-const SESSION_SECONDS: u32 = 7 * 24 * 3600;
-/// A CSRF token's life in seconds.
-const CSRF_SECONDS: u32 = 600;
 
 /// How a token came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,19 +67,20 @@ pub(crate) async fn admit<C: Core>(core: &C, access: Access, parts: &Parts, cors
     Ok(Some(signed_in))
 }
 
-fn cookie(name: &str, value: &str, seconds: u32) -> HeaderValue {
+fn cookie(name: &str, value: &str, life: Duration) -> HeaderValue {
+    let seconds = life.as_secs();
     let text = format!("{name}={value}; HttpOnly; Secure; SameSite=None; Path=/; Max-Age={seconds}");
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 /// The cookie that holds a session's token.
 pub(crate) fn session_cookie(token: &str) -> HeaderValue {
-    cookie("session-token", token, SESSION_SECONDS)
+    cookie("session-token", token, SESSION_LIFE)
 }
 /// The cookie that ends a session.
 pub(crate) fn no_session_cookie() -> HeaderValue {
-    cookie("session-token", "", 0)
+    cookie("session-token", "", Duration::ZERO)
 }
 /// The cookie that holds a CSRF token.
 pub(crate) fn csrf_cookie(token: &str) -> HeaderValue {
-    cookie("csrf-token", token, CSRF_SECONDS)
+    cookie("csrf-token", token, CSRF_LIFE)
 }

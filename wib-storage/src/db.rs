@@ -45,8 +45,9 @@ impl Db {
             Self::Pg { .. } => Engine::Postgres,
         }
     }
-    /// Opens a transaction of one organisation, or of the platform. On PostgreSQL it begins with the setting that row-level policies read, in one round trip;
-    /// the setting ends with the transaction, so a pooler cannot hand it to the next tenant.
+    /// Opens a transaction of one organisation, or of the platform. On PostgreSQL it begins with the setting that row-level
+    /// policies read, in one round trip; the setting ends with the transaction, so a pooler cannot hand it to the next
+    /// tenant.
     pub(crate) async fn begin(&self, organization: Option<OrganizationId>) -> Result<Conn> {
         let tx = match self {
             #[cfg(feature = "sqlite")]

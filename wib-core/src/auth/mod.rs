@@ -4,7 +4,7 @@ pub mod password;
 mod sign_in;
 
 use serde::{Deserialize, Serialize};
-pub use sign_in::{LogIn, LoggedIn, SESSION_LIFE, SignUp, SignedIn};
+pub use sign_in::{CSRF_LIFE, LogIn, LoggedIn, SESSION_LIFE, SignUp, SignedIn};
 
 use crate::{
     kit::{Id, time::Timestamp},

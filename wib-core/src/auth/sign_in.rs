@@ -13,7 +13,8 @@ use crate::{
 };
 
 const CSRF: &str = "csrf";
-const CSRF_LIFE: Duration = Duration::from_secs(600);
+/// How long a CSRF token is good.
+pub const CSRF_LIFE: Duration = Duration::from_secs(600);
 /// How long a session lasts.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
