@@ -225,7 +225,7 @@ impl TestAuthority {
                 &number(3),
                 &wrap(SET, &[&sha256]),
                 &wrap(SEQUENCE, &[if is(Wrong::OtherContent) { &data } else { &tst_info }, &content]),
-                &if is(Wrong::NoCertificate) { vec![] } else { wrap(nested(0), &[&self.certificate, &self.root]) },
+                &if is(Wrong::NoCertificate) { vec![] } else { wrap(nested(0), &[&self.certificate]) },
                 &if is(Wrong::TwoSigners) { wrap(SET, &[&signer, &signer]) } else { wrap(SET, &[&signer]) },
             ],
         );

@@ -19,7 +19,7 @@ use crate::{
     compliance::StoredVerdict,
     contacts::{Contact, ContactKind},
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
-    evidence::{Checkpoint, EvidenceEntry},
+    evidence::{Checkpoint, EvidenceEntry, Stamp, StampKind},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
     orgs::{Member, Organization, OrganizationId, Plan},
@@ -62,6 +62,7 @@ macro_rules! store_suite {
             versions_jobs_and_analyses_of_a_call_are_listed
             the_chain_is_read_in_order
             two_writers_never_fork_the_chain
+            a_checkpoint_is_stamped_once_and_the_newest_without_a_stamp_is_found
             a_locked_call_or_person_waits_for_the_first_writer
             members_and_users_answer
             sessions_end
