@@ -1,6 +1,11 @@
 //! The handles that embedders hold: [`Wib`] made once, [`Org`] per request, [`System`] for what belongs to nobody yet.
 
-use std::{collections::{BTreeMap, BTreeSet}, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::{Notify, Semaphore};
 

@@ -51,7 +51,15 @@ macro_rules! migrations {
             &[$(Migration { file: $file, text: include_str!(concat!("../migrations/", $file, ".sql")) }),+];
     };
 }
-migrations!["0001_organizations", "0002_collections", "0003_calls", "0004_recordings", "0005_evidence", "0006_engine", "0008_stamps"];
+migrations![
+    "0001_organizations",
+    "0002_collections",
+    "0003_calls",
+    "0004_recordings",
+    "0005_evidence",
+    "0006_engine",
+    "0008_stamps"
+];
 
 /// The version of the tables that this program works with.
 fn newest() -> i64 {

@@ -105,12 +105,7 @@ impl Known {
     }
 
     /// The line of the checkpoint, which is added when it is new.
-    fn take(
-        &mut self,
-        path: &Path,
-        checkpoint: &PublishedCheckpoint,
-        now: Timestamp,
-    ) -> Result<Line, VendorError> {
+    fn take(&mut self, path: &Path, checkpoint: &PublishedCheckpoint, now: Timestamp) -> Result<Line, VendorError> {
         let io = |error: io::Error| fault(&error);
         let mut file = File::options().read(true).append(true).create(true).open(path).map_err(io)?;
         // Released when the file is closed.

@@ -13,4 +13,5 @@ mod orders;
 mod sameness;
 mod script;
 mod stage;
+mod stamps;
 mod tenants;

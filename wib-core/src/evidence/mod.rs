@@ -14,6 +14,7 @@ mod publish;
 mod record;
 mod seal;
 pub(crate) use publish::publish_checkpoints;
+pub use publish::stamped_text;
 pub(crate) use seal::seal;
 mod signer;
 mod stamp;

@@ -24,8 +24,12 @@ const PAGE: i64 = 100;
 /// A run begins nothing new after this long, so that it ends within its job's lease.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// What an authority stamps: the text that the signer signed.
-fn stamped_text(organization: OrganizationId, checkpoint: &Checkpoint) -> Result<String> {
+/// What an authority stamps: the text that the signer signed. Its SHA-256 is the digest in the token of a
+/// [`Stamp`](super::Stamp) of the checkpoint.
+///
+/// # Errors
+/// `Internal` when it has no canonical form.
+pub fn stamped_text(organization: OrganizationId, checkpoint: &Checkpoint) -> Result<String> {
     statement(organization, checkpoint.size, &checkpoint.head, checkpoint.created_at)
 }
 
@@ -147,9 +151,7 @@ async fn show_pages(wib: &Wib, outsider: Outsider<'_>, tally: &mut Tally) -> Res
                 Ok(false) => ("known", None, false),
                 Err(Unstamped::OtherKey) => ("other_key", None, false),
                 // An authority stamps digests alone: it would answer the next organisation no better.
-                Err(Unstamped::Refused(error)) => {
-                    ("refused", Some(error), matches!(outsider, Outsider::Authority(_)))
-                }
+                Err(Unstamped::Refused(error)) => ("refused", Some(error), matches!(outsider, Outsider::Authority(_))),
                 Err(Unstamped::Internal(error)) => ("failed", Some(error), false),
                 Err(Unstamped::Vendor(error)) if error.code.as_deref() == Some(CONFLICTING_CHECKPOINT) => {
                     ("conflict", Some(error.into()), false)
@@ -187,8 +189,7 @@ async fn show(wib: &Wib, outsider: Outsider<'_>, organization: OrganizationId) -
     let (token, at) = match outsider {
         Outsider::Authority(authority) => time_stamp(wib, authority, organization, &checkpoint).await?,
         Outsider::Witness(witness) => {
-            let shown =
-                published(organization, &checkpoint, String::new(), &wib.signer).ok_or(Unstamped::OtherKey)?;
+            let shown = published(organization, &checkpoint, String::new(), &wib.signer).ok_or(Unstamped::OtherKey)?;
             let receipt = witness.publish(&shown).await?;
             if receipt.size != shown.size || receipt.root != shown.root {
                 return Err(Unstamped::Refused(Error::vendor("the receipt is for another checkpoint")));

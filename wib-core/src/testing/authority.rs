@@ -17,8 +17,8 @@ use crate::{
     evidence::timestamp::{
         SHA256,
         der::{
-            BITS, BOOLEAN, GENERALIZED_TIME, INTEGER, NULL, OCTETS, OID, SEQUENCE, SET, UTC_TIME, UTF8, context, nested,
-            number, wrap,
+            BITS, BOOLEAN, GENERALIZED_TIME, INTEGER, NULL, OCTETS, OID, SEQUENCE, SET, UTC_TIME, UTF8, context,
+            nested, number, wrap,
         },
     },
     kit::{

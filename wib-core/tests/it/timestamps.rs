@@ -10,14 +10,10 @@ use wib_core::{
     testing::authority::{TestAuthority, Wrong},
 };
 
-const RSA: (&[u8], &[u8]) = (
-    include_bytes!("../fixtures/timestamps/rsa.tsr"),
-    include_bytes!("../fixtures/timestamps/rsa-root.pem"),
-);
-const P256: (&[u8], &[u8]) = (
-    include_bytes!("../fixtures/timestamps/p256.tsr"),
-    include_bytes!("../fixtures/timestamps/p256-root.pem"),
-);
+const RSA: (&[u8], &[u8]) =
+    (include_bytes!("../fixtures/timestamps/rsa.tsr"), include_bytes!("../fixtures/timestamps/rsa-root.pem"));
+const P256: (&[u8], &[u8]) =
+    (include_bytes!("../fixtures/timestamps/p256.tsr"), include_bytes!("../fixtures/timestamps/p256-root.pem"));
 
 /// The request that the fixtures answer.
 fn request() -> TimestampRequest {
@@ -45,7 +41,10 @@ fn a_request_is_the_one_that_openssl_reads() {
 fn answers_of_openssl_are_accepted_with_all_they_say() {
     let (token, rsa) = request().accept(RSA.0, &roots(RSA.1)).unwrap();
     let at: Timestamp = "2026-11-22T22:45:04Z".parse().unwrap();
-    assert_eq!((rsa.at, rsa.authority.as_str(), rsa.authority_checked), (at, "Word Is Bond tests, RSA authority", true));
+    assert_eq!(
+        (rsa.at, rsa.authority.as_str(), rsa.authority_checked),
+        (at, "Word Is Bond tests, RSA authority", true)
+    );
     assert_eq!(rsa.accuracy.unwrap().as_micros(), 1_500_100);
     assert_eq!((rsa.serial.as_str(), rsa.policy.as_str()), ("02", "1.3.6.1.4.1.99999.1"));
     assert_eq!(verify_token(token, &request().digest, None, &roots(RSA.1)).unwrap(), rsa);
@@ -177,7 +176,9 @@ fn roots_are_certificates_or_refused() {
     for pem in [&b""[..], b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         assert!(TimestampRoots::from_pem(pem).is_err());
     }
-    assert!(TimestampRoots::from_pem(&RSA.1.repeat(32)).is_ok() && TimestampRoots::from_pem(&RSA.1.repeat(33)).is_err());
+    assert!(
+        TimestampRoots::from_pem(&RSA.1.repeat(32)).is_ok() && TimestampRoots::from_pem(&RSA.1.repeat(33)).is_err()
+    );
     assert!(TimestampRoots::default().is_empty() && !roots(RSA.1).is_empty());
 }
 
@@ -208,7 +209,9 @@ fn openssl_answers_our_request_and_believes_our_authority() {
     run("genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out tsa.key");
     run("req -x509 -config cnf -extensions ca -key root.key -subj /CN=Root -days 2 -out root.pem");
     run("req -new -config cnf -key tsa.key -subj /CN=Stamps -out tsa.csr");
-    run("x509 -req -in tsa.csr -CA root.pem -CAkey root.key -set_serial 2 -extfile cnf -extensions tsa -days 2 -out tsa.pem");
+    run(
+        "x509 -req -in tsa.csr -CA root.pem -CAkey root.key -set_serial 2 -extfile cnf -extensions tsa -days 2 -out tsa.pem",
+    );
     run("ts -reply -config cnf -section ts -queryfile request -signer tsa.pem -inkey tsa.key -out answer");
     run("ts -verify -queryfile request -in answer -CAfile root.pem");
     let answer = std::fs::read(file("answer")).unwrap();

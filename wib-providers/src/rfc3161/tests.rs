@@ -35,7 +35,8 @@ fn wires() -> Wires {
 
 #[tokio::test]
 async fn a_request_goes_as_it_is_and_again_where_that_may_help() {
-    let script = Script::new([Reply::Silence, Reply::status(503), reply("Application/Timestamp-Reply; x=1", b"answer")]);
+    let script =
+        Script::new([Reply::Silence, Reply::status(503), reply("Application/Timestamp-Reply; x=1", b"answer")]);
     assert_eq!(stamp(&script).await.unwrap(), b"answer");
     let seen = script.seen();
     assert_eq!(seen.len(), 3);
@@ -75,7 +76,8 @@ async fn a_stamp_is_got_over_a_socket_and_believed() {
     let local = Arc::new(TestAuthority::new(Arc::new(SystemClock)));
     let roots = TimestampRoots::from_der([local.root()]).unwrap();
     let answers = move |asked: &Request| ResponseTemplate::new(200).set_body_raw(local.answer(&asked.body), REPLY);
-    let asked = Mock::given(method("POST")).and(path("/tsr")).and(header("content-type", "application/timestamp-query"));
+    let asked =
+        Mock::given(method("POST")).and(path("/tsr")).and(header("content-type", "application/timestamp-query"));
     asked.respond_with(answers).expect(1).mount(&server).await;
     let away = ResponseTemplate::new(308).insert_header("location", format!("{}/tsr", elsewhere.uri()));
     Mock::given(path("/away")).respond_with(away).mount(&server).await;

@@ -43,7 +43,12 @@ async fn publish(script: &Arc<Script>) -> Result<Receipt, VendorError> {
 async fn a_checkpoint_goes_under_one_key_however_often_it_is_sent() {
     let script = Script::new([Reply::Silence, Reply::status(502), Reply::json(201, receipt(5, ROOT))]);
     let got = publish(&script).await.unwrap();
-    let expected = Receipt { witness: "w.test".to_owned(), size: 5, root: ROOT.to_owned(), at: "2026-06-01T17:30:01Z".parse().unwrap() };
+    let expected = Receipt {
+        witness: "w.test".to_owned(),
+        size: 5,
+        root: ROOT.to_owned(),
+        at: "2026-06-01T17:30:01Z".parse().unwrap(),
+    };
     assert_eq!(got, expected);
     let seen = script.seen();
     assert_eq!(seen.len(), 3);

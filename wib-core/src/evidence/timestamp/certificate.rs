@@ -42,17 +42,8 @@ impl<'a> Certificate<'a> {
         parts.take(SEQUENCE)?;
         parts.optional(context(1))?;
         parts.optional(context(2))?;
-        let mut read = Self {
-            whole,
-            issuer,
-            serial,
-            subject_key: None,
-            subject,
-            from,
-            until,
-            key_usage: None,
-            extended: None,
-        };
+        let mut read =
+            Self { whole, issuer, serial, subject_key: None, subject, from, until, key_usage: None, extended: None };
         if let Some(extensions) = parts.optional(nested(3))? {
             let mut extensions = Reader::only(extensions, SEQUENCE)?;
             while !extensions.is_empty() {

@@ -18,9 +18,7 @@ use webpki::{
 use super::{
     SHA256, Stamped, TIMESTAMP_LIMIT, TimestampRefused as Refused, accuracy,
     certificate::{Certificate, TIME_STAMPING},
-    der::{
-        BOOLEAN, GENERALIZED_TIME, INTEGER, OCTETS, OID, Reader, SEQUENCE, SET, context, dotted, nested, number,
-    },
+    der::{BOOLEAN, GENERALIZED_TIME, INTEGER, OCTETS, OID, Reader, SEQUENCE, SET, context, dotted, nested, number},
 };
 use crate::kit::{Error, Result, time::Timestamp};
 
