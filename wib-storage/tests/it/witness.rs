@@ -103,6 +103,24 @@ async fn writers_at_once_leave_whole_lines_in_order() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_chains_at_once_one_is_witnessed() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..8 {
+        let path = folder.path().join(format!("{round}.jsonl"));
+        // Each with an eye of its own, like as many processes.
+        let forks = (0..32).map(|n| {
+            let (witness, fork) = (witness(&path), format!("sha256:{n}"));
+            tokio::spawn(async move { witness.publish(&PublishedCheckpoint { root: fork, ..checkpoint(1, 1) }).await })
+        });
+        let mut kept = 0;
+        for fork in forks.collect::<Vec<_>>() {
+            kept += usize::from(fork.await.unwrap().is_ok());
+        }
+        assert_eq!((kept, lines(&path).len()), (1, 1));
+    }
+}
+
 #[tokio::test]
 async fn a_line_that_a_crash_cut_is_passed_and_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
