@@ -19,9 +19,9 @@ table!(Stamp in "stamps" { id, checkpoint_size, kind, name, token, at, created_a
 
 #[async_trait]
 impl Stamps for SqlOrg {
-    async fn newest_checkpoint(&mut self) -> Result<Option<Checkpoint>> {
+    async fn last_checkpoint(&mut self) -> Result<Option<Checkpoint>> {
         let sql = org_sql!(
-            newest_checkpoint,
+            last_checkpoint,
             "SELECT * FROM checkpoints WHERE organization_id = $1
             ORDER BY size DESC, id DESC LIMIT 1"
         );

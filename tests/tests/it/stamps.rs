@@ -184,7 +184,7 @@ async fn a_sealed_call_is_stamped_and_witnessed_once_and_a_stranger_can_check_it
     let run = house.publish().await;
     assert_eq!((run.processed, run.error), (2, None));
     let org = stage.org.id();
-    let checkpoint = stage.store.org(org).await.unwrap().newest_checkpoint().await.unwrap().unwrap();
+    let checkpoint = stage.store.org(org).await.unwrap().last_checkpoint().await.unwrap().unwrap();
     let stamps = house.stamps(org).await;
     let kinds: Vec<_> = stamps.iter().map(|s| (s.kind, s.name.as_str(), s.checkpoint_size)).collect();
     assert_eq!(kinds, [(StampKind::Timestamp, "counting", 1), (StampKind::Witness, "file", 1)]);
@@ -200,7 +200,7 @@ async fn a_sealed_call_is_stamped_and_witnessed_once_and_a_stranger_can_check_it
 }
 
 #[tokio::test]
-async fn the_newest_checkpoint_stands_for_those_before_it() {
+async fn the_last_checkpoint_stands_for_those_before_it() {
     let house = house(Wrong::Nothing, |_, _| vec![]).await;
     let org = house.stage.org.id();
     for size in 1..=3 {

@@ -184,7 +184,7 @@ async fn show_pages(wib: &Wib, outsider: Outsider<'_>, tally: &mut Tally) -> Res
 /// Shows one organisation's newest checkpoint to one outsider; whether its stamp was new.
 async fn show(wib: &Wib, outsider: Outsider<'_>, organization: OrganizationId) -> Result<bool, Unstamped> {
     let mut tx = wib.store.org(organization).await?;
-    let checkpoint = tx.newest_checkpoint().await?.or_not_found("checkpoint")?;
+    let checkpoint = tx.last_checkpoint().await?.or_not_found("checkpoint")?;
     drop(tx);
     let (token, at) = match outsider {
         Outsider::Authority(authority) => time_stamp(wib, authority, organization, &checkpoint).await?,

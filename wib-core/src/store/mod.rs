@@ -136,7 +136,7 @@ pub trait EvidenceLog: Repo<EvidenceEntry> + Repo<Checkpoint> {
 #[async_trait]
 pub trait Stamps: Repo<Stamp> {
     /// The checkpoint over the whole chain.
-    async fn newest_checkpoint(&mut self) -> Result<Option<Checkpoint>>;
+    async fn last_checkpoint(&mut self) -> Result<Option<Checkpoint>>;
     /// Adds a stamp unless the checkpoint has one of that kind by that name; whether it was added.
     async fn note_stamp(&mut self, stamp: &Stamp) -> Result<bool>;
     /// Stamps of checkpoints that cover the place, the nearest first, at most `limit`.

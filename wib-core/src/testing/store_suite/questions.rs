@@ -341,14 +341,14 @@ pub async fn a_checkpoint_is_stamped_once_and_the_newest_without_a_stamp_is_foun
     assert_eq!(without(witness, "w", None, 9).await, [b]);
     assert_eq!(without(time, "w", None, 9).await, [a]);
     org!(store, a, |tx| {
-        assert_eq!(tx.newest_checkpoint().await.expect("read").expect("there is one").size, 2);
+        assert_eq!(tx.last_checkpoint().await.expect("read").expect("there is one").size, 2);
         let covering = tx.stamps_covering(2, 9).await.expect("read");
         assert_eq!(covering, [stamp], "the first is kept");
         let sizes: Vec<_> = tx.stamps_covering(1, 9).await.expect("read").iter().map(|s| s.checkpoint_size).collect();
         assert_eq!(sizes, [1, 2]);
         assert_eq!(tx.stamps_covering(1, 1).await.expect("read").len(), 1);
     });
-    org!(store, none, |tx| assert_eq!(tx.newest_checkpoint().await.expect("read"), None));
+    org!(store, none, |tx| assert_eq!(tx.last_checkpoint().await.expect("read"), None));
     assert!(note(b, Stamp { created_at: at(99), ..a_stamp(7, witness, "w") }).await);
     system!(store, |tx| {
         assert_eq!(tx.last_stamp(witness, "w").await.expect("read"), Some(at(99)));

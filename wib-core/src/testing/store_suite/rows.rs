@@ -288,7 +288,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             assert_eq!(tx.entry_of_call(ours.call).await.expect("read").is_some(), org == ours.org);
             assert_eq!(tx.chain_after(0, 9).await.expect("read").len(), answers);
             assert_eq!(tx.checkpoint_covering(1).await.expect("read").is_some(), org == ours.org);
-            assert_eq!(tx.newest_checkpoint().await.expect("read").is_some(), org == ours.org);
+            assert_eq!(tx.last_checkpoint().await.expect("read").is_some(), org == ours.org);
             assert_eq!(tx.stamps_covering(1, 9).await.expect("read").len(), answers);
             assert_eq!(tx.page_of_audit(&all).await.expect("read").total, mine);
             // Each has a call and a recording of its own, and sees no other.
