@@ -587,9 +587,4 @@ impl Facts {
     pub fn may_be_in(&self, region: &str) -> bool {
         region == "US" || self.locations.iter().any(|l| l.regions.iter().any(|r| r == region))
     }
-    /// The entries about this debt; all of them while the debt is unknown.
-    pub(super) fn entries(&self, kind: ContactKind) -> impl Iterator<Item = &LedgerFact> {
-        let debt = self.debt.as_ref().map(|d| d.id);
-        self.ledger.iter().filter(move |l| l.kind == kind && debt.is_none_or(|id| id == l.debt))
-    }
 }

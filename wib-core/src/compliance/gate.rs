@@ -125,7 +125,7 @@ pub(crate) fn refusal(verdict: &Verdict, stored: &StoredVerdict) -> Error {
             })
         })
         .collect();
-    let sentence = failing().map(|f| f.explanation.as_str()).collect::<Vec<_>>().join(" ");
+    let sentence = failing().map(|f| &*f.explanation).collect::<Vec<_>>().join(" ");
     Error::blocked(sentence)
         .with("blocked_by", stored.blocked_by.clone())
         .with("outcome", stored.outcome.clone())

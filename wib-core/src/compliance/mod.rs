@@ -15,6 +15,7 @@
 //! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
 
 mod act;
+pub mod calendar;
 mod checks;
 mod facts;
 pub(crate) mod gate;
