@@ -82,7 +82,12 @@ mod tests {
 
     fn holidays(year: i16) -> Vec<String> {
         let first = date(year, 1, 1);
-        first.series(1.day()).take_while(|d| d.year() == year).filter(|d| is_observed(*d)).map(|d| d.to_string()).collect()
+        first
+            .series(1.day())
+            .take_while(|d| d.year() == year)
+            .filter(|d| is_observed(*d))
+            .map(|d| d.to_string())
+            .collect()
     }
 
     #[test]
@@ -90,8 +95,17 @@ mod tests {
         assert_eq!(
             holidays(2026),
             [
-                "2026-01-01", "2026-01-19", "2026-02-16", "2026-05-25", "2026-06-19", "2026-07-03", "2026-09-07",
-                "2026-10-12", "2026-11-11", "2026-11-26", "2026-12-25"
+                "2026-01-01",
+                "2026-01-19",
+                "2026-02-16",
+                "2026-05-25",
+                "2026-06-19",
+                "2026-07-03",
+                "2026-09-07",
+                "2026-10-12",
+                "2026-11-11",
+                "2026-11-26",
+                "2026-12-25"
             ]
         );
         // New Year's Day of 2022 was a Saturday: observed in the year before.

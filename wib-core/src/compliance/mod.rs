@@ -20,6 +20,7 @@ mod checks;
 mod facts;
 pub(crate) mod gate;
 mod judge;
+mod pack;
 mod record;
 mod rules;
 mod verdict;
@@ -32,6 +33,7 @@ pub use facts::{
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
 pub use judge::judge;
+pub use pack::{Definition, RulePack};
 pub use record::StoredVerdict;
-pub use rules::{Answer, Check, Definition, KeepFrom, Per, Rule, RuleId, RulePack, Window};
+pub use rules::{Answer, Check, KeepFrom, Per, Rule, RuleId, Window};
 pub use verdict::{Confidence, Counterfactual, Explanation, Finding, Outcome, Verdict};

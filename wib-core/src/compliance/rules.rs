@@ -9,14 +9,11 @@ use super::{
     ActKind, CircumstanceKind, CollectorRole, Confidence, ConsentScope, DutyKind, Facts, Flag, Holder, Line, ListKind,
     Medium, NoticeKind, Outcome, Place, Purpose, RecordClass, Technology,
 };
-use crate::{
-    contacts::ContactKind,
-    kit::{Result, canonical},
-    text_enum,
-};
+use crate::{contacts::ContactKind, text_enum};
 
 /// The name of a rule, stable over packs (`RF-TIME`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct RuleId(Cow<'static, str>);
 impl RuleId {
@@ -51,6 +48,7 @@ text_enum! {
 
 /// A span of time that looks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// So many hours up to now, open at its start.
@@ -61,6 +59,7 @@ pub enum Window {
 
 /// An answer to a plain question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The question.
@@ -84,8 +83,8 @@ text_enum! {
 /// What a rule looks at, with its parameters.
 ///
 /// An empty list of kinds, circumstances, media, places, technologies or lines means all of them. The act's medium is
-/// `text` or `email` for these acts and `call` for all others. A callee that is not known has the holder of nobody, an
-/// unknown line and an unknown place. What carries a date after the instant that is judged counts as if it were past.
+/// `text` or `email` for these acts and `call` for all others. A callee that is not known has an unknown line and an
+/// unknown place. What carries a date after the instant that is judged counts as if it were past.
 ///
 /// Whoever judges these checks anew agrees with every sentence below, or one of the two is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +121,7 @@ pub enum Check {
         /// Places that are barred, and with them a place that is unknown; all when empty.
         places: Vec<Place>,
     },
-    /// Only these may be reached; denies otherwise, and when the callee is unknown.
+    /// Only these may be reached; denies otherwise, and reviews while the callee is unknown.
     Holders {
         /// Who.
         of: Vec<Holder>,
@@ -271,6 +270,7 @@ pub enum Check {
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name.
@@ -326,55 +326,5 @@ impl Rule {
     #[must_use]
     pub fn effective(&self, on: Date) -> bool {
         self.effective_from.is_none_or(|from| from <= on) && self.effective_to.is_none_or(|to| on <= to)
-    }
-}
-
-/// What a word of the law means here: read into the facts, not run as a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Definition {
-    /// Its name.
-    pub id: RuleId,
-    /// What it says, and where in the facts it is kept.
-    pub says: String,
-    /// The text it is read from.
-    pub citation: String,
-    /// How far that reading was checked.
-    pub confidence: Confidence,
-}
-
-/// Rules that are applied together, in the order in which they are reported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RulePack {
-    /// Its version, kept with every verdict. Rules that differ make another version.
-    pub version: String,
-    /// What words mean.
-    #[serde(default)]
-    pub definitions: Vec<Definition>,
-    /// The rules.
-    pub rules: Vec<Rule>,
-}
-impl RulePack {
-    /// The federal rules on placing a collection call, and our own that keep them.
-    ///
-    /// The two limits of frequency raise presumptions that can be rebutted; here they are limits.
-    ///
-    /// # Panics
-    /// Never: the text is part of the program, and a test reads it.
-    #[must_use]
-    pub fn federal() -> Self {
-        serde_json::from_str(include_str!("../../rules/federal.json")).expect("the built-in rules are a pack")
-    }
-    /// `sha256:<hex>` of its canonical text.
-    ///
-    /// # Errors
-    /// `Invalid` when it has no canonical form.
-    pub fn hash(&self) -> Result<String> {
-        canonical::hash(self)
-    }
-    /// The rules that bind these facts on that day, in order.
-    pub fn binding<'p>(&'p self, facts: &'p Facts, on: Date) -> impl Iterator<Item = &'p Rule> {
-        self.rules.iter().filter(move |r| r.effective(on) && r.binds(facts))
     }
 }

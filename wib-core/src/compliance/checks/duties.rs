@@ -58,7 +58,8 @@ pub(super) fn answers(case: &Case<'_>, when: &[Answer], wanted: &[Answer], unmet
         None | Some((Outcome::Permit, _)) => Ruling::permit("It is as it has to be."),
         Some((outcome, answer)) => {
             let known = case.facts.flags.get(&answer.flag).copied();
-            let why = if known.is_some() { "It is not as it has to be." } else { "It is not known to be as it has to be." };
+            let why =
+                if known.is_some() { "It is not as it has to be." } else { "It is not known to be as it has to be." };
             Ruling::needs(outcome, needed.to_owned(), why).on(case, || json!({ "flag": answer.flag, "known": known }))
         }
     }

@@ -73,9 +73,10 @@ pub(super) fn abandoned(case: &Case<'_>, per_mille: u32) -> Ruling {
     } else {
         Ruling::permit("Few enough live answers were abandoned.")
     };
-    ruling.on(case, || {
-        json!({ "per_mille": per_mille, "live_answers": campaign.live_answers, "abandoned": campaign.abandoned })
-    })
+    ruling.on(
+        case,
+        || json!({ "per_mille": per_mille, "live_answers": campaign.live_answers, "abandoned": campaign.abandoned }),
+    )
 }
 
 pub(super) fn licensed(case: &Case<'_>, regions: &[String]) -> Ruling {

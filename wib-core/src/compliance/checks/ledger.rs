@@ -60,9 +60,8 @@ impl Counted<'_> {
         let ruling = match room {
             None => Ruling::permit("There is room under the limit.")
                 .saying(case, || format!("{} of at most {cap} within {}.", within().count(), name(window))),
-            Some(room) => Ruling::defer(room, "The limit is reached.").saying(case, || {
-                format!("{} count within {}; the limit is {cap}.", within().count(), name(window))
-            }),
+            Some(room) => Ruling::defer(room, "The limit is reached.")
+                .saying(case, || format!("{} count within {}; the limit is {cap}.", within().count(), name(window))),
         };
         ruling.on(case, || {
             let at: Vec<_> = within().take(cap.into()).collect();

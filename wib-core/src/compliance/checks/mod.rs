@@ -133,10 +133,13 @@ impl Check {
             Self::MediumWanted => party::medium_wanted(case),
             Self::PlaceWanted => party::place_wanted(case),
             Self::TimeWanted => times::time_wanted(case),
-            Self::Hours { opens, closes, not_sundays, not_holidays } => {
-                times::Opening { opens: *opens, closes: *closes, not_sundays: *not_sundays, not_holidays: *not_holidays }
-                    .judge(case)
+            Self::Hours { opens, closes, not_sundays, not_holidays } => times::Opening {
+                opens: *opens,
+                closes: *closes,
+                not_sundays: *not_sundays,
+                not_holidays: *not_holidays,
             }
+            .judge(case),
             Self::Count { kinds, media, technologies, places, per, window, cap } => {
                 ledger::Counted { kinds, media, technologies, places, per: *per }.under(case, *window, cap.get())
             }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Case, Ruling, local::over_somewhere};
-use crate::compliance::{NoticeKind, NoticeFact};
+use crate::compliance::{NoticeFact, NoticeKind};
 
 fn delivered<'f>(case: &Case<'f>, kind: NoticeKind) -> impl Iterator<Item = &'f NoticeFact> {
     case.facts.notices.iter().filter(move |n| n.kind == kind && !n.returned)

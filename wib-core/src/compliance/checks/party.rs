@@ -5,18 +5,14 @@ use serde_json::json;
 use super::{Case, Ruling, among};
 use crate::compliance::{CircumstanceKind, Holder, Place, Wish};
 
-pub(super) fn no_circumstance(
-    case: &Case<'_>,
-    of: &[CircumstanceKind],
-    spare: &[Holder],
-    places: &[Place],
-) -> Ruling {
+pub(super) fn no_circumstance(case: &Case<'_>, of: &[CircumstanceKind], spare: &[Holder], places: &[Place]) -> Ruling {
     let facts = case.facts;
     let debt = facts.debt.as_ref().map(|d| d.id);
     let place = case.place();
-    let found = facts.circumstances.iter().find(|c| {
-        among(of, &c.kind) && (c.debt.is_none() || debt.is_none() || c.debt == debt)
-    });
+    let found = facts
+        .circumstances
+        .iter()
+        .find(|c| among(of, &c.kind) && (c.debt.is_none() || debt.is_none() || c.debt == debt));
     let spared = facts.callee.as_ref().is_some_and(|c| spare.contains(&c.holder));
     let elsewhere = place != Place::Unknown && !among(places, &place);
     let ruling = match found {
@@ -36,10 +32,10 @@ pub(super) fn no_circumstance(
 
 pub(super) fn holders(case: &Case<'_>, of: &[Holder]) -> Ruling {
     let holder = case.facts.callee.as_ref().map(|c| c.holder);
-    let ruling = if holder.is_some_and(|holder| of.contains(&holder)) {
-        Ruling::permit("Who would be reached may be.")
-    } else {
-        Ruling::deny("Somebody else is reached, who may be.", "Who would be reached may not be.")
+    let ruling = match holder {
+        None => Ruling::review("Who would be reached?", "Nobody knows who would be reached."),
+        Some(holder) if of.contains(&holder) => Ruling::permit("Who would be reached is one of those named."),
+        Some(_) => Ruling::deny("Somebody else is reached.", "Who would be reached is none of those named."),
     };
     ruling.on(case, || json!({ "holder": holder }))
 }
@@ -65,7 +61,9 @@ pub(super) fn place_wanted(case: &Case<'_>) -> Ruling {
     } else if place == Place::Unknown {
         match barred.next() {
             None => Ruling::permit("The person called no place bad."),
-            Some(_) => Ruling::review("Where does the number ring?", "It may ring at a place that the person called bad."),
+            Some(_) => {
+                Ruling::review("Where does the number ring?", "It may ring at a place that the person called bad.")
+            }
         }
     } else if barred.any(|bad| bad == place) {
         Ruling::deny("Another number is reached.", "The number rings at a place that the person called bad.")

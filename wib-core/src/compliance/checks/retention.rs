@@ -29,7 +29,8 @@ pub(super) fn kept(case: &Case<'_>, class: RecordClass, years: u16, from: KeepFr
     let utc = basis.to_zoned(TimeZone::UTC);
     let free = utc.checked_add(i64::from(years).years()).map_or(Timestamp::MAX, |later| later.timestamp());
     let ruling = if case.now < free {
-        Ruling::defer(free, "The record has to be kept.").saying(case, || format!("The record is kept for {years} years."))
+        Ruling::defer(free, "The record has to be kept.")
+            .saying(case, || format!("The record is kept for {years} years."))
     } else {
         Ruling::permit("The record was kept long enough.")
     };

@@ -53,8 +53,8 @@ impl Opening {
     }
     pub(super) fn judge(&self, case: &Case<'_>) -> Ruling {
         let span = || format!("{} to {}", self.opens.strftime("%H:%M"), self.closes.strftime("%H:%M"));
-        let ruling = unplaced(case).unwrap_or_else(|| {
-            match first_open(case.now, &case.zones.known, |local| self.shut(local)) {
+        let ruling =
+            unplaced(case).unwrap_or_else(|| match first_open(case.now, &case.zones.known, |local| self.shut(local)) {
                 Some(at) if at == case.now => Ruling::permit("It is within hours.")
                     .saying(case, || format!("It is within {} wherever the person may be.", span())),
                 Some(at) => Ruling::defer(at, "It is not within hours.").saying(case, || {
@@ -76,8 +76,7 @@ impl Opening {
                 }),
                 None => Ruling::review(WHERE, "At no instant is it within hours at all of the places.")
                     .saying(case, || format!("At no instant is it within {} at all of the places.", span())),
-            }
-        });
+            });
         ruling.on(case, || {
             let sources: Vec<_> = case.facts.locations.iter().map(|l| l.source).collect();
             json!({
