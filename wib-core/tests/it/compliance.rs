@@ -4,18 +4,16 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use uuid::Uuid;
 use wib_core::{
     compliance::{
-        Act, Callee, Check, CircumstanceFact, CircumstanceKind, DebtFacts, Explanation, Facts, LedgerFact, ListFact,
-        ListKind, Location, LocationSource, Masked, Medium, Outcome, PersonFacts, Place, RulePack, Technology, Verdict,
-        judge, zones,
+        Check, DebtFacts, Explanation, Facts, LedgerFact, Location, LocationSource, Masked, Outcome, PersonFacts,
+        RulePack, Verdict, judge, zones,
     },
     contacts::ContactKind,
-    kit::{Phone, Timestamp, canonical},
+    kit::{Timestamp, canonical},
     ports::voice::Direction,
 };
 
-const PHONE: &str = "+13125550188";
-const DEBT: Uuid = Uuid::from_u128(0xA);
-const OTHER: Uuid = Uuid::from_u128(0xB);
+use crate::case::{DEBT, OTHER, PHONE, at, attempt, called_every_day, conversation, listing, living_in, place, stop};
+
 /// The rules of the federal pack that bind a call about a debt.
 const RULES: [&str; 18] = [
     "WIB-FACTS",
@@ -38,49 +36,6 @@ const RULES: [&str; 18] = [
     "DECEASED",
 ];
 
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-fn place(source: LocationSource, zones: &[&str]) -> Location {
-    Location { source, zones: zones.iter().map(|z| (*z).to_owned()).collect(), regions: vec![], noted_on: None }
-}
-fn living_in(zones: &[&str]) -> Facts {
-    Facts {
-        act: Act { technology: Technology::Manual, ..Act::default() },
-        person: Some(PersonFacts { id: Uuid::from_u128(1), do_not_call: false, language: None }),
-        debt: Some(DebtFacts { id: DEBT, first_communication_at: None }),
-        callee: Some(Callee::from(&PHONE.parse::<Phone>().unwrap())),
-        locations: vec![place(LocationSource::Address, zones)],
-        ..Facts::default()
-    }
-}
-fn stop(since: Timestamp) -> CircumstanceFact {
-    CircumstanceFact { kind: CircumstanceKind::Cease, since, debt: Some(DEBT) }
-}
-fn listing(as_of: Timestamp) -> ListFact {
-    ListFact { list: ListKind::Internal, listed: true, as_of, source: "manual".to_owned() }
-}
-fn attempt(text: &str) -> LedgerFact {
-    LedgerFact {
-        at: at(text),
-        kind: ContactKind::Attempt,
-        counts: true,
-        debt: DEBT,
-        direction: Direction::Outbound,
-        medium: Medium::Call,
-        technology: Technology::Manual,
-        place: Place::Unknown,
-        same_number: true,
-    }
-}
-fn conversation(text: &str, direction: Direction) -> LedgerFact {
-    LedgerFact { kind: ContactKind::Conversation, direction, ..attempt(text) }
-}
-/// Chicago, and a call at nine each morning of the first week of June 2026.
-fn called_every_day() -> Facts {
-    let ledger = (1..=7).map(|day| attempt(&format!("2026-06-0{day}T09:00:00-05:00"))).collect();
-    Facts { ledger, ..living_in(&["America/Chicago"]) }
-}
 fn judged(facts: &Facts, now: &str) -> Verdict {
     judge(facts, &RulePack::federal(), at(now))
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod case;
 mod compliance;
 mod guards;
 mod imports;
+mod packs;
+mod vectors;
