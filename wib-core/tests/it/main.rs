@@ -6,5 +6,6 @@ mod case;
 mod compliance;
 mod guards;
 mod imports;
+mod oracle;
 mod packs;
 mod vectors;
