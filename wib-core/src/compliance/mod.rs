@@ -18,6 +18,7 @@ mod act;
 pub mod calendar;
 mod checks;
 mod facts;
+mod forecast;
 pub(crate) mod gate;
 mod judge;
 mod pack;
@@ -32,6 +33,7 @@ pub use facts::{
     Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
+pub use forecast::{Forecast, Span, forecast};
 pub use judge::judge;
 pub use pack::{Definition, RulePack};
 pub use record::StoredVerdict;

@@ -8,4 +8,5 @@ mod guards;
 mod imports;
 mod oracle;
 mod packs;
+mod properties;
 mod vectors;
