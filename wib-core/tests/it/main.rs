@@ -9,4 +9,5 @@ mod imports;
 mod oracle;
 mod packs;
 mod properties;
+mod steps;
 mod vectors;
