@@ -2,7 +2,9 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod caps;
 mod doubt;
+mod facts;
 mod faults;
 mod genuine;
 mod injection;
