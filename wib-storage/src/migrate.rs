@@ -51,7 +51,15 @@ macro_rules! migrations {
             &[$(Migration { file: $file, text: include_str!(concat!("../migrations/", $file, ".sql")) }),+];
     };
 }
-migrations!["0001_organizations", "0002_collections", "0003_calls", "0004_recordings", "0005_evidence", "0006_engine"];
+migrations![
+    "0001_organizations",
+    "0002_collections",
+    "0003_calls",
+    "0004_recordings",
+    "0005_evidence",
+    "0006_engine",
+    "0007_evidence",
+];
 
 /// The version of the tables that this program works with.
 fn newest() -> i64 {
@@ -59,7 +67,7 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] = &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events"];
+const APPEND_ONLY: &[&str] = &["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "audit_events"];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
@@ -285,7 +293,8 @@ impl Work {
         }
         let text = self.rules(rules).await?;
         let checksum = hex::encode(Sha256::digest(&text));
-        if renew || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
+        // A step may have made a table anew, without what was computed from it.
+        if renew || !missing.is_empty() || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
             self.run(&text).await?;
             self.run(&format!("DELETE FROM wib_migrations WHERE version = {RULES}")).await?;
             self.note(RULES, "rules", &checksum, now).await?;
