@@ -4,8 +4,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Checkpoint, EntryKind, EvidenceEntry, GENESIS, Link, LinkFormat,
-    format::{self, MANIFEST_LIMIT, statement},
+    Checkpoint, EntryKind, EvidenceEntry, GENESIS, Link, LinkFormat, SignedCheckpoint,
+    format::{self, MANIFEST_LIMIT},
     merkle::{self, Edge, Hash},
 };
 use crate::{
@@ -129,17 +129,18 @@ pub(super) async fn newest_checkpoint(wib: &Wib, tx: &mut dyn OrgTx) -> Result<(
 fn checkpoint(wib: &Wib, tx: &dyn OrgTx, head: &str, edge: &Edge, at: Timestamp) -> Result<Checkpoint> {
     let size = i64::try_from(edge.size()).map_err(|e| Error::internal("a chain without end").because(e))?;
     let root = format::hash_text(&edge.root());
-    let organization = format::organization(tx.organization_id());
-    let signed = statement(&organization, size, head, Some(&root), at)?;
-    Ok(Checkpoint {
+    let mut made = Checkpoint {
         id: wib.id(),
         size,
         head: head.to_owned(),
         root: Some(root),
         signer: wib.signer.fingerprint(),
-        signature: wib.signer.sign(signed.as_bytes()),
+        signature: String::new(),
         created_at: at,
-    })
+    };
+    let signed = SignedCheckpoint::new(&made, wib.signer.public_key_hex());
+    made.signature = wib.signer.sign(signed.statement(&format::organization(tx.organization_id()))?.as_bytes());
+    Ok(made)
 }
 
 /// The right edge of the tree over the first `size` links. Links from before there was a tree are added to it.

@@ -141,42 +141,14 @@ pub struct SignedCheckpoint {
 }
 
 #[derive(Serialize)]
-struct CheckpointStatement1<'a> {
+struct CheckpointStatement<'a> {
     format: &'a str,
     organization_id: &'a str,
     size: i64,
     head: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
     signed_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct CheckpointStatement2<'a> {
-    format: &'a str,
-    organization_id: &'a str,
-    size: i64,
-    head: &'a str,
-    root: &'a str,
-    signed_at: Timestamp,
-}
-
-/// What is signed: canonical text.
-pub(super) fn statement(
-    organization_id: &str,
-    size: i64,
-    head: &str,
-    root: Option<&str>,
-    signed_at: Timestamp,
-) -> Result<String> {
-    match root {
-        None => {
-            let format = CHECKPOINT_1;
-            canonical::to_text(&CheckpointStatement1 { format, organization_id, size, head, signed_at })
-        }
-        Some(root) => {
-            let format = CHECKPOINT;
-            canonical::to_text(&CheckpointStatement2 { format, organization_id, size, head, root, signed_at })
-        }
-    }
 }
 
 impl SignedCheckpoint {
@@ -204,7 +176,9 @@ impl SignedCheckpoint {
     /// # Errors
     /// None that a well-formed checkpoint gives.
     pub fn statement(&self, organization_id: &str) -> Result<String> {
-        statement(organization_id, self.size, &self.head, self.root.as_deref(), self.signed_at)
+        let Self { format, size, head, root, signed_at, .. } = self;
+        let (size, signed_at, root) = (*size, *signed_at, root.as_deref());
+        canonical::to_text(&CheckpointStatement { format, organization_id, size, head, root, signed_at })
     }
     /// Whether the signature is one over the statement by the key.
     pub(super) fn signed(&self, organization_id: &str) -> Result<bool> {
