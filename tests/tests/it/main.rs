@@ -4,6 +4,7 @@
 
 mod attacks;
 mod doubt;
+mod evidence;
 mod faults;
 mod genuine;
 mod injection;
