@@ -6,6 +6,7 @@ mod attacks;
 mod doubt;
 mod evidence;
 mod faults;
+mod forge;
 mod genuine;
 mod injection;
 mod kill;
