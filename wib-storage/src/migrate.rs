@@ -59,6 +59,7 @@ migrations![
     "0005_evidence",
     "0006_engine",
     "0007_evidence",
+    "0008_stamps",
 ];
 
 /// The version of the tables that this program works with.
@@ -67,7 +68,8 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] = &["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "audit_events"];
+const APPEND_ONLY: &[&str] =
+    &["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "stamps", "audit_events"];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]

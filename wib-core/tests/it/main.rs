@@ -5,3 +5,5 @@
 mod compliance;
 mod guards;
 mod imports;
+#[cfg(feature = "testing")]
+mod timestamps;

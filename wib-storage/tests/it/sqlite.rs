@@ -129,7 +129,7 @@ async fn rows_of_evidence_are_only_added() {
     let store = SqlStore::open(&Database::File(path.clone()), clock()).await.unwrap();
     store_suite::every_record_comes_back_as_it_went(&store).await;
     store.close().await;
-    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "audit_events"] {
+    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "stamps", "audit_events"] {
         for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
             let error = sql(&path, &text).await.unwrap_err().to_string();
             assert!(error.contains("only added"), "{text}: {error}");
