@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -85,7 +85,8 @@ pub struct Parts {
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) signer: Signer,
     pub(crate) tags: TagKey,
-    pub(crate) pack: RulePack,
+    // Swapped as a whole: a verdict under way keeps the one it began with.
+    pack: RwLock<Arc<RulePack>>,
     pub(crate) settings: Settings,
     pub(crate) wake: Notify,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
@@ -146,6 +147,20 @@ impl Wib {
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
         self.signer.public_key_hex()
+    }
+    /// The rules of law in force here.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RulePack> {
+        self.pack.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Judges with these rules from now on, in every clone of this handle. Verdicts under way end with the old ones.
+    ///
+    /// # Errors
+    /// `Invalid` naming the rule that cannot be judged with; the old rules stay.
+    pub fn swap_rules(&self, pack: RulePack) -> Result<()> {
+        pack.check()?;
+        *self.pack.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pack);
+        Ok(())
     }
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -227,7 +242,7 @@ impl WibBuilder {
         self.signer = Some(signer);
         self
     }
-    /// The rules of law; the built-in pack by default.
+    /// The rules of law; [`RulePack::standard`] by default.
     #[must_use]
     pub fn rules(mut self, pack: RulePack) -> Self {
         self.pack = Some(pack);
@@ -242,7 +257,8 @@ impl WibBuilder {
     /// The wired whole.
     ///
     /// # Errors
-    /// `Invalid` naming the first required part that is missing, and when two witnesses have one name.
+    /// `Invalid` naming the first required part that is missing or the rule that cannot be judged with, and when two
+    /// witnesses have one name.
     pub fn build(self) -> Result<Wib> {
         fn required<T>(part: Option<T>, name: &'static str) -> Result<T> {
             part.ok_or_else(|| Error::field(name, "is required"))
@@ -256,6 +272,8 @@ impl WibBuilder {
         if stamps.into_iter().any(|name| name.is_empty() || name.chars().count() > 200) {
             return Err(Error::field("name", "of an authority or a witness must have 1 to 200 characters"));
         }
+        let pack = self.pack.unwrap_or_else(RulePack::standard);
+        pack.check()?;
         Ok(Wib(Arc::new(Parts {
             store: required(self.store, "store")?,
             blobs: required(self.blobs, "blobs")?,
@@ -270,7 +288,7 @@ impl WibBuilder {
             webhooks: self.webhooks,
             tags: signer.tag_key(),
             signer,
-            pack: self.pack.unwrap_or_else(RulePack::federal),
+            pack: RwLock::new(Arc::new(pack)),
             settings: self.settings,
             wake: Notify::new(),
             hashing: Semaphore::new(HASHING),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, LedgerFact, ListFact, ListKind, Location,
+    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, Flag, LedgerFact, ListFact, ListKind, Location,
     LocationSource, Medium, Outcome, PersonFacts, Place, StoredVerdict, Technology, Verdict, judge,
     zones::{location_of_area_code, zones_of_state},
 };
@@ -29,6 +29,8 @@ pub(crate) async fn gather(
 ) -> Result<Facts> {
     let act = Act { technology: Technology::Manual, ..Act::default() };
     let mut facts = Facts { act, callee: Some(Callee::from(number)), ..Facts::default() };
+    // Calls are placed from the installation's own numbers.
+    facts.flags.insert(Flag::CallerIdOwned, true);
     facts.locations.extend(location_of_area_code(number));
     facts.lists.extend(tx.suppression(number).await?.map(|s| ListFact {
         list: ListKind::Internal,
@@ -92,7 +94,7 @@ pub(crate) async fn decide(
     call: Option<CallId>,
 ) -> Result<(Verdict, StoredVerdict)> {
     let now = wib.now();
-    let verdict = judge(facts, &wib.pack, now);
+    let verdict = judge(facts, &wib.rules(), now);
     let explanation = verdict.explanation();
     let stored = StoredVerdict {
         id: wib.id(),
@@ -125,7 +127,7 @@ pub(crate) fn refusal(verdict: &Verdict, stored: &StoredVerdict) -> Error {
             })
         })
         .collect();
-    let sentence = failing().map(|f| f.explanation.as_str()).collect::<Vec<_>>().join(" ");
+    let sentence = failing().map(|f| &*f.explanation).collect::<Vec<_>>().join(" ");
     Error::blocked(sentence)
         .with("blocked_by", stored.blocked_by.clone())
         .with("outcome", stored.outcome.clone())

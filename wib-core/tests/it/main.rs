@@ -2,8 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod case;
+mod checks;
 mod compliance;
 mod guards;
 mod imports;
 #[cfg(feature = "testing")]
 mod timestamps;
+mod oracle;
+mod packs;
+mod properties;
+mod steps;
+mod vectors;
