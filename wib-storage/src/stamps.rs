@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use wib_core::{
-    evidence::{Checkpoint, Stamp, StampKind},
+    evidence::{Stamp, StampKind},
     kit::{Result, time::Timestamp},
     orgs::OrganizationId,
     store::Stamps,
@@ -19,14 +19,6 @@ table!(Stamp in "stamps" { id, checkpoint_size, kind, name, token, at, created_a
 
 #[async_trait]
 impl Stamps for SqlOrg {
-    async fn last_checkpoint(&mut self) -> Result<Option<Checkpoint>> {
-        let sql = org_sql!(
-            last_checkpoint,
-            "SELECT * FROM checkpoints WHERE organization_id = $1
-            ORDER BY size DESC, id DESC LIMIT 1"
-        );
-        self.one(sql, []).await
-    }
     async fn note_stamp(&mut self, stamp: &Stamp) -> Result<bool> {
         insert_new(&mut self.conn, self.organization, stamp).await
     }

@@ -2,10 +2,13 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod attacks;
 mod caps;
 mod doubt;
+mod evidence;
 mod facts;
 mod faults;
+mod forge;
 mod genuine;
 mod injection;
 mod keys;

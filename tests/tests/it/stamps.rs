@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 use wib_core::{
     engine::{JobRun, Scheduler},
     evidence::{
-        Checkpoint, Signer, Stamp, StampKind, stamped_text,
+        Bundle, Checkpoint, EntryKind, Signer, Stamp, StampKind, stamped_text,
         timestamp::{Stamped, TimestampRoots, verify_token},
+        verify, verify_witnessed,
     },
     kit::{Clock, Id, VirtualClock},
     orgs::OrganizationId,
@@ -133,6 +134,7 @@ impl House {
             id: Id::new(now, &*self.stage.random),
             size,
             head: format!("sha256:{size:064}"),
+            root: None,
             signer: signer.fingerprint(),
             signature: "77".repeat(64),
             created_at: now,
@@ -184,7 +186,7 @@ async fn a_sealed_call_is_stamped_and_witnessed_once_and_a_stranger_can_check_it
     let run = house.publish().await;
     assert_eq!((run.processed, run.error), (2, None));
     let org = stage.org.id();
-    let checkpoint = stage.store.org(org).await.unwrap().last_checkpoint().await.unwrap().unwrap();
+    let checkpoint = stage.store.org(org).await.unwrap().newest_checkpoint(i64::MAX).await.unwrap().unwrap();
     let stamps = house.stamps(org).await;
     let kinds: Vec<_> = stamps.iter().map(|s| (s.kind, s.name.as_str(), s.checkpoint_size)).collect();
     assert_eq!(kinds, [(StampKind::Timestamp, "counting", 1), (StampKind::Witness, "file", 1)]);
@@ -197,6 +199,35 @@ async fn a_sealed_call_is_stamped_and_witnessed_once_and_a_stranger_can_check_it
     assert!(told.contains(&checkpoint.head) && told.contains(&checkpoint.signature), "{told}");
     assert_eq!((house.publish().await.processed, house.asked()), (0, 1), "a repeat asks nobody");
     assert_eq!(house.stamps(org).await, stamps);
+}
+
+#[tokio::test]
+async fn a_bundle_carries_what_outsiders_say_of_the_nearest_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("witness.jsonl");
+    let house = house(Wrong::Nothing, |clock, _| vec![Arc::new(FileWitness::new(&path, clock.clone()))]).await;
+    let stage = &house.stage;
+    let call = stage.start(&stage.account(&magic(5)).await).await.unwrap();
+    stage.sealed(call.id).await;
+    house.publish().await;
+    // Another link, whose checkpoint nobody has seen.
+    let other = uuid::Uuid::from_u128(1);
+    stage.org.append_for_test(EntryKind::Hold, other, serde_json::json!({})).await.unwrap();
+    let bundle = stage.org.evidence(call.id).await.unwrap();
+    assert_eq!((bundle.checkpoint.size, bundle.timestamps.len(), bundle.witnesses.len()), (1, 1, 1));
+    let key = stage.wib.evidence_public_key();
+    let found = verify(&bundle.to_bytes().unwrap(), Some(&key)).unwrap();
+    assert!(found.holds(), "{:?}", found.faults);
+    assert_eq!(found.unchecked, ["timestamps.0", "witnesses.0"], "whole, by whom is for others to say");
+    let seen = verify_witnessed(&bundle.to_bytes().unwrap(), Some(&key), &bundle.witnesses).unwrap();
+    assert!(seen.holds());
+    let newest = stage.org.evidence_at(2, None).await.unwrap();
+    assert_eq!((newest.checkpoint.size, newest.timestamps.len()), (2, 0));
+    // A token of this checkpoint on another one.
+    let moved = Bundle { timestamps: bundle.timestamps, ..newest };
+    let found = verify(&moved.to_bytes().unwrap(), None).unwrap();
+    let named: Vec<_> = found.faults.iter().map(|f| (f.part.as_str(), f.fault)).collect();
+    assert_eq!(named, [("timestamps.0", wib_core::evidence::Fault::BadTimestamp)]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
 
-use super::{Checkpoint, Signer, Stamp, StampKind, bundle::statement, timestamp::TimestampRequest};
+use super::{Checkpoint, SignedCheckpoint, Signer, Stamp, StampKind, timestamp::TimestampRequest};
 use crate::{
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
     orgs::OrganizationId,
@@ -30,21 +30,16 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// # Errors
 /// `Internal` when it has no canonical form.
 pub fn stamped_text(organization: OrganizationId, checkpoint: &Checkpoint) -> Result<String> {
-    statement(organization, checkpoint.size, &checkpoint.head, checkpoint.created_at)
+    SignedCheckpoint::new(checkpoint, String::new()).statement(&organization.to_string())
 }
 
 /// What witnesses are shown; `None` when the key that signed it is no longer ours, so that we do not know it.
-fn published(
-    organization: OrganizationId,
-    checkpoint: &Checkpoint,
-    root: String,
-    signer: &Signer,
-) -> Option<PublishedCheckpoint> {
+fn published(organization: OrganizationId, checkpoint: &Checkpoint, signer: &Signer) -> Option<PublishedCheckpoint> {
     (checkpoint.signer == signer.fingerprint()).then(|| PublishedCheckpoint {
         organization_id: organization,
         size: checkpoint.size,
         head: checkpoint.head.clone(),
-        root,
+        root: checkpoint.root.clone().unwrap_or_default(),
         signed_at: checkpoint.created_at,
         public_key: signer.public_key_hex(),
         signature: checkpoint.signature.clone(),
@@ -184,12 +179,12 @@ async fn show_pages(wib: &Wib, outsider: Outsider<'_>, tally: &mut Tally) -> Res
 /// Shows one organisation's newest checkpoint to one outsider; whether its stamp was new.
 async fn show(wib: &Wib, outsider: Outsider<'_>, organization: OrganizationId) -> Result<bool, Unstamped> {
     let mut tx = wib.store.org(organization).await?;
-    let checkpoint = tx.last_checkpoint().await?.or_not_found("checkpoint")?;
+    let checkpoint = tx.newest_checkpoint(i64::MAX).await?.or_not_found("checkpoint")?;
     drop(tx);
     let (token, at) = match outsider {
         Outsider::Authority(authority) => time_stamp(wib, authority, organization, &checkpoint).await?,
         Outsider::Witness(witness) => {
-            let shown = published(organization, &checkpoint, String::new(), &wib.signer).ok_or(Unstamped::OtherKey)?;
+            let shown = published(organization, &checkpoint, &wib.signer).ok_or(Unstamped::OtherKey)?;
             let receipt = witness.publish(&shown).await?;
             if receipt.size != shown.size || receipt.root != shown.root {
                 return Err(Unstamped::Refused(Error::vendor("the receipt is for another checkpoint")));

@@ -17,7 +17,11 @@ const CEASED: &str = "
         vendor, live, facts, record, transcribe, created_at, updated_at) VALUES (ID1, ID5, ID2, ID4, 'outbound',
         '+13125550100', '+13125550101', 'direct', 'completed', 'v', FALSE, '{}', TRUE, TRUE, T1, T1);
     INSERT INTO contacts (organization_id, id, person_id, account_id, call_id, kind, direction, at, counts)
-        VALUES (ID1, ID6, ID2, ID4, ID5, 'attempt', 'outbound', T2, TRUE)";
+        VALUES (ID1, ID6, ID2, ID4, ID5, 'attempt', 'outbound', T2, TRUE);
+    INSERT INTO evidence (organization_id, id, call_id, seq, manifest, manifest_hash, prev_hash, entry_hash, created_at)
+        VALUES (ID1, ID6, ID5, 1, '{}', 'mh', 'ph', 'eh', T2);
+    INSERT INTO checkpoints (organization_id, id, size, head, signer, signature, created_at)
+        VALUES (ID1, ID6, 1, 'eh', 'signer', 'signature', T2)";
 
 async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, time: impl Fn(i64) -> String) {
     let now = SystemClock.now();
@@ -36,7 +40,7 @@ async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, tim
     #[cfg(feature = "postgres")]
     if let Work::Pg(_) = work {
         // As an installation has them: the owner too sees rows in a transaction of the platform only.
-        for table in ["organizations", "persons", "accounts", "calls", "contacts"] {
+        for table in ["organizations", "persons", "accounts", "calls", "contacts", "evidence", "checkpoints"] {
             let forced = format!(
                 "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; \
                  CREATE POLICY system_work ON {table} USING (current_setting('app.system', true) = 'on')"
@@ -61,6 +65,14 @@ async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, tim
     assert_eq!(work.texts("SELECT CAST(COUNT(*) AS TEXT) FROM circumstances").await.unwrap(), ["1"]);
     let ledger = "SELECT kind || ' ' || phone || ' ' || medium || ' ' || technology || ' ' || source FROM contacts";
     assert_eq!(work.texts(ledger).await.unwrap(), ["attempt +13125550101 call manual call"]);
+    let link = format!(
+        "SELECT kind || version || COALESCE(supersedes, '-') || format || seq || manifest || manifest_hash || prev_hash
+        || entry_hash FROM evidence WHERE id = {} AND subject_id = call_id AND call_id = {}",
+        id(6),
+        id(5)
+    );
+    assert_eq!(work.texts(&link).await.unwrap(), ["call1-wib-link/11{}mhpheh"], "links keep their words");
+    assert_eq!(work.texts("SELECT head || COALESCE(root, '-') FROM checkpoints").await.unwrap(), ["eh-"]);
     assert!(work.texts("SELECT ceased_at FROM accounts").await.is_err(), "the column is gone");
 }
 
