@@ -60,6 +60,7 @@ migrations![
     "0006_engine",
     "0007_evidence",
     "0008_stamps",
+    "0010_facts"
 ];
 
 /// The version of the tables that this program works with.
@@ -68,8 +69,17 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] =
-    &["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "stamps", "audit_events"];
+const APPEND_ONLY: &[&str] = &[
+    "verdicts",
+    "transcripts",
+    "evidence",
+    "evidence_nodes",
+    "checkpoints",
+    "stamps",
+    "audit_events",
+    "consents",
+    "disclosures",
+];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
@@ -456,38 +466,5 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
     text
 }
 
-#[cfg(all(test, feature = "sqlite"))]
-mod tests {
-    use sqlx::{Connection, SqliteConnection};
-
-    use super::*;
-
-    async fn run(conn: &mut SqliteConnection, text: &str) -> sqlx::Result<()> {
-        raw_sql(AssertSqlSafe(text.to_owned())).execute(conn).await.map(|_| ())
-    }
-
-    #[tokio::test]
-    async fn links_of_before_become_first_versions_of_calls_and_keep_their_words() {
-        let mut conn = SqliteConnection::connect("sqlite::memory:").await.expect("opened");
-        for step in &ALL[..6] {
-            run(&mut conn, &to_sqlite(step.text)).await.expect(step.file);
-        }
-        run(&mut conn, &triggers().replace("evidence_nodes", "checkpoints")).await.expect("the triggers of then");
-        let rows = "PRAGMA foreign_keys = OFF;
-            INSERT INTO evidence VALUES (x'01', x'02', x'03', 1, '{}', 'mh', 'ph', 'eh', 5), (x'01', x'04', x'05', 2, '{}', 'm', 'p', 'e', 6);
-            INSERT INTO checkpoints VALUES (x'01', x'06', 2, 'e', 'signer', 'signature', 6);";
-        run(&mut conn, rows).await.expect("rows of then");
-        run(&mut conn, &to_sqlite(ALL[6].text)).await.expect("migrated");
-        run(&mut conn, &triggers()).await.expect("the triggers of now");
-        let shown = "SELECT group_concat(hex(id) || kind || hex(subject_id) || hex(call_id) || version || COALESCE(supersedes, '-') \
-            || format || seq || manifest || manifest_hash || prev_hash || entry_hash || created_at, ' ') FROM evidence";
-        let row = raw_sql(shown).fetch_one(&mut conn).await.expect("read");
-        let links: String = row.get(0);
-        assert_eq!(links, "02call03031-wib-link/11{}mhpheh5 04call05051-wib-link/12{}mpe6");
-        let row =
-            raw_sql("SELECT head || COALESCE(root, '-') FROM checkpoints").fetch_one(&mut conn).await.expect("read");
-        assert_eq!(row.get::<String, _>(0), "e-");
-        let changed = run(&mut conn, "DELETE FROM evidence").await.expect_err("only added");
-        assert!(changed.to_string().contains("only added"), "{changed}");
-    }
-}
+#[cfg(all(test, feature = "sqlite", feature = "testing"))]
+mod tests;

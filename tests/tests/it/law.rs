@@ -5,9 +5,12 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use wib_core::{
     calls::{CallExport, CallStatus, StartCall},
-    compliance::{RulePack, StoredVerdict},
+    circumstances::Circumstance,
+    compliance::{CircumstanceKind, CollectorRole, RulePack, StoredVerdict},
+    consent::Source,
     contacts::ContactKind,
     kit::{Error, Id, Kind, Principal, VirtualClock, time},
+    notices::{CreateNotice, NoticeMethod},
     orgs::{Organization, Plan},
     store::{Repo, Store},
 };
@@ -36,8 +39,8 @@ async fn a_blocked_call_answers_with_reasons_and_the_next_lawful_instant_and_kee
     let error = stage.refused(&account).await;
     blocked(&error, "RF-TIME", "defer", "2026-06-02T13:00:00Z");
     let reasons = error.details()["reasons"].as_array().unwrap();
-    // Which role the organisation collects in is not known: the hours of collectors and of creditors bind.
-    assert_eq!(reasons.iter().map(|r| r["rule"].as_str().unwrap()).collect::<Vec<_>>(), ["RF-TIME", "WIB-TIME"]);
+    // An agency is bound by the hours of collectors, not by those of creditors.
+    assert_eq!(reasons.iter().map(|r| r["rule"].as_str().unwrap()).collect::<Vec<_>>(), ["RF-TIME"]);
     assert!(reasons[0]["citation"].as_str().unwrap().contains("1006.6(b)(1)(i)"), "{reasons:?}");
     assert!(reasons[0]["explanation"].as_str().unwrap().contains("21:00"), "{reasons:?}");
 
@@ -176,7 +179,7 @@ async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postg
     let test = "a cease that is being written stops the call that waits for it on postgresql";
     let Some(store) = postgres_store(test, clock.clone()).await else { return };
     let stage = Stage::on(Arc::new(store), clock, 1, |builder, _| builder).await;
-    let mut account = stage.account(&magic(5)).await;
+    let account = stage.account(&magic(5)).await;
     let mut tx = stage.store.org(stage.org.id()).await.unwrap();
     tx.lock_person(account.person_id).await.unwrap();
     let asked = account.clone();
@@ -185,8 +188,20 @@ async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postg
         for _ in 0..60 {
             stage.store.ping().await.unwrap();
         }
-        account.ceased_at = Some(stage.now());
-        tx.update(&account).await.unwrap();
+        let cease = Circumstance {
+            id: Id::new(stage.now(), &*stage.random),
+            person_id: account.person_id,
+            account_id: Some(account.id),
+            phone: None,
+            kind: CircumstanceKind::Cease,
+            since: stage.now(),
+            source: Source::WrittenLetter,
+            note: None,
+            ended_at: None,
+            recorded_by: None,
+            created_at: stage.now(),
+        };
+        tx.insert(&cease).await.unwrap();
         tx.commit().await.unwrap();
     };
     let (error, ()) = tokio::join!(stage.refused(&asked), cease);
@@ -230,6 +245,10 @@ async fn a_conversation_starts_the_quiet_week() {
     let export = stage.sealed(call.id).await;
     let spoken = export.contacts.iter().find(|c| c.kind == ContactKind::Conversation).unwrap();
     assert_eq!((spoken.counts, Some(spoken.at)), (true, export.call.answered_at));
+    // It was the first communication: without the validation notice no lawful instant would follow.
+    let notice = CreateNotice { account_id: account.id, method: NoticeMethod::Mail };
+    let notice = stage.org.create_notice(notice).await.unwrap();
+    stage.org.notice_sent(notice.id, None).await.unwrap();
     // Seven days of which the conversation's is the first, then midnight is over but not the night.
     blocked(&stage.refused(&account).await, "RF-FREQ-CONV", "defer", "2026-06-08T13:00:00Z");
     stage.clock.advance_to(at("2026-06-08T13:00:00Z"));
@@ -268,6 +287,7 @@ async fn a_live_organization_and_a_sandbox_do_not_meet() {
         id: Id::new(stage.now(), &*stage.random),
         name: "Live".to_owned(),
         plan: Plan::Free,
+        collector_role: CollectorRole::Agency,
         live: true,
         created_at: stage.now(),
     };

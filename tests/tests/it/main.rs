@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod attacks;
+mod caps;
 mod doubt;
 mod evidence;
+mod facts;
 mod faults;
 mod forge;
 mod genuine;

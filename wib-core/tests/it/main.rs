@@ -7,10 +7,10 @@ mod checks;
 mod compliance;
 mod guards;
 mod imports;
-#[cfg(feature = "testing")]
-mod timestamps;
 mod oracle;
 mod packs;
 mod properties;
 mod steps;
+#[cfg(feature = "testing")]
+mod timestamps;
 mod vectors;

@@ -41,6 +41,7 @@ const TENANT_TABLES: &str = "SELECT c.table_name::text FROM information_schema.c
 async fn filled(test: &str) -> Option<PgStore> {
     let store = postgres_store(test, clock()).await?;
     store_suite::every_record_comes_back_as_it_went(&store).await;
+    store_suite::every_record_of_the_law_comes_back_as_it_went(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
     Some(store)
 }
