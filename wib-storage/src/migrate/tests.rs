@@ -7,7 +7,7 @@ use wib_core::kit::{Clock, SystemClock};
 
 use super::*;
 
-/// The tables as they were at a version, and a debt whose person wants no more communication about it.
+/// The tables as they were at a version, a debt whose person wants no more communication about it, and a sealed call.
 const CEASED: &str = "
     INSERT INTO organizations (id, name, plan, live, created_at) VALUES (ID1, 'Old', 'free', FALSE, T1);
     INSERT INTO persons (organization_id, id, name, do_not_call, created_at) VALUES (ID1, ID2, 'P', FALSE, T1);
@@ -21,7 +21,7 @@ const CEASED: &str = "
     INSERT INTO evidence (organization_id, id, call_id, seq, manifest, manifest_hash, prev_hash, entry_hash, created_at)
         VALUES (ID1, ID6, ID5, 1, '{}', 'mh', 'ph', 'eh', T2);
     INSERT INTO checkpoints (organization_id, id, size, head, signer, signature, created_at)
-        VALUES (ID1, ID6, 1, 'eh', 'signer', 'signature', T2)";
+        VALUES (ID1, ID6, 1, 'eh', 's', 'sig', T2)";
 
 async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, time: impl Fn(i64) -> String) {
     let now = SystemClock.now();
@@ -65,15 +65,21 @@ async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, tim
     assert_eq!(work.texts("SELECT CAST(COUNT(*) AS TEXT) FROM circumstances").await.unwrap(), ["1"]);
     let ledger = "SELECT kind || ' ' || phone || ' ' || medium || ' ' || technology || ' ' || source FROM contacts";
     assert_eq!(work.texts(ledger).await.unwrap(), ["attempt +13125550101 call manual call"]);
-    let link = format!(
-        "SELECT kind || version || COALESCE(supersedes, '-') || format || seq || manifest || manifest_hash || prev_hash
-        || entry_hash FROM evidence WHERE id = {} AND subject_id = call_id AND call_id = {}",
-        id(6),
-        id(5)
-    );
-    assert_eq!(work.texts(&link).await.unwrap(), ["call1-wib-link/11{}mhpheh"], "links keep their words");
-    assert_eq!(work.texts("SELECT head || COALESCE(root, '-') FROM checkpoints").await.unwrap(), ["eh-"]);
     assert!(work.texts("SELECT ceased_at FROM accounts").await.is_err(), "the column is gone");
+    // A link keeps its words and becomes the first version of its call.
+    let link = format!(
+        "SELECT kind || ' ' || format || ' ' || manifest || ' ' || manifest_hash || ' ' || prev_hash || ' ' || entry_hash
+        FROM evidence WHERE id = {} AND subject_id = {1} AND call_id = {1} AND version = 1 AND supersedes IS NULL
+        AND seq = 1 AND created_at = {2} AND organization_id = {3}",
+        id(6),
+        id(5),
+        time(2),
+        id(1)
+    );
+    assert_eq!(work.texts(&link).await.unwrap(), ["call wib-link/1 {} mh ph eh"]);
+    assert_eq!(work.texts("SELECT head FROM checkpoints WHERE root IS NULL AND size = 1").await.unwrap(), ["eh"]);
+    let refused = work.run("DELETE FROM evidence").await.unwrap_err();
+    assert!(refused.chain().contains("only added"), "the table made anew has its triggers: {}", refused.chain());
 }
 
 #[tokio::test]
