@@ -424,18 +424,18 @@ fn the_latest_word_of_a_scope_is_its_consent() {
     let revoked = ConsentFact { granted: false, ..granted.clone() };
     let later = |c: &ConsentFact| ConsentFact { at: at("2026-05-02T00:00:00Z"), ..c.clone() };
     says(&any, &chicago(), NOON, Deny);
-    says(&any, &given(&[granted.clone()]), NOON, Permit);
+    says(&any, &given(std::slice::from_ref(&granted)), NOON, Permit);
     says(&any, &given(&[granted.clone(), later(&revoked)]), NOON, Deny);
     says(&any, &given(&[revoked.clone(), later(&granted)]), NOON, Permit);
     says(&any, &given(&[granted.clone(), revoked.clone()]), NOON, Deny);
     says(&any, &given(&[ConsentFact { scope: ConsentScope::Email, ..granted.clone() }]), NOON, Deny);
     // Ended at its end, and used when used.
     let ends = ConsentFact { expires_at: Some(at(NOON)), ..granted.clone() };
-    says(&any, &given(&[ends.clone()]), "2026-06-03T11:59:59-05:00", Permit);
+    says(&any, &given(std::slice::from_ref(&ends)), "2026-06-03T11:59:59-05:00", Permit);
     says(&any, &given(&[ends]), NOON, Deny);
     says(&any, &given(&[ConsentFact { used_at: Some(at(NOON)), ..granted.clone() }]), NOON, Deny);
     // In writing.
-    says(&needs(true, &[], false), &given(&[granted.clone()]), NOON, Deny);
+    says(&needs(true, &[], false), &given(std::slice::from_ref(&granted)), NOON, Deny);
     says(&needs(true, &[], false), &given(&[ConsentFact { written: true, ..granted.clone() }]), NOON, Permit);
     // One scope of messages revokes another, from then on.
     let machine = ConsentFact { scope: ConsentScope::Autodialed, ..revoked.clone() };
