@@ -15,22 +15,32 @@
 //! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
 
 mod act;
+mod ahead;
+pub mod calendar;
+mod check;
 mod checks;
 mod facts;
+mod forecast;
 pub(crate) mod gate;
+pub(crate) mod gather;
 mod judge;
+mod pack;
 mod record;
 mod rules;
 mod verdict;
 pub mod zones;
 
 pub use act::{Act, ActKind, CollectorRole, DutyKind, Flag, Purpose, Technology};
+pub use ahead::{Ahead, Callable, ListForecast};
+pub use check::CheckContact;
 pub use facts::{
     Callee, CampaignFacts, CircumstanceFact, CircumstanceKind, ConsentFact, ConsentScope, Day, DebtFacts, DisputeFact,
     Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
+pub use forecast::{Forecast, Span, forecast};
 pub use judge::judge;
+pub use pack::{Definition, RulePack};
 pub use record::StoredVerdict;
-pub use rules::{Answer, Check, Definition, KeepFrom, Per, Rule, RuleId, RulePack, Window};
+pub use rules::{Answer, Check, KeepFrom, Per, Rule, RuleId, Window};
 pub use verdict::{Confidence, Counterfactual, Explanation, Finding, Outcome, Verdict};

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod case;
 mod compliance;
 mod guards;
 mod imports;
+mod oracle;
+mod packs;
+mod properties;
+mod vectors;
