@@ -2,8 +2,11 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod attacks;
 mod doubt;
+mod evidence;
 mod faults;
+mod forge;
 mod genuine;
 mod injection;
 mod keys;
