@@ -36,7 +36,7 @@ pub use manifest::{Artifact, MANIFEST, MANIFEST_1, Manifest, Masked, Notice, REC
 pub(crate) use prove::bundle_of_call;
 pub use prove::{ChainReport, ConsistencyProof, History, ListCheckpoints, ProveConsistency};
 pub use record::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat};
-pub(crate) use seal::{SEALED, VERSIONS, seal};
+pub(crate) use seal::{SEALED, VERSIONS, seal, timeline_hash};
 pub use signer::Signer;
 pub use verify::{Verification, verify, verify_witnessed};
 
