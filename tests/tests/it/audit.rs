@@ -183,7 +183,8 @@ async fn every_change_of_what_the_law_asks_leaves_a_line_without_names_and_words
     let hold = org.create_hold(hold).await.unwrap();
     org.release_hold(hold.id).await.unwrap();
     org.import_history(format!("phone,at\n{},2026-05-01T15:00:00Z\n", magic(5)).as_bytes()).await.unwrap();
-    let _ = org.check(CheckContact { account_id: Some(account.id), log: true, ..CheckContact::default() }).await.unwrap();
+    let _ =
+        org.check(CheckContact { account_id: Some(account.id), log: true, ..CheckContact::default() }).await.unwrap();
     let stop = OptOut { phone: Some(number), text: "STOP".to_owned(), ..OptOut::default() };
     org.opt_out(stop).await.unwrap();
     let log = lines(&archive).await;
