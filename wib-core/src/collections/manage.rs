@@ -200,7 +200,7 @@ impl Org {
         };
         tx.insert(&place).await?;
         let line = self.audit("collection:account_updated", ("person", Some(person_id.uuid())));
-        line.new(&place).write(&mut *tx).await;
+        line.is(&place).write(&mut *tx).await;
         tx.commit().await?;
         Ok(place)
     }
@@ -223,7 +223,7 @@ impl Org {
             created_at: self.wib.now(),
         };
         tx.insert(&row).await?;
-        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).new(&row).write(&mut *tx).await;
+        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).is(&row).write(&mut *tx).await;
         tx.commit().await?;
         Ok(row)
     }
@@ -238,7 +238,7 @@ impl Org {
         let Some(row) = tx.suppression(phone).await? else { return Ok(false) };
         let listed = tx.unsuppress(phone).await?;
         if listed {
-            self.audit("dnc:deleted", ("suppression", Some(row.id.uuid()))).old(&row).write(&mut *tx).await;
+            self.audit("dnc:deleted", ("suppression", Some(row.id.uuid()))).was(&row).write(&mut *tx).await;
             tx.commit().await?;
         }
         Ok(listed)

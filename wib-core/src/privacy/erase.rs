@@ -96,7 +96,7 @@ impl Org {
         tx.insert(&erasure).await?;
         seal(&self.wib, &mut *tx, &erasure).await?;
         let line = self.audit("privacy:person_erased", ("person", Some(id.uuid())));
-        line.new(&erasure).write(&mut *tx).await;
+        line.is(&erasure).write(&mut *tx).await;
         tx.commit().await
     }
 }
