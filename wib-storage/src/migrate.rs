@@ -60,7 +60,8 @@ migrations![
     "0006_engine",
     "0007_evidence",
     "0008_stamps",
-    "0010_facts"
+    "0010_facts",
+    "0011_keep",
 ];
 
 /// The version of the tables that this program works with.
@@ -80,6 +81,73 @@ const APPEND_ONLY: &[&str] = &[
     "consents",
     "disclosures",
 ];
+
+/// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.
+const ONCE: &[(&str, &[&str], &str)] = &[
+    (
+        // A line comes under its seal.
+        "audit_events",
+        &[
+            "organization_id",
+            "id",
+            "user_id",
+            "actor_type",
+            "action",
+            "resource_type",
+            "resource_id",
+            "old_value",
+            "new_value",
+            "metadata",
+            "created_at",
+        ],
+        "OLD.sealed_seq IS NULL AND NEW.sealed_seq IS NOT NULL",
+    ),
+    (
+        // Its words go, its hash stays.
+        "transcripts",
+        &[
+            "organization_id",
+            "id",
+            "call_id",
+            "recording_id",
+            "version",
+            "vendor",
+            "model",
+            "language",
+            "transcript_hash",
+            "live",
+            "created_at",
+        ],
+        "NEW.utterances = '[]'",
+    ),
+    (
+        // The address and the words of an erased person go.
+        "consents",
+        &[
+            "organization_id",
+            "id",
+            "person_id",
+            "account_id",
+            "phone",
+            "scope",
+            "event",
+            "written",
+            "source",
+            "at",
+            "expires_at",
+            "recorded_by",
+            "created_at",
+        ],
+        "NEW.email IS NULL AND NEW.evidence IS NULL",
+    ),
+];
+
+/// The condition under which a change of a row is refused.
+fn refused(table: &str) -> Option<String> {
+    let (_, frozen, change) = ONCE.iter().find(|(name, ..)| *name == table)?;
+    let moved: Vec<_> = frozen.iter().map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}")).collect();
+    Some(format!("NOT ({change}) OR {}", moved.join(" OR ")))
+}
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
@@ -412,8 +480,10 @@ fn triggers() -> String {
     for table in APPEND_ONLY {
         for verb in ["UPDATE", "DELETE"] {
             let name = format!("{table}_no_{}", verb.to_lowercase());
+            let when = if verb == "UPDATE" { refused(table) } else { None };
+            let when = when.map(|when| format!("WHEN {when} ")).unwrap_or_default();
             text.push_str(&format!(
-                "DROP TRIGGER IF EXISTS {name};\nCREATE TRIGGER {name} BEFORE {verb} ON {table} \
+                "DROP TRIGGER IF EXISTS {name};\nCREATE TRIGGER {name} BEFORE {verb} ON {table} {when}\
                  BEGIN SELECT RAISE(ABORT, '{table} are only added'); END;\n"
             ));
         }
@@ -458,10 +528,16 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
          $$ BEGIN RAISE EXCEPTION '% are only added', TG_TABLE_NAME; END $$"
         .to_owned());
     for table in APPEND_ONLY {
-        add(format!(
-            "CREATE OR REPLACE TRIGGER {table}_only_added BEFORE UPDATE OR DELETE ON {table} \
-             FOR EACH ROW EXECUTE FUNCTION wib_only_added()"
-        ));
+        add(format!("DROP TRIGGER IF EXISTS {table}_only_added ON {table}"));
+        for verb in ["UPDATE", "DELETE"] {
+            let when = if verb == "UPDATE" { refused(table) } else { None };
+            let when = when.map(|when| format!("WHEN ({when}) ")).unwrap_or_default();
+            add(format!(
+                "CREATE OR REPLACE TRIGGER {table}_no_{} BEFORE {verb} ON {table} \
+                 FOR EACH ROW {when}EXECUTE FUNCTION wib_only_added()",
+                verb.to_lowercase()
+            ));
+        }
     }
     text
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod attacks;
+mod audit;
 mod caps;
 mod doubt;
 mod evidence;
@@ -11,10 +12,13 @@ mod faults;
 mod forge;
 mod genuine;
 mod injection;
+mod keeping;
 mod keys;
 mod kill;
 mod law;
 mod orders;
+mod privacy;
+mod retention;
 mod sameness;
 mod script;
 mod stage;

@@ -112,14 +112,14 @@ impl Org {
         if call.status.terminal() {
             return Ok(call);
         }
-        let now = self.wib.now();
+        let (now, before) = (self.wib.now(), call.clone());
         call.facts.absorb_end_asked(now);
         call.settle(now);
         tx.update(&call).await?;
         let message =
             NewMessage { topic: Topic::HangUp, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
         tx.enqueue(&message).await?;
-        tx.insert(&self.audit("call:ended", ("call", Some(id.uuid())))).await?;
+        self.audit("call:ended", ("call", Some(id.uuid()))).changed(&before, &call).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();
         Ok(call)
@@ -181,7 +181,7 @@ impl Org {
             evidence,
             call,
         };
-        tx.insert(&self.audit("call:exported", ("call", Some(id.uuid())))).await?;
+        self.audit("call:exported", ("call", Some(id.uuid()))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(export)
     }

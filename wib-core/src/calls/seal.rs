@@ -8,6 +8,7 @@ use crate::{
     evidence::{self, EntryKind},
     kit::{Error, OrNotFound, Result, time},
     recordings::{Recording, RecordingStatus},
+    retention::{MarkStatus, SubjectKind},
     store::OrgTx,
     transcripts::TranscriptStatus,
     usage::{Usage, UsageKind},
@@ -27,6 +28,11 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(id).await?.or_not_found("call")?;
+    let timeline = tx.retention_mark(SubjectKind::Timeline, id.uuid()).await?;
+    if timeline.is_some_and(|mark| mark.status == MarkStatus::Purged) {
+        // Without its timeline it cannot be sealed as it was; the link of the purge tells the rest.
+        return Ok(Done::Ack);
+    }
     let late = now >= time::after(message.created_at, LONGEST);
     let leg = tx.legs(id).await?.into_iter().next();
     if let Some(leg) = leg.filter(|_| call.facts.gap() && !late) {

@@ -80,13 +80,12 @@ impl Org {
         if command.log {
             let explanation = verdict.explanation();
             let about = account.map(|a| a.id.uuid());
-            let mut line = self.audit("compliance:pre_dial_check", ("account", about));
-            line.metadata = json!({
+            let told = json!({
                 "severity": if verdict.permits() { "info" } else { "block" },
                 "outcome": verdict.outcome(), "blocked_by": explanation.blocked_by, "act": act,
                 "number": number.as_ref().map(Phone::masked),
             });
-            tx.insert(&line).await?;
+            self.audit("compliance:pre_dial_check", ("account", about)).with(told).write(&mut *tx).await;
             tx.commit().await?;
         }
         Ok(verdict)

@@ -42,7 +42,7 @@ pub use prove::{ChainReport, ConsistencyProof, History, ListCheckpoints, ProveCo
 pub(crate) use publish::publish_checkpoints;
 pub use publish::stamped_text;
 pub use record::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat};
-pub(crate) use seal::{SEALED, VERSIONS, seal};
+pub(crate) use seal::{SEALED, VERSIONS, seal, timeline_hash};
 pub use signer::Signer;
 pub use stamp::{Stamp, StampKind};
 pub use verify::{Verification, verify, verify_witnessed};

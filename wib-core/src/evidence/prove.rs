@@ -241,7 +241,7 @@ impl Org {
         let mut tx = self.tx().await?;
         let (newest, made) = newest_checkpoint(&self.wib, &mut *tx).await?;
         if audited {
-            tx.insert(&self.audit("evidence:exported", ("evidence", None))).await?;
+            self.audit("evidence:exported", ("evidence", None)).write(&mut *tx).await;
         }
         if audited || made {
             tx.commit().await?;
@@ -252,7 +252,7 @@ impl Org {
             stage: Stage::Header,
             after: 0,
             ahead: VecDeque::new(),
-            seen: (-1, Timestamp::MIN, Uuid::nil()),
+            seen: (-1, Timestamp::UNIX_EPOCH, Uuid::nil()),
             checkpoints: 0,
         })
     }

@@ -2,10 +2,11 @@ use serde::Serialize;
 
 use super::{Artifact, Entry, EntryKind, MANIFEST, Manifest, Notice, append, append::Place};
 use crate::{
-    calls::Call,
+    calls::{Call, CallEvent},
     compliance::StoredVerdict,
     kit::{Id, OrNotFound, Result, canonical, time::Timestamp},
     recordings::RecordingStatus,
+    retention::{MarkStatus, SubjectKind},
     store::{OrgTx, Record, Repo},
     wib::Wib,
 };
@@ -96,6 +97,25 @@ async fn manifest(
     })
 }
 
+/// The lines that are of the call, not of its evidence.
+fn told(timeline: &[CallEvent]) -> impl Iterator<Item = &CallEvent> {
+    timeline.iter().filter(|e| e.event_type != SEALED || !e.source.starts_with("sealed"))
+}
+
+/// What a timeline hashes to.
+pub(crate) fn timeline_hash(timeline: &[CallEvent]) -> Result<String> {
+    let lines: Vec<_> = told(timeline)
+        .map(|e| TimelineLine { source: &e.source, event_type: &e.event_type, event_data: &e.event_data, at: e.at })
+        .collect();
+    canonical::hash(&lines)
+}
+
+/// What is to be said of a thing that retention deleted.
+async fn purged(tx: &mut dyn OrgTx, kind: SubjectKind, id: uuid::Uuid) -> Result<Option<&'static str>> {
+    let mark = tx.retention_mark(kind, id).await?;
+    Ok(mark.filter(|m| m.status == MarkStatus::Purged).map(|_| "purged as the retention rules permit"))
+}
+
 async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     let mut add = |kind: &str, id: String, hash: Option<String>, by: [&str; 3], at, inputs, note: Option<&str>| {
@@ -127,11 +147,12 @@ async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
     }
     let recordings = tx.recordings_of_call(call.id).await?;
     for recording in &recordings {
+        let purged = purged(tx, SubjectKind::Recording, recording.id.uuid()).await?;
         let note = match recording.status {
             RecordingStatus::Completed => None,
             RecordingStatus::Pending => Some("not fetched when the call was sealed"),
             RecordingStatus::Failed => Some("could not be fetched"),
-            RecordingStatus::Deleted => Some("deleted"),
+            RecordingStatus::Deleted => purged.or(Some("deleted")),
         };
         let by = ["vendor", call.vendor.as_str(), "evidence"];
         add(
@@ -145,15 +166,11 @@ async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
         );
     }
     let timeline = tx.timeline(call.id).await?;
-    let told = timeline.iter().filter(|e| e.event_type != SEALED || !e.source.starts_with("sealed"));
-    let last = told.clone().map(|e| e.at).max().unwrap_or(call.created_at);
-    let lines: Vec<_> = told
-        .map(|e| TimelineLine { source: &e.source, event_type: &e.event_type, event_data: &e.event_data, at: e.at })
-        .collect();
+    let last = told(&timeline).map(|e| e.at).max().unwrap_or(call.created_at);
     add(
         "timeline",
         call.id.to_string(),
-        Some(canonical::hash(&lines)?),
+        Some(timeline_hash(&timeline)?),
         ["system", "wib", "evidence"],
         last,
         vec![],
@@ -171,7 +188,7 @@ async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
             by,
             transcript.created_at,
             inputs,
-            None,
+            purged(tx, SubjectKind::Transcript, transcript.id.uuid()).await?,
         );
     }
     if let Some(id) = call.verdict_id {

@@ -3,18 +3,20 @@
 //! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
+mod keep;
 mod law;
 mod value;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
     analysis::Analysis,
-    audit::AuditEvent,
+    audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallId, CallLeg, CallStatus},
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
@@ -168,6 +170,19 @@ pub trait Stamps: Repo<Stamp> {
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
+    /// Adds the line. One that is refused is queued as [`Topic::WriteAudit`](crate::engine::Topic::WriteAudit) with the
+    /// payload `{"event": line}` and its id as key. Neither refusal spoils the transaction.
+    async fn note_audit(&mut self, line: &AuditEvent) -> Noted;
+    /// Lines that no batch has, up to a date, by date and id, at most `limit`.
+    async fn unsealed_audit(&mut self, until: Timestamp, limit: i64) -> Result<Vec<AuditEvent>>;
+    /// How many lines no batch has.
+    async fn count_unsealed_audit(&mut self) -> Result<i64>;
+    /// Puts the lines that no batch has, up to this one, under the link of that place; how many.
+    async fn seal_audit(&mut self, last: (Timestamp, Id<AuditEvent>), seq: i64) -> Result<i64>;
+    /// The lines under a link, by date and id, at most `limit`.
+    async fn audit_of_seal(&mut self, seq: i64, limit: i64) -> Result<Vec<AuditEvent>>;
+    /// Places above `after` that lines are put under, in order, at most `limit`.
+    async fn audit_seals(&mut self, after: i64, limit: i64) -> Result<Vec<i64>>;
     /// A page of the log, newest first.
     async fn page_of_audit(&mut self, request: &PageRequest) -> Result<Page<AuditEvent>>;
 }
@@ -186,6 +201,7 @@ pub trait OrgTx:
     + EvidenceLog
     + Stamps
     + Audit
+    + Keeping
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -217,6 +233,8 @@ pub trait SystemTx: Send {
     async fn insert_member(&mut self, member: &Member) -> Result<()>;
     /// The organisation.
     async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>>;
+    /// Organisations with ids above `after`, by id, at most `limit`.
+    async fn organizations_after(&mut self, after: OrganizationId, limit: i64) -> Result<Vec<OrganizationId>>;
     /// A user's memberships, oldest first.
     async fn memberships(&mut self, user: UserId) -> Result<Vec<Member>>;
     /// Adds a session.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     analysis::{Analysis, Insight, Sentiment},
-    audit::AuditEvent,
+    audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
     circumstances::Circumstance,
@@ -37,8 +37,9 @@ use crate::{
         voice::{AnsweredBy, Direction, HangupCause, Leg},
         webhook::{Event, EventBody},
     },
+    privacy::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem, TOMBSTONE},
     recordings::{Recording, RecordingId, RecordingStatus},
-    retention::{HoldStatus, LegalHold},
+    retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
     store::{Edit, Known, KnownKind, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     usage::{Usage, UsageKind},
@@ -77,6 +78,11 @@ macro_rules! store_suite {
             two_writers_never_fork_the_chain
             a_checkpoint_is_stamped_once_and_the_newest_without_a_stamp_is_found
             a_locked_call_or_person_waits_for_the_first_writer
+            a_refused_audit_line_is_queued_and_spoils_nothing
+            audit_lines_come_under_a_seal_once
+            what_may_be_deleted_is_found_until_it_is_marked
+            content_is_taken_away_and_its_hash_stays
+            a_person_is_forgotten_but_for_ids
             members_and_users_answer
             sessions_end
             a_token_is_used_once
@@ -109,12 +115,14 @@ macro_rules! store_suite {
     };
 }
 
+mod keep;
 mod law;
 mod platform;
 mod questions;
 mod rows;
 mod samples;
 
+pub use keep::*;
 pub use law::*;
 pub use platform::*;
 pub use questions::*;

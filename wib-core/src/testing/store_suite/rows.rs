@@ -114,7 +114,12 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
     });
     comes_back(store, t.org, &[a_stamp(1, StampKind::Timestamp, "é"), a_stamp(1, StampKind::Witness, "é")]).await;
     let bare = AuditEvent { user_id: None, resource_id: None, old_value: None, new_value: None, ..an_audit_event(2) };
-    comes_back(store, t.org, &[an_audit_event(1), bare]).await;
+    let sealed = AuditEvent { sealed_seq: Some(3), ..an_audit_event(3) };
+    comes_back(store, t.org, &[an_audit_event(1), bare, sealed]).await;
+    comes_back(store, t.org, &[a_policy()]).await;
+    let bare = RetentionMark { next_look_at: None, hash: None, verdict_id: None, seq: None, ..a_mark(t.call) };
+    comes_back(store, t.org, &[a_mark(t.call), bare]).await;
+    comes_back(store, t.org, &[an_erasure(t.person)]).await;
 }
 
 /// Rules of the database about enums know every member.
