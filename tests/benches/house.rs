@@ -10,7 +10,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use wib_core::{
     calls::{Call, CallFacts, CallStatus, FlowType},
-    compliance::{Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, PersonFacts, RulePack, judge},
+    compliance::{
+        Act, Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, Medium, PersonFacts, Place, RulePack,
+        Technology, judge,
+    },
     contacts::ContactKind,
     engine::{NewMessage, Topic, Worker},
     evidence::verify,
@@ -138,14 +141,20 @@ fn verdicts(c: &mut Criterion) {
         counts: true,
         debt,
         direction: Direction::Outbound,
+        medium: Medium::Call,
+        technology: Technology::Manual,
+        place: Place::Unknown,
+        same_number: true,
     };
     let facts = Facts {
-        person: Some(PersonFacts { id: uuid::Uuid::from_u128(2), do_not_call: false }),
-        debt: Some(DebtFacts { id: debt, cease_at: None }),
+        act: Act { technology: Technology::Manual, ..Act::default() },
+        person: Some(PersonFacts { id: uuid::Uuid::from_u128(2), do_not_call: false, language: None }),
+        debt: Some(DebtFacts { id: debt, first_communication_at: None }),
         callee: Some(Callee::from(&number)),
         locations: vec![Location {
             source: LocationSource::Address,
             zones: vec!["America/Chicago".to_owned()],
+            regions: vec!["US-IL".to_owned()],
             noted_on: None,
         }],
         ledger: (0..6).map(attempt).collect(),

@@ -9,7 +9,7 @@ use jiff::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Check, Facts, LocationSource, Outcome};
+use super::{Check, CircumstanceKind, Facts, ListKind, LocationSource, Outcome, Window};
 use crate::kit::{Timestamp, time};
 use crate::{contacts::ContactKind, ports::voice::Direction};
 
@@ -38,13 +38,14 @@ impl Ruling {
 
 impl Check {
     pub(super) fn run(&self, facts: &Facts, now: Timestamp) -> Ruling {
-        match *self {
+        match self {
             Self::Complete => complete(facts),
-            Self::DoNotCall => do_not_call(facts),
-            Self::Cease => cease(facts),
-            Self::Hours { opens, closes } => hours(facts, now, opens, closes),
-            Self::Attempts { window_hours, cap } => attempts(facts, now, window_hours, cap.get()),
-            Self::Quiet { days } => quiet(facts, now, days),
+            Self::NotListed { .. } => do_not_call(facts),
+            Self::NoCircumstance { .. } => cease(facts),
+            Self::Hours { opens, closes, .. } => hours(facts, now, *opens, *closes),
+            Self::Count { window: Window::Hours(hours), cap, .. } => attempts(facts, now, *hours, cap.get()),
+            Self::Quiet { days } => quiet(facts, now, *days),
+            _ => Ruling::deny("The rule can be judged.", "This version can not judge the rule.", Json::Null),
         }
     }
 }
@@ -66,8 +67,9 @@ fn complete(facts: &Facts) -> Ruling {
 
 fn do_not_call(facts: &Facts) -> Ruling {
     let asked = facts.person.as_ref().is_some_and(|p| p.do_not_call);
-    let used = json!({ "do_not_call": asked, "listed": facts.suppressed });
-    match (asked, &facts.suppressed) {
+    let listed = facts.lists.iter().find(|l| l.list == ListKind::Internal && l.listed);
+    let used = json!({ "do_not_call": asked, "listed": listed });
+    match (asked, listed) {
         (true, _) => Ruling::deny("The person takes the request back.", "The person asked not to be called.", used),
         (_, Some(_)) => Ruling::deny("The number leaves the list.", "The number is on the do-not-call list.", used),
         _ => Ruling::permit("Neither the person nor the list says not to call.", used),
@@ -75,7 +77,7 @@ fn do_not_call(facts: &Facts) -> Ruling {
 }
 
 fn cease(facts: &Facts) -> Ruling {
-    let since = facts.debt.as_ref().and_then(|d| d.cease_at);
+    let since = facts.circumstances.iter().find(|c| c.kind == CircumstanceKind::Cease).map(|c| c.since);
     let used = json!({ "debt": facts.debt.as_ref().map(|d| d.id), "cease_at": since });
     match since {
         Some(_) => Ruling::deny(
@@ -159,7 +161,7 @@ fn open(at: Timestamp, zone: &TimeZone, opens: Time, closes: Time) -> Option<Tim
     Some(day.to_datetime(opens).to_zoned(zone.clone()).ok()?.timestamp())
 }
 
-fn attempts(facts: &Facts, now: Timestamp, window_hours: u32, cap: u8) -> Ruling {
+fn attempts(facts: &Facts, now: Timestamp, window_hours: u32, cap: u16) -> Ruling {
     let window = Duration::from_hours(window_hours.into());
     let mut counted: Vec<_> = facts
         .entries(ContactKind::Attempt)
@@ -253,6 +255,7 @@ mod tests {
             locations: vec![super::super::Location {
                 source: LocationSource::Address,
                 zones: zones.iter().map(|z| (*z).to_owned()).collect(),
+                regions: vec![],
                 noted_on: None,
             }],
             ledger: vec![super::super::LedgerFact {
@@ -261,6 +264,10 @@ mod tests {
                 counts: true,
                 debt: uuid::Uuid::nil(),
                 direction: Direction::Inbound,
+                medium: super::super::Medium::Call,
+                technology: super::super::Technology::Manual,
+                place: super::super::Place::Unknown,
+                same_number: true,
             }],
             ..Facts::default()
         };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, Outcome, PersonFacts, StoredVerdict,
-    SuppressionFact, Verdict, judge,
+    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, LedgerFact, ListFact, ListKind, Location,
+    LocationSource, Medium, Outcome, PersonFacts, Place, StoredVerdict, Technology, Verdict, judge,
     zones::{location_of_area_code, zones_of_state},
 };
 use crate::{
@@ -27,10 +27,15 @@ pub(crate) async fn gather(
     number: &Phone,
     except: Option<CallId>,
 ) -> Result<Facts> {
-    let mut facts = Facts { callee: Some(Callee::from(number)), ..Facts::default() };
+    let act = Act { technology: Technology::Manual, ..Act::default() };
+    let mut facts = Facts { act, callee: Some(Callee::from(number)), ..Facts::default() };
     facts.locations.extend(location_of_area_code(number));
-    facts.suppressed =
-        tx.suppression(number).await?.map(|s| SuppressionFact { listed_at: s.created_at, source: s.source });
+    facts.lists.extend(tx.suppression(number).await?.map(|s| ListFact {
+        list: ListKind::Internal,
+        listed: true,
+        as_of: s.created_at,
+        source: s.source,
+    }));
     let Some(account) = account else { return Ok(facts) };
     let person = tx.lock_person(account.person_id).await?.or_not_found("person")?;
     // Read again behind the lock: whoever held it may have ceased communication meanwhile.
@@ -45,13 +50,22 @@ pub(crate) async fn gather(
                 counts: row.counts,
                 debt: row.account_id.uuid(),
                 direction: row.direction,
+                medium: Medium::Call,
+                technology: Technology::Manual,
+                place: Place::Unknown,
+                same_number: true,
             });
         }
     }
     // A conversation that turned out to be none stays in the ledger uncounted.
     facts.ledger.retain(|l| l.counts || l.kind == crate::contacts::ContactKind::Attempt);
-    facts.person = Some(PersonFacts { id: person.id.uuid(), do_not_call: person.do_not_call });
-    facts.debt = Some(DebtFacts { id: account.id.uuid(), cease_at: account.ceased_at });
+    facts.person = Some(PersonFacts { id: person.id.uuid(), do_not_call: person.do_not_call, language: None });
+    facts.debt = Some(DebtFacts { id: account.id.uuid(), first_communication_at: None });
+    facts.circumstances.extend(account.ceased_at.map(|since| CircumstanceFact {
+        kind: CircumstanceKind::Cease,
+        since,
+        debt: Some(account.id.uuid()),
+    }));
     Ok(facts)
 }
 
@@ -65,7 +79,8 @@ fn place(row: &PersonLocation) -> Option<Location> {
         collections::LocationSource::Address => LocationSource::Address,
         collections::LocationSource::Statement => LocationSource::Statement,
     };
-    Some(Location { source, zones, noted_on: Some(row.created_at) })
+    let regions = row.state.iter().map(|state| format!("US-{state}")).collect();
+    Some(Location { source, zones, regions, noted_on: Some(row.created_at) })
 }
 
 /// Judges, and keeps the verdict whatever it is.

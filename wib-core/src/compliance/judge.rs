@@ -30,18 +30,20 @@ pub fn judge(facts: &Facts, pack: &RulePack, now: Timestamp) -> Verdict {
     };
     Verdict::new(Explanation {
         pack: pack.version.clone(),
+        pack_hash: pack.hash().unwrap_or_default(),
         decided_at: now,
         outcome,
         blocked_by,
         not_before,
         findings,
+        counterfactuals: vec![],
         facts,
     })
 }
 
 fn run(facts: &Facts, pack: &RulePack, now: Timestamp) -> Vec<Finding> {
     let today = now.to_zoned(TimeZone::UTC).date();
-    pack.effective(today)
+    pack.binding(facts, today)
         .map(|rule| {
             let ruling = rule.check.run(facts, now);
             Finding {
@@ -52,6 +54,8 @@ fn run(facts: &Facts, pack: &RulePack, now: Timestamp) -> Vec<Finding> {
                 explanation: ruling.explanation,
                 not_before: ruling.not_before,
                 needed: ruling.needed,
+                duty: None,
+                exempt_by: None,
                 facts: ruling.facts,
             }
         })

@@ -14,6 +14,7 @@
 //!
 //! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
 
+mod act;
 mod checks;
 mod facts;
 pub(crate) mod gate;
@@ -23,8 +24,13 @@ mod rules;
 mod verdict;
 pub mod zones;
 
-pub use facts::{Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, PersonFacts, SuppressionFact};
+pub use act::{Act, ActKind, CollectorRole, DutyKind, Flag, Purpose, Technology};
+pub use facts::{
+    Callee, CampaignFacts, CircumstanceFact, CircumstanceKind, ConsentFact, ConsentScope, Day, DebtFacts, DisputeFact,
+    Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,
+    NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
+};
 pub use judge::judge;
 pub use record::StoredVerdict;
-pub use rules::{Check, Rule, RuleId, RulePack};
-pub use verdict::{Confidence, Explanation, Finding, Outcome, Verdict};
+pub use rules::{Answer, Check, Definition, KeepFrom, Per, Rule, RuleId, RulePack, Window};
+pub use verdict::{Confidence, Counterfactual, Explanation, Finding, Outcome, Verdict};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Facts, RuleId};
+use super::{DutyKind, Facts, RuleId};
 use crate::{
     kit::{Result, Timestamp, canonical},
     text_enum,
@@ -54,8 +54,26 @@ pub struct Finding {
     pub not_before: Option<Timestamp>,
     /// The question to answer (`review`), the thing to do (`require`), the fact that would have to change (`deny`).
     pub needed: Option<String>,
-    /// The facts it used: texts, integers, ids, instants in RFC 3339.
+    /// The duty, when it requires one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duty: Option<DutyKind>,
+    /// The rule that exempts from this one, when one does; then it permits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempt_by: Option<RuleId>,
+    /// The facts it used: texts, integers, ids, instants in RFC 3339; null for a plain question that is satisfied.
     pub facts: Json,
+}
+
+/// What would come out if one rule that stands in the way were satisfied and all else stayed as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counterfactual {
+    /// The rule.
+    pub rule: RuleId,
+    /// What would have to change.
+    pub change: String,
+    /// What would come out.
+    pub outcome: Outcome,
 }
 
 /// A verdict in full: enough to check it without us.
@@ -63,6 +81,8 @@ pub struct Finding {
 pub struct Explanation {
     /// The version of the pack that was applied.
     pub pack: String,
+    /// `sha256:<hex>` of that pack's canonical text.
+    pub pack_hash: String,
     /// The instant that was judged.
     pub decided_at: Timestamp,
     /// The strictest outcome of all findings; `review` too when no instant satisfies every deferring rule.
@@ -71,8 +91,10 @@ pub struct Explanation {
     pub blocked_by: Option<RuleId>,
     /// When it defers: the first instant found at which no rule defers, on these facts.
     pub not_before: Option<Timestamp>,
-    /// What every rule in force found, in the order of the pack.
+    /// What every rule in force that binds the act found, in the order of the pack.
     pub findings: Vec<Finding>,
+    /// What would come out if one rule were satisfied, for every rule that did not permit.
+    pub counterfactuals: Vec<Counterfactual>,
     /// The facts, in one order.
     pub facts: Facts,
 }

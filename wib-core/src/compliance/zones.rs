@@ -157,7 +157,7 @@ pub fn location_of_area_code(phone: &Phone) -> Option<Location> {
 
 fn location(source: LocationSource, state: &str, noted_on: Option<Timestamp>) -> Option<Location> {
     let zones: Vec<_> = zones_of_state(state).iter().map(|z| (*z).to_owned()).collect();
-    (!zones.is_empty()).then_some(Location { source, zones, noted_on })
+    (!zones.is_empty()).then_some(Location { source, zones, regions: vec![format!("US-{state}")], noted_on })
 }
 
 /// What stands before a whole word at the end.

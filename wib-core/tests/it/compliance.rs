@@ -4,8 +4,9 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use uuid::Uuid;
 use wib_core::{
     compliance::{
-        Callee, Check, DebtFacts, Explanation, Facts, LedgerFact, Location, LocationSource, Outcome, PersonFacts,
-        RulePack, SuppressionFact, Verdict, judge, zones,
+        Act, Callee, Check, CircumstanceFact, CircumstanceKind, DebtFacts, Explanation, Facts, LedgerFact, ListFact,
+        ListKind, Location, LocationSource, Masked, Medium, Outcome, PersonFacts, Place, RulePack, Technology, Verdict,
+        judge, zones,
     },
     contacts::ContactKind,
     kit::{Phone, Timestamp, canonical},
@@ -21,19 +22,36 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 fn place(source: LocationSource, zones: &[&str]) -> Location {
-    Location { source, zones: zones.iter().map(|z| (*z).to_owned()).collect(), noted_on: None }
+    Location { source, zones: zones.iter().map(|z| (*z).to_owned()).collect(), regions: vec![], noted_on: None }
 }
 fn living_in(zones: &[&str]) -> Facts {
     Facts {
-        person: Some(PersonFacts { id: Uuid::from_u128(1), do_not_call: false }),
-        debt: Some(DebtFacts { id: DEBT, cease_at: None }),
+        act: Act { technology: Technology::Manual, ..Act::default() },
+        person: Some(PersonFacts { id: Uuid::from_u128(1), do_not_call: false, language: None }),
+        debt: Some(DebtFacts { id: DEBT, first_communication_at: None }),
         callee: Some(Callee::from(&PHONE.parse::<Phone>().unwrap())),
         locations: vec![place(LocationSource::Address, zones)],
         ..Facts::default()
     }
 }
+fn stop(since: Timestamp) -> CircumstanceFact {
+    CircumstanceFact { kind: CircumstanceKind::Cease, since, debt: Some(DEBT) }
+}
+fn listing(as_of: Timestamp) -> ListFact {
+    ListFact { list: ListKind::Internal, listed: true, as_of, source: "manual".to_owned() }
+}
 fn attempt(text: &str) -> LedgerFact {
-    LedgerFact { at: at(text), kind: ContactKind::Attempt, counts: true, debt: DEBT, direction: Direction::Outbound }
+    LedgerFact {
+        at: at(text),
+        kind: ContactKind::Attempt,
+        counts: true,
+        debt: DEBT,
+        direction: Direction::Outbound,
+        medium: Medium::Call,
+        technology: Technology::Manual,
+        place: Place::Unknown,
+        same_number: true,
+    }
 }
 fn conversation(text: &str, direction: Direction) -> LedgerFact {
     LedgerFact { kind: ContactKind::Conversation, direction, ..attempt(text) }
@@ -112,7 +130,7 @@ fn calls_that_did_not_connect_are_not_counted() {
 
 #[test]
 fn calls_about_another_debt_are_not_counted() {
-    let facts = Facts { debt: Some(DebtFacts { id: OTHER, cease_at: None }), ..called_every_day() };
+    let facts = Facts { debt: Some(DebtFacts { id: OTHER, first_communication_at: None }), ..called_every_day() };
     permits(&facts, "2026-06-07T15:00:00-05:00");
 }
 
@@ -169,7 +187,7 @@ fn a_fact_that_could_not_be_read_denies() {
 #[test]
 fn nothing_is_permitted_on_no_facts_or_under_no_rules() {
     blocks(&Facts::default(), "2026-06-03T18:00:00Z", Outcome::Review, "WIB-FACTS", None);
-    let none = RulePack { version: "none".to_owned(), rules: vec![] };
+    let none = RulePack { version: "none".to_owned(), definitions: vec![], rules: vec![] };
     assert_eq!(judge(&living_in(&["America/Chicago"]), &none, at("2026-06-03T18:00:00Z")).outcome(), Outcome::Deny);
 }
 
@@ -182,10 +200,10 @@ fn a_request_not_to_call_denies() {
     asked.person.as_mut().unwrap().do_not_call = true;
     blocks(&asked, noon, Outcome::Deny, "WIB-DNC", None);
     let mut listed = free.clone();
-    listed.suppressed = Some(SuppressionFact { listed_at: at("2026-05-01T00:00:00Z"), source: "manual".to_owned() });
+    listed.lists.push(listing(at("2026-05-01T00:00:00Z")));
     blocks(&listed, noon, Outcome::Deny, "WIB-DNC", None);
     let mut ceased = free;
-    ceased.debt.as_mut().unwrap().cease_at = Some(at("2026-05-01T00:00:00Z"));
+    ceased.circumstances.push(stop(at("2026-05-01T00:00:00Z")));
     blocks(&ceased, noon, Outcome::Deny, "RF-CEASE", None);
 }
 
@@ -219,16 +237,17 @@ fn the_old_facts_under_the_old_pack_give_the_same_bytes() {
 #[test]
 fn an_explanation_never_holds_the_number() {
     let text = canonical::to_text(&judged(&called_every_day(), "2026-06-07T15:00:00-05:00")).unwrap();
-    assert!(text.contains(r#""callee":"********0188""#) && !text.contains("5550188"), "{text}");
-    assert!(serde_json::from_str::<Callee>(r#""+13125550188""#).is_err());
-    assert!(serde_json::from_str::<Callee>(r#""0188""#).is_ok());
+    assert!(text.contains(r#""number":"********0188""#) && !text.contains("5550188"), "{text}");
+    assert!(serde_json::from_str::<Masked>(r#""+13125550188""#).is_err());
+    assert!(serde_json::from_str::<Masked>(r#""0188""#).is_ok());
 }
 
 #[test]
 fn a_rule_binds_on_its_days_only() {
     let mut pack = RulePack::federal();
-    assert!(pack.effective("2021-11-29".parse().unwrap()).all(|r| r.id.as_str().starts_with("WIB-")));
-    assert_eq!(pack.effective("2021-11-30".parse().unwrap()).count(), RULES.len());
+    let facts = living_in(&["America/Chicago"]);
+    assert!(pack.binding(&facts, "2021-11-29".parse().unwrap()).all(|r| r.id.as_str().starts_with("WIB-")));
+    assert_eq!(pack.binding(&facts, "2021-11-30".parse().unwrap()).count(), RULES.len());
     let hours = pack.rules.iter_mut().find(|r| r.id.as_str() == "RF-TIME").unwrap();
     hours.effective_to = Some("2026-06-02".parse().unwrap());
     let night = "2026-06-03T07:00:00Z";
@@ -240,7 +259,12 @@ fn a_rule_binds_on_its_days_only() {
 fn rules_that_exclude_one_another_ask_a_person() {
     let mut pack = RulePack::federal();
     let mut night = pack.rules.iter().find(|r| r.id.as_str() == "RF-TIME").unwrap().clone();
-    night.check = Check::Hours { opens: "21:00".parse().unwrap(), closes: "23:00".parse().unwrap() };
+    night.check = Check::Hours {
+        opens: "21:00".parse().unwrap(),
+        closes: "23:00".parse().unwrap(),
+        not_sundays: false,
+        not_holidays: false,
+    };
     pack.rules.push(night);
     let verdict = judge(&living_in(&["America/Chicago"]), &pack, at("2026-06-03T18:00:00Z"));
     assert_eq!((verdict.outcome(), verdict.explanation().not_before), (Outcome::Review, None));
@@ -249,7 +273,7 @@ fn rules_that_exclude_one_another_ask_a_person() {
 #[test]
 fn every_rule_says_where_it_comes_from() {
     for rule in RulePack::federal().rules {
-        assert!(!rule.citation.is_empty() && !rule.applies_to.is_empty(), "{}", rule.id);
+        assert!(!rule.citation.is_empty() && !rule.title.is_empty(), "{}", rule.id);
         assert!(rule.id.as_str().starts_with("WIB-") || rule.citation.starts_with("12 CFR 1006."), "{}", rule.id);
     }
 }
@@ -272,7 +296,7 @@ prop_compose! {
         direction in select(&[Direction::Outbound, Direction::Outbound, Direction::Inbound][..]),
     ) -> LedgerFact {
         let at = Timestamp::from_second(NOON - minutes * 60).unwrap();
-        LedgerFact { at, kind, counts, debt, direction }
+        LedgerFact { at, kind, counts, debt, direction, ..attempt("2026-06-01T00:00:00Z") }
     }
 }
 prop_compose! {
@@ -287,9 +311,11 @@ prop_compose! {
         do_not_call in prop::bool::weighted(0.1), ceased in prop::bool::weighted(0.1),
         known in prop::bool::weighted(0.9), unavailable in option::weighted(0.1, Just("ledger".to_owned())),
     ) -> Facts {
-        let person = known.then_some(PersonFacts { id: Uuid::from_u128(1), do_not_call });
-        let debt = Some(DebtFacts { id: DEBT, cease_at: ceased.then(|| Timestamp::from_second(NOON).unwrap()) });
-        Facts { person, debt, locations, ledger, unavailable: unavailable.into_iter().collect(), ..living_in(&[]) }
+        let person = known.then_some(PersonFacts { id: Uuid::from_u128(1), do_not_call, language: None });
+        let debt = Some(DebtFacts { id: DEBT, first_communication_at: None });
+        let circumstances: Vec<_> = ceased.then(|| stop(Timestamp::from_second(NOON).unwrap())).into_iter().collect();
+        let unavailable = unavailable.into_iter().collect();
+        Facts { person, debt, circumstances, locations, ledger, unavailable, ..living_in(&[]) }
     }
 }
 prop_compose! {
@@ -308,8 +334,8 @@ fn restricted(facts: &Facts, how: usize, entry: LedgerFact, zone: &str) -> Facts
         1 => facts.locations.push(place(LocationSource::AreaCode, &[zone])),
         2 => facts.locations.iter_mut().for_each(|l| l.zones.push(zone.to_owned())),
         3 => facts.person.iter_mut().for_each(|p| p.do_not_call = true),
-        4 => facts.debt.iter_mut().for_each(|d| d.cease_at = Some(entry.at)),
-        5 => facts.suppressed = Some(SuppressionFact { listed_at: entry.at, source: "import".to_owned() }),
+        4 => facts.circumstances.push(stop(entry.at)),
+        5 => facts.lists.push(listing(entry.at)),
         _ => facts.unavailable.push("locations".to_owned()),
     }
     facts
@@ -368,7 +394,7 @@ proptest! {
         let federal = RulePack::federal();
         let mut state = federal.clone();
         let mut hours = state.rules[3].clone();
-        hours.check = Check::Hours { opens: jiff::civil::time(hour, 0, 0, 0), closes: jiff::civil::time(20, 0, 0, 0) };
+        hours.check = Check::Hours { opens: jiff::civil::time(hour, 0, 0, 0), closes: jiff::civil::time(20, 0, 0, 0), not_sundays: false, not_holidays: false };
         state.rules.push(hours);
         prop_assert!(judge(&facts, &state, now).outcome() >= judge(&facts, &federal, now).outcome());
     }
