@@ -14,15 +14,16 @@ pub struct Voicemail {
 }
 
 impl Sandbox {
-    /// What was said so far on the latest call with this number: `agent` or `customer`, and the words. A line counts from
-    /// its first word.
+    /// What was said so far on the latest call with this number: `agent` or `customer`, and the words. A line counts once
+    /// it is said to its end.
     #[must_use]
     pub fn said(&self, number: &str) -> Vec<(&'static str, String)> {
         let speaker = |side| if side == Side::Agent { "agent" } else { "customer" };
-        let lines = |call: &Call, now| {
-            let mut begun: Vec<_> = call.said.iter().filter(|said| said.start <= now).collect();
-            begun.sort_by_key(|said| said.start);
-            begun.into_iter().map(|said| (speaker(said.side), said.text.clone())).collect()
+        let lines = |call: &Call, now: Timestamp| {
+            let until = call.ended_at.unwrap_or(now).min(now);
+            let mut over: Vec<_> = call.said.iter().filter(|said| said.end <= until).collect();
+            over.sort_by_key(|said| said.start);
+            over.into_iter().map(|said| (speaker(said.side), said.text.clone())).collect()
         };
         self.calls_with(number, |calls, now| calls.last().map(|call| lines(call, now))).unwrap_or_default()
     }
