@@ -19,11 +19,12 @@ pub(super) struct Ruling {
     pub(super) explanation: String,
     pub(super) not_before: Option<Timestamp>,
     pub(super) needed: Option<String>,
+    pub(super) duty: Option<super::DutyKind>,
     pub(super) facts: Json,
 }
 impl Ruling {
     fn permit(why: impl Into<String>, facts: Json) -> Self {
-        Self { outcome: Outcome::Permit, explanation: why.into(), not_before: None, needed: None, facts }
+        Self { outcome: Outcome::Permit, explanation: why.into(), not_before: None, needed: None, duty: None, facts }
     }
     fn defer(at: Timestamp, why: impl Into<String>, facts: Json) -> Self {
         Self { outcome: Outcome::Defer, not_before: Some(at), ..Self::permit(why, facts) }
@@ -45,9 +46,32 @@ impl Check {
             Self::Hours { opens, closes, .. } => hours(facts, now, *opens, *closes),
             Self::Count { window: Window::Hours(hours), cap, .. } => attempts(facts, now, *hours, cap.get()),
             Self::Quiet { days } => quiet(facts, now, *days),
+            Self::Duty { duty, when, first } => duty_done(facts, *duty, when, *first),
+            Self::Answers { when, wanted, unmet, needed } => answers(facts, when, wanted, *unmet, needed),
             _ => Ruling::deny("The rule can be judged.", "This version can not judge the rule.", Json::Null),
         }
     }
+}
+
+fn holds(facts: &Facts, when: &[super::Answer]) -> bool {
+    when.iter().all(|a| facts.flags.get(&a.flag).is_none_or(|is| *is == a.is))
+}
+
+fn duty_done(facts: &Facts, duty: super::DutyKind, when: &[super::Answer], first: Option<bool>) -> Ruling {
+    let is_first = facts.debt.as_ref().is_none_or(|d| d.first_communication_at.is_none());
+    if facts.done.contains(&duty) || !holds(facts, when) || first.is_some_and(|wanted| wanted != is_first) {
+        return Ruling::permit("Nothing is owed.", Json::Null);
+    }
+    let mut owed = Ruling::deny("It is done.", "It has to be done first.", Json::Null);
+    (owed.outcome, owed.duty) = (Outcome::Require, Some(duty));
+    owed
+}
+
+fn answers(facts: &Facts, when: &[super::Answer], wanted: &[super::Answer], unmet: Outcome, needed: &str) -> Ruling {
+    if !holds(facts, when) || wanted.iter().all(|a| facts.flags.get(&a.flag) == Some(&a.is)) {
+        return Ruling::permit("It is as it should be.", Json::Null);
+    }
+    Ruling { outcome: unmet, ..Ruling::deny(needed, "It is not as it should be.", Json::Null) }
 }
 
 fn complete(facts: &Facts) -> Ruling {

@@ -54,7 +54,7 @@ fn run(facts: &Facts, pack: &RulePack, now: Timestamp) -> Vec<Finding> {
                 explanation: ruling.explanation,
                 not_before: ruling.not_before,
                 needed: ruling.needed,
-                duty: None,
+                duty: ruling.duty,
                 exempt_by: None,
                 facts: ruling.facts,
             }

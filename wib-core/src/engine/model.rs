@@ -18,10 +18,16 @@ text_enum! {
         Dial = "dial",
         /// End a call.
         HangUp = "hang_up",
-        /// Speak the recording notice.
+        /// Speak a fixed text.
         SpeakNotice = "speak_notice",
         /// Start recording.
         StartRecording = "start_recording",
+        /// End a recording while the call goes on.
+        StopRecording = "stop_recording",
+        /// Pause a recording for a mask.
+        PauseRecording = "pause_recording",
+        /// Go on with a recording behind a mask.
+        ResumeRecording = "resume_recording",
         /// Ask the vendor about a call whose end was not told.
         WatchCall = "watch_call",
         /// Fetch a recording and keep it.

@@ -60,6 +60,9 @@ impl Topic {
             Self::SubmitTranscript | Self::Analyse => (4, 10, 120),
             // The notice is of no use when the person has waited.
             Self::SpeakNotice | Self::StartRecording => (5, 1, 4),
+            // Somebody waits to say a card's number: after some seconds the recording is ended instead.
+            Self::PauseRecording => (4, 1, 2),
+            Self::StopRecording | Self::ResumeRecording => (8, 1, 4),
             // A dial that cannot leave for this long is no longer the call that was asked for.
             Self::Dial | Self::HangUp => (8, 1, 30),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
@@ -212,6 +215,8 @@ impl Worker {
             Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
+            Topic::PauseRecording => calls::pause_given_up(&self.wib, message).await,
+            Topic::StopRecording => calls::stop_given_up(&self.wib, message).await,
             _ => Ok(()),
         };
         if let Err(error) = told {
@@ -234,8 +239,11 @@ impl Worker {
             Topic::ApplyEvent => self.apply(message).await,
             Topic::Dial => calls::dial(wib, message).await,
             Topic::HangUp => calls::hang_up(wib, message).await,
-            Topic::SpeakNotice => calls::speak_notice(wib, message).await,
+            Topic::SpeakNotice => calls::speak(wib, message).await,
             Topic::StartRecording => calls::start_recording(wib, message).await,
+            Topic::StopRecording => calls::stop_recording(wib, message).await,
+            Topic::PauseRecording => calls::pause_recording(wib, message).await,
+            Topic::ResumeRecording => calls::resume_recording(wib, message).await,
             Topic::WatchCall => calls::watch(wib, message).await,
             Topic::FetchRecording => recordings::fetch(wib, message).await,
             Topic::SubmitTranscript => transcripts::submit(wib, message).await,

@@ -251,6 +251,11 @@ struct Failed {
     reason: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Ended {
+    status: Option<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Cost {
@@ -313,7 +318,11 @@ pub(super) fn kind(name: &str, payload: &Value) -> Result<VoiceEventKind, serde_
             VoiceEventKind::KeyPressed { key }
         }
         "call.speak.started" => VoiceEventKind::SpeakStarted,
-        "call.speak.ended" => VoiceEventKind::SpeakEnded,
+        "call.speak.ended" => match Ended::deserialize(payload)?.status.as_deref() {
+            None | Some("completed") => VoiceEventKind::SpeakEnded,
+            // `call_hangup`, `cancelled`, `cancelled_amd`: nobody heard the end.
+            Some(_) => VoiceEventKind::SpeakCut,
+        },
         "call.recording.saved" => {
             let saved = Saved::deserialize(payload)?;
             let urls = saved.recording_urls.and_then(Urls::best).or_else(|| saved.public_recording_urls?.best());
