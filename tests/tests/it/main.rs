@@ -6,6 +6,7 @@ mod doubt;
 mod faults;
 mod genuine;
 mod injection;
+mod keys;
 mod kill;
 mod law;
 mod orders;

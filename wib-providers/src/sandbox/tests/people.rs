@@ -96,7 +96,7 @@ fn a_thousand_calls_give_a_thousand_cards_that_pass_the_check_and_repeat_by_seed
     };
     let thousand = cards(1_000);
     let mut numbers: Vec<_> = thousand.iter().map(|card| card.number.as_str()).collect();
-    assert!(numbers.iter().all(|number| sum_of_luhn(number) % 10 == 0 && matches!(number.len(), 15 | 16)));
+    assert!(numbers.iter().all(|number| sum_of_luhn(number).is_multiple_of(10) && matches!(number.len(), 15 | 16)));
     assert_eq!(sum_of_luhn("4111111111111111") % 10, 0);
     numbers.sort_unstable();
     numbers.dedup();

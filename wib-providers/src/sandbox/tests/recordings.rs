@@ -105,6 +105,7 @@ fn a_repeated_pause_is_not_a_second_pause_and_a_second_recording_can_follow_a_st
         give("record_pause", "b");
     }
     rig.clock.advance(Duration::from_secs(2));
+    give("record_pause", "b2");
     give("record_resume", "c");
     give("record_pause", "b");
     rig.clock.advance(Duration::from_secs(3));
