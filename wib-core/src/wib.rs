@@ -1,6 +1,11 @@
 //! The handles that embedders hold: [`Wib`] made once, [`Org`] per request, [`System`] for what belongs to nobody yet.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -82,7 +87,8 @@ pub struct Parts {
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) signer: Signer,
     pub(crate) tags: TagKey,
-    pub(crate) pack: RulePack,
+    // Swapped as a whole: a verdict under way keeps the one it began with.
+    pack: RwLock<Arc<RulePack>>,
     pub(crate) settings: Settings,
     pub(crate) wake: Notify,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
@@ -143,6 +149,20 @@ impl Wib {
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
         self.signer.public_key_hex()
+    }
+    /// The rules of law in force here.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RulePack> {
+        self.pack.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Judges with these rules from now on, in every clone of this handle. Verdicts under way end with the old ones.
+    ///
+    /// # Errors
+    /// `Invalid` naming the rule that cannot be judged with; the old rules stay.
+    pub fn swap_rules(&self, pack: RulePack) -> Result<()> {
+        pack.check()?;
+        *self.pack.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pack);
+        Ok(())
     }
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -214,7 +234,7 @@ impl WibBuilder {
         self.signer = Some(signer);
         self
     }
-    /// The rules of law; the built-in pack by default.
+    /// The rules of law; [`RulePack::standard`] by default.
     #[must_use]
     pub fn rules(mut self, pack: RulePack) -> Self {
         self.pack = Some(pack);
@@ -229,7 +249,7 @@ impl WibBuilder {
     /// The wired whole.
     ///
     /// # Errors
-    /// `Invalid` naming the first required part that is missing.
+    /// `Invalid` naming the first required part that is missing, or the rule that cannot be judged with.
     pub fn build(self) -> Result<Wib> {
         fn required<T>(part: Option<T>, name: &'static str) -> Result<T> {
             part.ok_or_else(|| Error::field(name, "is required"))
@@ -244,6 +264,8 @@ impl WibBuilder {
                 ));
             }
         }
+        let pack = self.pack.unwrap_or_else(RulePack::standard);
+        pack.check()?;
         Ok(Wib(Arc::new(Parts {
             store: required(self.store, "store")?,
             blobs: required(self.blobs, "blobs")?,
@@ -256,7 +278,7 @@ impl WibBuilder {
             webhooks: self.webhooks,
             tags: signer.tag_key(),
             signer,
-            pack: self.pack.unwrap_or_else(RulePack::federal),
+            pack: RwLock::new(Arc::new(pack)),
             settings: self.settings,
             wake: Notify::new(),
             hashing: Semaphore::new(HASHING),

@@ -102,7 +102,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         None => None,
     };
     let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
-    if !judge(&facts, &wib.pack, wib.now()).permits() {
+    if !judge(&facts, &wib.rules(), wib.now()).permits() {
         let (_, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
         let rule = stored.blocked_by.unwrap_or_default();
         return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;

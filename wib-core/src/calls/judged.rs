@@ -68,7 +68,7 @@ impl CallFacts {
 
 /// Judges that act on that call now.
 pub(super) async fn judge(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, kind: ActKind) -> Result<Verdict> {
-    Ok(apply(&facts(wib, tx, call, kind).await?, &wib.pack, wib.now()))
+    Ok(apply(&facts(wib, tx, call, kind).await?, &wib.rules(), wib.now()))
 }
 
 /// Keeps the verdict beside the call, whatever it is.

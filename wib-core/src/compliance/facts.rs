@@ -16,50 +16,75 @@ use crate::{
 
 /// Everything the rules may ask about one act towards one person about one debt.
 ///
-/// The default knows nothing, and nothing is permitted on it. Lists have no order of their own.
+/// The default knows nothing, and nothing is permitted on it. Lists have no order of their own. What is empty or the
+/// default is not written out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
     /// What is planned.
     pub act: Act,
     /// In which role we collect; `None` when the organisation has not said, and the strictest counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub collector: Option<CollectorRole>,
     /// Who is meant; `None` when nobody could be matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonFacts>,
     /// What about; `None` when no debt could be matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub debt: Option<DebtFacts>,
     /// The number, or the address, that is to be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub callee: Option<Callee>,
     /// Where the person may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<Location>,
     /// Jurisdictions in which our own side of the conversation is (`US-TX`): for the consent to recording.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub ours: BTreeSet<String>,
     /// What was exchanged with this person, over 31 days at least, about any debt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ledger: Vec<LedgerFact>,
     /// The consent ledger of the person, as far as it bears on this number, address and debt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub consents: Vec<ConsentFact>,
     /// What the person asked for, as far as it bears on this number or address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub preferences: Vec<PreferenceFact>,
     /// What is known of the person and the debt and is not over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub circumstances: Vec<CircumstanceFact>,
     /// Written notices about the debt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NoticeFact>,
     /// Disputes about the debt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub disputes: Vec<DisputeFact>,
     /// Lists of numbers that were looked through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<ListFact>,
     /// Licences we hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub licences: Vec<LicenceFact>,
     /// The campaign's figures over 30 days; `None` outside a campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<CampaignFacts>,
     /// What is to be deleted, when the act is to purge.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionFacts>,
     /// Duties that were done on this call.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub done: BTreeSet<DutyKind>,
     /// Plain questions with their answers; what is absent is unknown.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub flags: BTreeMap<Flag, bool>,
     /// Names of facts that could not be read: any entry denies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<String>,
+}
+
+/// Whether it is what is left out when facts are written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The person.
@@ -93,13 +118,13 @@ pub struct Callee {
     /// The masked number; `*` alone for an address that is none.
     pub number: Masked,
     /// Who has it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub holder: Holder,
     /// What kind of line it is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub line: Line,
     /// Where it rings.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub place: Place,
 }
 impl From<&Phone> for Callee {
@@ -271,16 +296,16 @@ pub struct LedgerFact {
     /// Who began it.
     pub direction: Direction,
     /// By which medium.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub medium: Medium,
     /// How it was dialled.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub technology: Technology,
     /// Where it rang.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub place: Place,
     /// Whether it went to the number or address that is meant now.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub same_number: bool,
 }
 
@@ -586,10 +611,5 @@ impl Facts {
     #[must_use]
     pub fn may_be_in(&self, region: &str) -> bool {
         region == "US" || self.locations.iter().any(|l| l.regions.iter().any(|r| r == region))
-    }
-    /// The entries about this debt; all of them while the debt is unknown.
-    pub(super) fn entries(&self, kind: ContactKind) -> impl Iterator<Item = &LedgerFact> {
-        let debt = self.debt.as_ref().map(|d| d.id);
-        self.ledger.iter().filter(move |l| l.kind == kind && debt.is_none_or(|id| id == l.debt))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, LedgerFact, ListFact, ListKind, Location,
+    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, Flag, LedgerFact, ListFact, ListKind, Location,
     LocationSource, Medium, Outcome, PersonFacts, Place, StoredVerdict, Technology, Verdict, judge,
     zones::{location_of_area_code, zones_of_state},
 };
@@ -29,6 +29,8 @@ pub(crate) async fn gather(
 ) -> Result<Facts> {
     let act = Act { technology: Technology::Manual, ..Act::default() };
     let mut facts = Facts { act, callee: Some(Callee::from(number)), ..Facts::default() };
+    // Calls are placed from the installation's own numbers.
+    facts.flags.insert(Flag::CallerIdOwned, true);
     facts.locations.extend(location_of_area_code(number));
     facts.lists.extend(tx.suppression(number).await?.map(|s| ListFact {
         list: ListKind::Internal,
@@ -91,7 +93,7 @@ pub(crate) async fn decide(
     account: Option<&Account>,
     call: Option<CallId>,
 ) -> Result<(Verdict, StoredVerdict)> {
-    let verdict = judge(facts, &wib.pack, wib.now());
+    let verdict = judge(facts, &wib.rules(), wib.now());
     let about = (account.map(|a| a.person_id), account.map(|a| a.id));
     let stored = keep(tx, wib, &verdict, about, call.filter(|_| verdict.permits())).await?;
     Ok((verdict, stored))
@@ -137,7 +139,7 @@ pub(crate) fn refusal(verdict: &Verdict, stored: &StoredVerdict) -> Error {
             })
         })
         .collect();
-    let sentence = failing().map(|f| f.explanation.as_str()).collect::<Vec<_>>().join(" ");
+    let sentence = failing().map(|f| &*f.explanation).collect::<Vec<_>>().join(" ");
     Error::blocked(sentence)
         .with("blocked_by", stored.blocked_by.clone())
         .with("outcome", stored.outcome.clone())

@@ -2,7 +2,10 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Explanation, Facts, Finding, Outcome, RulePack, Verdict};
+use super::{
+    Counterfactual, Explanation, Facts, Finding, Outcome, Rule, RuleId, RulePack, Verdict,
+    checks::{Case, Zones},
+};
 use crate::kit::Timestamp;
 
 /// How often the next lawful instant is looked for. Each step satisfies at least one more rule, so few are needed; a
@@ -15,19 +18,22 @@ const STEPS: usize = 64;
 /// zone database says the same about that instant. A pack without a rule in force denies.
 pub fn judge(facts: &Facts, pack: &RulePack, now: Timestamp) -> Verdict {
     let facts = facts.clone().ordered();
-    let findings = run(&facts, pack, now);
-    let strictest = strictest(&findings);
+    let bench = Bench::new(&facts, pack);
+    let findings = bench.findings(now);
+    let strictest = strictest(findings.iter().map(|f| f.outcome));
     let blocked_by = match strictest {
         Outcome::Permit => None,
         _ => findings.iter().find(|f| f.outcome == strictest).map(|f| f.rule.clone()),
     };
     let (outcome, not_before) = match strictest {
-        Outcome::Defer => match lawful_from(&facts, pack, &findings) {
+        Outcome::Defer => match bench.lawful_from(findings.iter().filter_map(|f| f.not_before).max()) {
             Some(at) => (Outcome::Defer, Some(at)),
             None => (Outcome::Review, None),
         },
         other => (other, None),
     };
+    let counterfactuals = counterfactuals(&findings);
+    drop(bench);
     Verdict::new(Explanation {
         pack: pack.version.clone(),
         pack_hash: pack.hash().unwrap_or_default(),
@@ -36,49 +42,103 @@ pub fn judge(facts: &Facts, pack: &RulePack, now: Timestamp) -> Verdict {
         blocked_by,
         not_before,
         findings,
-        counterfactuals: vec![],
+        counterfactuals,
         facts,
     })
 }
 
-fn run(facts: &Facts, pack: &RulePack, now: Timestamp) -> Vec<Finding> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    pack.binding(facts, today)
-        .map(|rule| {
-            let ruling = rule.check.run(facts, now);
-            Finding {
-                rule: rule.id.clone(),
-                outcome: ruling.outcome,
-                citation: rule.citation.clone(),
-                confidence: rule.confidence,
-                explanation: ruling.explanation,
-                not_before: ruling.not_before,
-                needed: ruling.needed,
-                duty: ruling.duty,
-                exempt_by: None,
-                facts: ruling.facts,
-            }
+/// Without a rule nothing is permitted.
+fn strictest(outcomes: impl Iterator<Item = Outcome>) -> Outcome {
+    outcomes.max().unwrap_or(Outcome::Deny)
+}
+
+fn counterfactuals(findings: &[Finding]) -> Vec<Counterfactual> {
+    let standing = || findings.iter().enumerate().filter(|(_, f)| f.outcome != Outcome::Permit);
+    standing()
+        .map(|(i, finding)| {
+            let others = standing().filter(|(j, _)| *j != i).map(|(_, f)| f.outcome);
+            let change = match (&finding.needed, finding.not_before) {
+                (Some(needed), _) => needed.to_string(),
+                (None, Some(at)) => format!("It is {at} or later."),
+                (None, None) => finding.explanation.to_string(),
+            };
+            Counterfactual { rule: finding.rule.clone(), change, outcome: others.max().unwrap_or(Outcome::Permit) }
         })
         .collect()
 }
 
-fn strictest(findings: &[Finding]) -> Outcome {
-    findings.iter().map(|f| f.outcome).max().unwrap_or(Outcome::Deny)
+/// Facts and the rules that bind them, at any instant.
+pub(super) struct Bench<'f> {
+    facts: &'f Facts,
+    zones: Zones,
+    rules: Vec<&'f Rule>,
 }
-
-fn latest(findings: &[Finding]) -> Option<Timestamp> {
-    findings.iter().filter_map(|f| f.not_before).max()
-}
-
-// The end of a quiet week may fall at midnight, and the opening hour may meet a full window: go on until none defers.
-fn lawful_from(facts: &Facts, pack: &RulePack, findings: &[Finding]) -> Option<Timestamp> {
-    let mut at = latest(findings)?;
-    for _ in 0..STEPS {
-        let next = run(facts, pack, at);
-        if strictest(&next) != Outcome::Defer {
-            return Some(at);
-        }
-        at = latest(&next)?;
+impl<'f> Bench<'f> {
+    /// The facts are in order.
+    pub(super) fn new(facts: &'f Facts, pack: &'f RulePack) -> Self {
+        let rules = pack.rules.iter().filter(|rule| rule.binds(facts)).collect();
+        Self { facts, zones: Zones::of(facts), rules }
     }
-    None
+    fn case(&self, now: Timestamp, tell: bool) -> Case<'_> {
+        Case { facts: self.facts, zones: &self.zones, now, tell }
+    }
+    fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &'f Rule> + Clone {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        self.rules.iter().copied().filter(move |rule| rule.effective(today))
+    }
+    /// Which rules do not bind, and by which they are exempted; the first of the pack among several.
+    fn exemptions(&self, case: &Case<'_>) -> Vec<(&'f RuleId, &'f RuleId)> {
+        let exempting = self.in_force(case.now).filter(|r| !r.exempts.is_empty());
+        let satisfied = exempting.filter(|r| r.check.run(case).outcome == Outcome::Permit);
+        satisfied.flat_map(|rule| rule.exempts.iter().map(|exempt| (exempt, &rule.id))).collect()
+    }
+    fn findings(&self, now: Timestamp) -> Vec<Finding> {
+        let exemptions = self.exemptions(&self.case(now, false));
+        let case = self.case(now, true);
+        self.in_force(now)
+            .map(|rule| {
+                let mut ruling = rule.check.run(&case);
+                let exempt_by = exemptions.iter().find(|(exempt, _)| **exempt == rule.id).map(|(_, by)| (*by).clone());
+                if exempt_by.is_some() || !rule.exempts.is_empty() {
+                    ruling = ruling.harmless();
+                }
+                Finding {
+                    rule: rule.id.clone(),
+                    outcome: ruling.outcome,
+                    citation: rule.citation.clone(),
+                    confidence: rule.confidence,
+                    explanation: ruling.explanation,
+                    not_before: ruling.not_before,
+                    needed: ruling.needed,
+                    duty: ruling.duty,
+                    exempt_by,
+                    facts: ruling.facts,
+                }
+            })
+            .collect()
+    }
+    /// The strictest outcome at that instant and the latest `not_before` of a rule: what [`Self::findings`] would say,
+    /// without saying it.
+    fn outlook(&self, now: Timestamp) -> (Outcome, Option<Timestamp>) {
+        let case = self.case(now, false);
+        let exemptions = self.exemptions(&case);
+        let binds = |rule: &&Rule| rule.exempts.is_empty() && !exemptions.iter().any(|(exempt, _)| **exempt == rule.id);
+        let none = (self.in_force(now).next().map_or(Outcome::Deny, |_| Outcome::Permit), None);
+        self.in_force(now).filter(binds).fold(none, |(strictest, latest), rule| {
+            let ruling = rule.check.run(&case);
+            (strictest.max(ruling.outcome), latest.max(ruling.not_before))
+        })
+    }
+    /// The end of a quiet week may fall at midnight, and the opening hour may meet a full window: goes on from `at`
+    /// until no rule defers.
+    fn lawful_from(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        let mut at = at?;
+        for _ in 0..STEPS {
+            match self.outlook(at) {
+                (Outcome::Defer, later) => at = later?,
+                _ => return Some(at),
+            }
+        }
+        None
+    }
 }

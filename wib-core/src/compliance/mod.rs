@@ -15,10 +15,12 @@
 //! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
 
 mod act;
+pub mod calendar;
 mod checks;
 mod facts;
 pub(crate) mod gate;
 mod judge;
+mod pack;
 mod record;
 mod rules;
 mod verdict;
@@ -31,6 +33,7 @@ pub use facts::{
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
 pub use judge::judge;
+pub use pack::{Definition, RulePack};
 pub use record::StoredVerdict;
-pub use rules::{Answer, Check, Definition, KeepFrom, Per, Rule, RuleId, RulePack, Window};
+pub use rules::{Answer, Check, KeepFrom, Per, Rule, RuleId, Window};
 pub use verdict::{Confidence, Counterfactual, Explanation, Finding, Outcome, Verdict};

@@ -9,14 +9,11 @@ use super::{
     ActKind, CircumstanceKind, CollectorRole, Confidence, ConsentScope, DutyKind, Facts, Flag, Holder, Line, ListKind,
     Medium, NoticeKind, Outcome, Place, Purpose, RecordClass, Technology,
 };
-use crate::{
-    contacts::ContactKind,
-    kit::{Result, canonical},
-    text_enum,
-};
+use crate::{contacts::ContactKind, text_enum};
 
 /// The name of a rule, stable over packs (`RF-TIME`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct RuleId(Cow<'static, str>);
 impl RuleId {
@@ -51,6 +48,7 @@ text_enum! {
 
 /// A span of time that looks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// So many hours up to now, open at its start.
@@ -61,6 +59,7 @@ pub enum Window {
 
 /// An answer to a plain question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The question.
@@ -83,48 +82,63 @@ text_enum! {
 
 /// What a rule looks at, with its parameters.
 ///
-/// An empty list of kinds, media, places, technologies or lines means all of them.
+/// An empty list of kinds, circumstances, media, places, technologies or lines means all of them. The act's medium is
+/// `text` or `email` for these acts and `call` for all others. A callee that is not known has an unknown line and an
+/// unknown place. What carries a date after the instant that is judged counts as if it were past.
+///
+/// Whoever judges these checks anew agrees with every sentence below, or one of the two is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Check {
-    /// Every fact is at hand.
+    /// Every fact is at hand. Anything unavailable denies; an unknown person, debt or callee is reviewed, but for
+    /// records to be made or deleted, which may be about nobody known.
     Complete,
-    /// Neither the person nor one of the lists says not to reach this number.
+    /// Neither the person (`do_not_call`) nor a listed entry of one of the lists says not to reach this number; denies
+    /// otherwise.
     NotListed {
         /// The lists.
         lists: Vec<ListKind>,
-        /// Written consent that outweighs them.
+        /// A written consent in one of these scopes that stands (see [`Check::Consent`]) outweighs both.
         unless: Vec<ConsentScope>,
     },
-    /// A list was looked through in a version young enough; requires a scrub otherwise.
+    /// A list was looked through in a version young enough: its latest `as_of` is `days` times 24 hours ago or less;
+    /// requires a scrub ([`DutyKind::ScrubList`]) otherwise, and when no entry of that list is known.
     FreshList {
         /// Which.
         list: ListKind,
-        /// How old it may be, in days.
+        /// How old it may be, in days of 24 hours.
         days: u32,
     },
-    /// None of these circumstances holds for the debt.
+    /// None of these circumstances is known of the debt or of every debt; of any debt while the debt is unknown. Denies
+    /// otherwise.
     NoCircumstance {
         /// Which.
         of: Vec<CircumstanceKind>,
         /// Who may be reached all the same.
         spare: Vec<Holder>,
-        /// Places that are barred; all when empty.
+        /// Places that are barred, and with them a place that is unknown; all when empty.
         places: Vec<Place>,
     },
-    /// Only these may be reached.
+    /// Only these may be reached; denies otherwise, and reviews while the callee is unknown.
     Holders {
         /// Who.
         of: Vec<Holder>,
     },
-    /// The person did not ask for this medium to stop.
+    /// The person did not ask for the act's medium, or for every one, to stop; denies otherwise.
     MediumWanted,
-    /// It is not a time that the person called bad, in any zone the person may be in.
+    /// In no zone the person may be in is it a time that the person called bad for the act's medium or for every one.
+    /// Defers to the first instant outside all of them. A window that ends no later than it begins ends on the next
+    /// day, and belongs to the day on which it begins. Permits when no time was called bad; else places that do not say
+    /// the time are as in [`Check::Hours`], and times that cover everything are reviewed.
     TimeWanted,
-    /// It is not a place that the person called bad, nor one that is bad of itself.
+    /// The number does not ring at an inconvenient place nor at one that the person called bad for the act's medium or
+    /// for every one: denies. When the place is unknown and the person called any place bad: reviewed.
     PlaceWanted,
-    /// The local time is within the hours at every place the person may be.
+    /// The local time is within the hours in every zone the person may be in; defers to the first instant at which it
+    /// is. Any id that is no zone denies; no place, none but area codes, or a place without a zone is reviewed, and so
+    /// are hours that never meet.
     Hours {
         /// The first lawful local time.
         opens: Time,
@@ -132,13 +146,17 @@ pub enum Check {
         closes: Time,
         /// Whether Sundays are closed.
         not_sundays: bool,
-        /// Whether federal holidays are closed.
+        /// Whether federal holidays are closed, on their own day and on the day they are observed.
         not_holidays: bool,
     },
-    /// Counted entries of the ledger within a window stay under a cap. Only what we began counts as an attempt;
-    /// conversations count whoever began them.
+    /// Entries of the ledger that count (`counts`) within a window stay under a cap; defers until the cap-th from the
+    /// end leaves the window.
+    ///
+    /// Attempts are counted when we began them, conversations whoever began them; of a rule that counts both, only the
+    /// conversations that the person began, since the others have their attempt. When places are named and the callee's
+    /// is known and none of them, what is planned would not be counted: permits.
     Count {
-        /// Attempts, conversations or both; an attempt and its conversation at the same call count once each.
+        /// Attempts, conversations or both.
         kinds: Vec<ContactKind>,
         /// By which media.
         media: Vec<Medium>,
@@ -146,26 +164,32 @@ pub enum Check {
         technologies: Vec<Technology>,
         /// Rang where; an entry whose place is unknown counts for each.
         places: Vec<Place>,
-        /// Counted by what.
+        /// Counted by what; by debt, each entry while the debt is unknown.
         per: Per,
         /// Within which span.
         window: Window,
         /// How many the window may hold, the next one included.
         cap: NonZeroU16,
     },
-    /// The last conversation is long enough ago, in calendar days of the person's zone.
+    /// The last conversation about the debt, whoever began it, counted or not, is long enough ago: defers to the first
+    /// instant at which the days are over in every zone the person may be in. Without a zone, or with one that cannot
+    /// be found: over everywhere on earth.
     Quiet {
-        /// How many days are quiet, the conversation's own included.
+        /// How many calendar days are quiet, the conversation's own included.
         days: u8,
     },
-    /// Attempts keep a distance.
+    /// Attempts keep a distance: the last one that we began, counted or not, by any medium, is at least so long ago;
+    /// defers until it is.
     Spacing {
         /// In minutes.
         minutes: u32,
         /// Between attempts counted by what.
         per: Per,
     },
-    /// A consent in one of these scopes stands: granted, not revoked, not expired, not used up.
+    /// A consent in one of these scopes stands; denies otherwise.
+    ///
+    /// The latest entry of a scope decides, and each of several at the same instant has to: granted, not used,
+    /// `expires_at` after now, and written where asked.
     Consent {
         /// Any of these.
         scopes: Vec<ConsentScope>,
@@ -173,68 +197,80 @@ pub enum Check {
         written: bool,
         /// On which lines it is needed; an unknown line needs it.
         lines: Vec<Line>,
-        /// Whether a revocation in any scope of messages revokes all of them (47 CFR 64.1200(a)(10)).
+        /// Whether a revocation in any scope of messages (`autodialed`, `artificial_voice`, `sms_contact`), at or after
+        /// the grant, revokes it too (47 CFR 64.1200(a)(10)).
         revoke_all: bool,
     },
-    /// A consent to be called about the debt was given to us within so many days, and still stands.
+    /// A consent to be called about the debt ([`ConsentScope::Contact`]) stands, and was given less than so many days
+    /// ago; denies otherwise.
     FreshConsent {
-        /// How many.
+        /// How many, of 24 hours.
         days: u32,
     },
-    /// A notice was sent in time.
+    /// A notice that did not come back was sent, or is not overdue; denies otherwise. Overdue from the first instant at
+    /// which, in some zone the person may be in, the day of the first communication and so many days after it are over
+    /// (without a zone, or with one that cannot be found: anywhere on earth). Without a first communication nothing is
+    /// due; an unknown debt is reviewed.
     Notice {
         /// Which.
         notice: NoticeKind,
-        /// Within how many days after the first communication.
+        /// Within how many calendar days after the first communication.
         days: u32,
     },
-    /// No written dispute that came before the period's end waits for its answer.
+    /// No written dispute that came before the validation period's end waits for its answer; denies otherwise. The
+    /// period ends with the latest `period_ends` of the validation notices that did not come back; it is not over when
+    /// there is none of them, or one whose end is unknown.
     DisputeAnswered,
-    /// At most so many in a thousand live answers were abandoned.
+    /// At most so many in a thousand live answers were abandoned; denies otherwise. Without figures: permits what a
+    /// person dials ([`Technology::Manual`]), and reviews all else.
     Abandoned {
         /// How many.
         per_mille: u32,
     },
-    /// We hold a licence wherever the person may be, where these jurisdictions want one.
+    /// We hold a licence, valid now, in each of these jurisdictions where the person may be; denies otherwise.
     Licensed {
         /// The jurisdictions.
         regions: Vec<String>,
     },
-    /// A duty is done; requires it otherwise.
+    /// A duty is done (`done`), or not due; requires it otherwise.
     Duty {
         /// Which.
         duty: DutyKind,
         /// It is only due when all of these hold; an unknown answer holds.
         when: Vec<Answer>,
-        /// Only at the first communication, only at later ones, or at each.
+        /// Only while there was no first communication (`true`), only after one (`false`), or at each. An unknown debt
+        /// had none.
         first: Option<bool>,
     },
-    /// Plain questions are answered as they should be.
+    /// Plain questions are answered as they should be; the strictest of them decides.
     Answers {
-        /// Only when all of these hold; an unknown answer holds.
+        /// Only when all of these hold; an unknown answer holds. Permits otherwise.
         when: Vec<Answer>,
         /// What has to be so; an unknown answer is reviewed, unless `unmet` is stricter.
         wanted: Vec<Answer>,
-        /// What comes out when it is not.
+        /// What comes out when one is known to be otherwise; `defer`, which has no instant here, is reviewed.
         unmet: Outcome,
         /// The fact that would have to change, or the thing to do.
         needed: String,
     },
-    /// A record is old enough to be deleted.
+    /// A record is old enough to be deleted; defers until it is. A record of another class is permitted; an unknown
+    /// record, or one whose basis is unknown, is reviewed.
     Kept {
         /// Of which class.
         class: RecordClass,
-        /// How many years.
+        /// How many calendar years, in UTC.
         years: u16,
         /// From when.
         from: KeepFrom,
     },
-    /// No legal hold covers the record, and the organisation does not want it longer.
+    /// No legal hold covers the record (denies), and the organisation does not want it longer (defers). An unknown
+    /// record is reviewed.
     NotHeld,
 }
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name.
@@ -290,55 +326,5 @@ impl Rule {
     #[must_use]
     pub fn effective(&self, on: Date) -> bool {
         self.effective_from.is_none_or(|from| from <= on) && self.effective_to.is_none_or(|to| on <= to)
-    }
-}
-
-/// What a word of the law means here: read into the facts, not run as a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Definition {
-    /// Its name.
-    pub id: RuleId,
-    /// What it says, and where in the facts it is kept.
-    pub says: String,
-    /// The text it is read from.
-    pub citation: String,
-    /// How far that reading was checked.
-    pub confidence: Confidence,
-}
-
-/// Rules that are applied together, in the order in which they are reported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RulePack {
-    /// Its version, kept with every verdict. Rules that differ make another version.
-    pub version: String,
-    /// What words mean.
-    #[serde(default)]
-    pub definitions: Vec<Definition>,
-    /// The rules.
-    pub rules: Vec<Rule>,
-}
-impl RulePack {
-    /// The federal rules on placing a collection call, and our own that keep them.
-    ///
-    /// The two limits of frequency raise presumptions that can be rebutted; here they are limits.
-    ///
-    /// # Panics
-    /// Never: the text is part of the program, and a test reads it.
-    #[must_use]
-    pub fn federal() -> Self {
-        serde_json::from_str(include_str!("../../rules/federal.json")).expect("the built-in rules are a pack")
-    }
-    /// `sha256:<hex>` of its canonical text.
-    ///
-    /// # Errors
-    /// `Invalid` when it has no canonical form.
-    pub fn hash(&self) -> Result<String> {
-        canonical::hash(self)
-    }
-    /// The rules that bind these facts on that day, in order.
-    pub fn binding<'p>(&'p self, facts: &'p Facts, on: Date) -> impl Iterator<Item = &'p Rule> {
-        self.rules.iter().filter(move |r| r.effective(on) && r.binds(facts))
     }
 }

@@ -1,5 +1,7 @@
 //! What comes out: findings, the explanation they make, the verdict.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -49,22 +51,23 @@ pub struct Finding {
     /// How far that reading was checked.
     pub confidence: Confidence,
     /// One sentence for people; names nobody and no number.
-    pub explanation: String,
+    pub explanation: Cow<'static, str>,
     /// When it defers: the first instant at which this rule alone permits.
     pub not_before: Option<Timestamp>,
     /// The question to answer (`review`), the thing to do (`require`), the fact that would have to change (`deny`).
-    pub needed: Option<String>,
+    pub needed: Option<Cow<'static, str>>,
     /// The duty, when it requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duty: Option<DutyKind>,
     /// The rule that exempts from this one, when one does; then it permits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exempt_by: Option<RuleId>,
-    /// The facts it used: texts, integers, ids, instants in RFC 3339; null for a plain question that is satisfied.
+    /// The facts it used: texts, integers, ids, instants in RFC 3339; null where it used none but what the rule names.
     pub facts: Json,
 }
 
-/// What would come out if one rule that stands in the way were satisfied and all else stayed as it is.
+/// What would come out if one rule that stands in the way were satisfied and all else stayed as it is: the strictest
+/// of the other findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counterfactual {

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod case;
 mod compliance;
 mod guards;
 mod imports;
+mod oracle;
+mod packs;
+mod vectors;
