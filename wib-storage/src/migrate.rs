@@ -51,7 +51,15 @@ macro_rules! migrations {
             &[$(Migration { file: $file, text: include_str!(concat!("../migrations/", $file, ".sql")) }),+];
     };
 }
-migrations!["0001_organizations", "0002_collections", "0003_calls", "0004_recordings", "0005_evidence", "0006_engine"];
+migrations![
+    "0001_organizations",
+    "0002_collections",
+    "0003_calls",
+    "0004_recordings",
+    "0005_evidence",
+    "0006_engine",
+    "0010_facts"
+];
 
 /// The version of the tables that this program works with.
 fn newest() -> i64 {
@@ -59,7 +67,8 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] = &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events"];
+const APPEND_ONLY: &[&str] =
+    &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events", "consents", "disclosures"];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
