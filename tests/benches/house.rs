@@ -63,6 +63,8 @@ impl Stage {
             from_number: "+13125550100".parse().unwrap(),
             to_number: "+13125550101".parse().unwrap(),
             flow_type: FlowType::Direct,
+            technology: wib_core::compliance::Technology::Manual,
+            purpose: wib_core::compliance::Purpose::Collection,
             status: CallStatus::Failed,
             vendor: "telnyx".to_owned(),
             live: false,

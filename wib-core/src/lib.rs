@@ -23,6 +23,8 @@
 //! | [`orgs`], [`auth`] | tenants, members, sign-in |
 //! | [`collections`], [`imports`] | persons, accounts, creditors' files |
 //! | [`compliance`], [`contacts`] | the gate and its verdicts; ledgers of attempts and conversations |
+//! | [`consent`], [`circumstances`], [`notices`], [`disclosures`] | what persons agreed to, asked for and contest; what they were told |
+//! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`calls`], [`recordings`], [`transcripts`], [`analysis`], [`usage`] | a call and what it leaves |
 //! | [`evidence`], [`audit`] | seals and the log |
 //! | [`ai`] | guards in front of every model; chains of models |
@@ -34,17 +36,24 @@ pub mod analysis;
 pub mod audit;
 pub mod auth;
 pub mod calls;
+pub mod circumstances;
 pub mod collections;
 pub mod compliance;
+pub mod consent;
 pub mod contacts;
+pub mod disclosures;
 pub mod engine;
 pub mod evidence;
 pub mod imports;
 pub mod kit;
+pub mod licences;
+pub mod lists;
 mod mail;
+pub mod notices;
 pub mod orgs;
 pub mod ports;
 pub mod recordings;
+pub mod retention;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

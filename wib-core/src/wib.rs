@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
     compliance::RulePack,
     evidence::Signer,
     kit::{
-        Actor, Clock, Error, Id, OrNotFound, OsRandom, Principal, Random, Result, Role, SystemClock, time::Timestamp,
+        Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
+        time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
     ports::{Blobs, Llm, Mailer, Transcriber, Voice, WebhookSource},
@@ -47,6 +49,8 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// How long a worker owns a message.
     pub lease: Duration,
+    /// Numbers that may be shown besides the vendor's default (47 CFR 64.1604).
+    pub caller_ids: Vec<Phone>,
     /// Quiet time after a call's end before it is sealed, so that late events are in.
     pub seal_after: Duration,
 }
@@ -62,6 +66,7 @@ impl Default for Settings {
             recording_limit: 512 << 20,
             password_cost: PasswordCost::default(),
             lease: Duration::from_secs(60),
+            caller_ids: vec![],
             seal_after: Duration::from_secs(30),
         }
     }
@@ -336,6 +341,34 @@ impl Org {
             created_at: self.wib.now(),
         }
     }
+    /// The same, with what was and what is; numbers are masked and addresses left out.
+    pub(crate) fn audit_change(
+        &self,
+        action: &str,
+        resource: (&str, Option<uuid::Uuid>),
+        old: Option<serde_json::Value>,
+        new: Option<serde_json::Value>,
+    ) -> AuditEvent {
+        AuditEvent { old_value: old.map(shown), new_value: new.map(shown), ..self.audit(action, resource) }
+    }
+}
+
+/// What the audit log may show of a row.
+fn shown(mut value: serde_json::Value) -> serde_json::Value {
+    match &mut value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| *item = shown(item.take())),
+        serde_json::Value::Object(row) => {
+            for (key, item) in row.iter_mut() {
+                *item = match (key.as_str(), item.as_str()) {
+                    ("phone", Some(text)) => text.parse::<Phone>().map(|p| p.masked()).unwrap_or_default().into(),
+                    ("email", Some(_)) => "*".into(),
+                    _ => item.take(),
+                };
+            }
+        }
+        _ => {}
+    }
+    value
 }
 
 /// What belongs to no organisation yet: sign-in, webhooks, health, the engine's own questions.
@@ -360,6 +393,23 @@ impl System {
         tx.commit().await?;
         Ok(organization)
     }
+    /// Changes in which role an organisation collects: an agency, which the federal rules bind, or the creditor itself. For
+    /// operators; the next verdict is given in it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn set_collector_role(&self, id: OrganizationId, role: crate::compliance::CollectorRole) -> Result<()> {
+        let mut tx = self.tx().await?;
+        let before = tx.organization(id).await?.or_not_found("organization")?.collector_role;
+        tx.set_collector_role(id, role).await?;
+        tx.commit().await?;
+        let org = self.wib.org(Principal { organization_id: id, actor: Actor::System, role: Role::Owner }).await?;
+        let mut tx = org.tx().await?;
+        let (old, new) = (json!({"collector_role": before}), json!({"collector_role": role}));
+        let about = ("organization", Some(id.uuid()));
+        tx.insert(&org.audit_change("organization:collector_role_changed", about, Some(old), Some(new))).await?;
+        tx.commit().await
+    }
     pub(crate) fn new_organization(&self, name: &str) -> Result<Organization> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 200 {
@@ -369,6 +419,7 @@ impl System {
             id: self.wib.id(),
             name: name.to_owned(),
             plan: crate::orgs::Plan::Free,
+            collector_role: crate::compliance::CollectorRole::Agency,
             live: self.wib.voice.live(),
             created_at: self.wib.now(),
         })

@@ -27,7 +27,14 @@ fn at(n: i64) -> Timestamp {
 async fn fill(store: &dyn Store) -> OrganizationId {
     let id = Id::new(SystemClock.now(), &OsRandom);
     let mut tx = store.system().await.unwrap();
-    let organization = Organization { id, name: "Bench".to_owned(), plan: Plan::Pro, live: false, created_at: at(0) };
+    let organization = Organization {
+        id,
+        name: "Bench".to_owned(),
+        plan: Plan::Pro,
+        collector_role: wib_core::compliance::CollectorRole::Agency,
+        live: false,
+        created_at: at(0),
+    };
     tx.insert_organization(&organization).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.org(id).await.unwrap();
@@ -41,6 +48,8 @@ async fn fill(store: &dyn Store) -> OrganizationId {
             from_number: "+13125550100".parse().unwrap(),
             to_number: "+13125550101".parse().unwrap(),
             flow_type: FlowType::Direct,
+            technology: wib_core::compliance::Technology::Manual,
+            purpose: wib_core::compliance::Purpose::Collection,
             status: if n % 1000 == 0 { CallStatus::Ringing } else { CallStatus::Completed },
             vendor: "sandbox".to_owned(),
             live: false,

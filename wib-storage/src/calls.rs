@@ -14,7 +14,7 @@ use crate::{
 };
 
 table!(Call of organization_id in "calls" {
-    id, person_id, account_id, direction, from_number, to_number, flow_type, status, vendor, live, facts, verdict_id,
+    id, person_id, account_id, direction, from_number, to_number, flow_type, technology, purpose, status, vendor, live, facts, verdict_id,
     record, transcribe, answered_at, ended_at, answered_by, hangup_cause, created_by, created_at, updated_at
 } mutable);
 table!(CallLeg in "call_legs" { id, call_id, vendor, role, control_id, leg_id, session_id, created_at } mutable);

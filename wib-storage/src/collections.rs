@@ -4,18 +4,19 @@ use async_trait::async_trait;
 use wib_core::{
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     kit::{Phone, Result},
-    store::{Collections, Column},
+    store::{Collections, Column, People},
 };
 
 use crate::{sql::org_sql, store::SqlOrg, table::table};
 
-table!(Person in "persons" { id, name, email, do_not_call, created_at } mutable);
+table!(Person in "persons" { id, name, email, do_not_call, language, created_at } mutable);
 table!(Account in "accounts" {
-    id, person_id, external_id, balance_minor, currency, status, ceased_at, notes, created_at
+    id, person_id, external_id, balance_minor, currency, status, debt_key, first_communication_at,
+    notes, created_at
 } mutable);
-table!(PersonPhone in "person_phones" { id, person_id, phone, created_at });
+table!(PersonPhone in "person_phones" { id, person_id, phone, holder, line, place, created_at } mutable);
 table!(PersonLocation in "person_locations" { id, person_id, source, state, zone, text, created_at });
-table!(Suppression in "suppressions" { id, phone, source, created_at });
+table!(Suppression in "suppressions" { id, phone, list, source, created_at });
 
 #[async_trait]
 impl Collections for SqlOrg {
@@ -42,21 +43,37 @@ impl Collections for SqlOrg {
             org_sql!(account_by_external_id, "SELECT * FROM accounts WHERE organization_id = $1 AND external_id = $2");
         self.one(sql, [external_id.into()]).await
     }
-    async fn phones(&mut self, person: PersonId) -> Result<Vec<PersonPhone>> {
+    async fn account_by_debt_key(&mut self, debt_key: &str) -> Result<Option<Account>> {
+        let sql = org_sql!(
+            account_by_debt_key,
+            "SELECT * FROM accounts WHERE organization_id = $1 AND debt_key = $2 ORDER BY created_at, id LIMIT 1"
+        );
+        self.one(sql, [debt_key.into()]).await
+    }
+    async fn persons_by_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<PersonId>> {
+        let sql = org_sql!(
+            persons_by_phone,
+            "SELECT DISTINCT person_id FROM person_phones WHERE organization_id = $1 AND phone = $2
+            ORDER BY person_id LIMIT $3"
+        );
+        let rows = self.rows(sql, [phone.clone().into_value(), limit.into()]).await?;
+        rows.iter().map(|row| row.get("person_id")).collect()
+    }
+    async fn phones(&mut self, of: People, limit: i64) -> Result<Vec<PersonPhone>> {
         let sql = org_sql!(
             phones,
-            "SELECT * FROM person_phones WHERE organization_id = $1 AND person_id = $2
-            ORDER BY created_at, id"
+            "SELECT * FROM person_phones WHERE organization_id = $1 AND person_id BETWEEN $2 AND $3
+            ORDER BY person_id, created_at, id LIMIT $4"
         );
-        self.all(sql, [person.into()]).await
+        self.all(sql, [of.from.into(), of.to.into(), limit.into()]).await
     }
-    async fn locations(&mut self, person: PersonId) -> Result<Vec<PersonLocation>> {
+    async fn locations(&mut self, of: People, limit: i64) -> Result<Vec<PersonLocation>> {
         let sql = org_sql!(
             locations,
-            "SELECT * FROM person_locations WHERE organization_id = $1 AND person_id = $2
-            ORDER BY created_at, id"
+            "SELECT * FROM person_locations WHERE organization_id = $1 AND person_id BETWEEN $2 AND $3
+            ORDER BY person_id, created_at, id LIMIT $4"
         );
-        self.all(sql, [person.into()]).await
+        self.all(sql, [of.from.into(), of.to.into(), limit.into()]).await
     }
     async fn suppression(&mut self, phone: &Phone) -> Result<Option<Suppression>> {
         let sql = org_sql!(suppression, "SELECT * FROM suppressions WHERE organization_id = $1 AND phone = $2");

@@ -3,43 +3,46 @@
 use async_trait::async_trait;
 use wib_core::{
     calls::CallId,
-    collections::{AccountId, PersonId},
     compliance::StoredVerdict,
     contacts::Contact,
-    kit::{Result, time::Timestamp},
-    store::Contacts,
+    kit::{Error, Result},
+    store::{Contacts, Value},
 };
 
-use crate::{sql::org_sql, store::SqlOrg, table::table};
+use crate::{
+    sql::org_sql,
+    store::SqlOrg,
+    table::{Table, insert_new, table},
+};
 
 table!(StoredVerdict in "verdicts" {
     id, person_id, account_id, call_id, outcome, blocked_by, explanation, explanation_hash, pack, not_before, created_at
 });
-table!(Contact in "contacts" { id, person_id, account_id, call_id, kind, direction, at, counts });
+table!(Contact in "contacts" {
+    id, person_id, account_id, call_id, kind, direction, at, counts, medium, technology, phone, place, source
+});
 
 #[async_trait]
 impl Contacts for SqlOrg {
-    async fn contacts_since(&mut self, person: PersonId, account: AccountId, since: Timestamp) -> Result<Vec<Contact>> {
-        let sql = org_sql!(
-            contacts_since,
-            "SELECT * FROM contacts
-            WHERE organization_id = $1 AND person_id = $2 AND account_id = $3 AND at >= $4 ORDER BY at, id"
-        );
-        self.all(sql, [person.into(), account.into(), since.into()]).await
-    }
     async fn put_contact(&mut self, contact: &Contact) -> Result<()> {
         // A row of another organisation would not fit its call's key, so what is corrected is ours.
-        let sql = org_sql!(put_contact, "INSERT INTO contacts
-            (organization_id, id, person_id, account_id, call_id, kind, direction, at, counts)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        let sql = org_sql!(
+            put_contact,
+            "INSERT INTO contacts (organization_id, id, person_id, account_id, call_id, kind, direction, at, counts,
+                medium, technology, phone, place, source)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             ON CONFLICT (call_id, account_id, kind) DO UPDATE SET
-                person_id = excluded.person_id, direction = excluded.direction, at = excluded.at, counts = excluded.counts
-                WHERE contacts.organization_id = $1");
-        let c = contact;
-        let (kind, direction) = (c.kind.as_str().into(), c.direction.as_str().into());
-        let ids = [c.id.into(), c.person_id.into(), c.account_id.into(), c.call_id.into()];
-        let [id, person, account, call] = ids;
-        self.change(sql, [id, person, account, call, kind, direction, c.at.into(), c.counts.into()]).await.map(|_| ())
+                person_id = excluded.person_id, direction = excluded.direction, at = excluded.at,
+                counts = excluded.counts, medium = excluded.medium, technology = excluded.technology,
+                phone = excluded.phone, place = excluded.place
+                WHERE contacts.organization_id = $1"
+        );
+        let values: Result<[Value; 13], _> = contact.values().try_into();
+        let values = values.map_err(|_| Error::internal("a ledger row has other columns"))?;
+        self.change(sql, values).await.map(|_| ())
+    }
+    async fn note_contact(&mut self, contact: &Contact) -> Result<bool> {
+        insert_new(&mut self.conn, self.organization, contact).await
     }
     async fn contacts_of_call(&mut self, call: CallId) -> Result<Vec<Contact>> {
         let sql = org_sql!(

@@ -24,6 +24,7 @@ mod collections;
 mod contacts;
 mod db;
 mod evidence;
+mod law;
 pub mod migrate;
 mod orgs;
 mod place;

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use wib_core::{
     auth::{Session, User, UserId},
     calls::CallId,
+    compliance::CollectorRole,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
     kit::{Error, Id, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
@@ -51,6 +52,7 @@ pub(crate) async fn organization(conn: &mut Conn, id: OrganizationId) -> Result<
             id: row.get("id")?,
             name: row.get("name")?,
             plan: row.get("plan")?,
+            collector_role: row.get("collector_role")?,
             live: row.get("live")?,
             created_at: row.get("created_at")?,
         })
@@ -142,12 +144,20 @@ impl SystemTx for SqlSystem {
     async fn insert_organization(&mut self, organization: &Organization) -> Result<()> {
         let sql = system_sql!(
             insert_organization,
-            "INSERT INTO organizations (id, name, plan, live, created_at)
-            VALUES ($1, $2, $3, $4, $5)"
+            "INSERT INTO organizations (id, name, plan, collector_role, live, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6)"
         );
         let o = organization;
-        let args = [o.id.into(), o.name.as_str().into(), o.plan.as_str().into(), o.live.into(), o.created_at.into()];
+        let (plan, role) = (o.plan.as_str().into(), o.collector_role.as_str().into());
+        let args = [o.id.into(), o.name.as_str().into(), plan, role, o.live.into(), o.created_at.into()];
         self.change(sql, args).await.map(|_| ())
+    }
+    async fn set_collector_role(&mut self, id: OrganizationId, role: CollectorRole) -> Result<()> {
+        let sql = system_sql!(set_collector_role, "UPDATE organizations SET collector_role = $2 WHERE id = $1");
+        match self.change(sql, [id.into(), role.as_str().into()]).await? {
+            0 => Err(Error::not_found("organization")),
+            _ => Ok(()),
+        }
     }
     async fn insert_member(&mut self, member: &Member) -> Result<()> {
         insert(&mut self.conn, member.organization_id, member).await

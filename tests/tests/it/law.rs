@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use wib_core::{
     calls::{CallExport, CallStatus, StartCall},
-    compliance::{RulePack, StoredVerdict},
+    circumstances::Circumstance,
+    compliance::{CircumstanceKind, CollectorRole, RulePack, StoredVerdict},
+    consent::Source,
     contacts::ContactKind,
     kit::{Error, Id, Kind, Principal, VirtualClock, time},
     orgs::{Organization, Plan},
@@ -176,7 +178,7 @@ async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postg
     let test = "a cease that is being written stops the call that waits for it on postgresql";
     let Some(store) = postgres_store(test, clock.clone()).await else { return };
     let stage = Stage::on(Arc::new(store), clock, 1, |builder, _| builder).await;
-    let mut account = stage.account(&magic(5)).await;
+    let account = stage.account(&magic(5)).await;
     let mut tx = stage.store.org(stage.org.id()).await.unwrap();
     tx.lock_person(account.person_id).await.unwrap();
     let asked = account.clone();
@@ -185,8 +187,20 @@ async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postg
         for _ in 0..60 {
             stage.store.ping().await.unwrap();
         }
-        account.ceased_at = Some(stage.now());
-        tx.update(&account).await.unwrap();
+        let cease = Circumstance {
+            id: Id::new(stage.now(), &*stage.random),
+            person_id: account.person_id,
+            account_id: Some(account.id),
+            phone: None,
+            kind: CircumstanceKind::Cease,
+            since: stage.now(),
+            source: Source::WrittenLetter,
+            note: None,
+            ended_at: None,
+            recorded_by: None,
+            created_at: stage.now(),
+        };
+        tx.insert(&cease).await.unwrap();
         tx.commit().await.unwrap();
     };
     let (error, ()) = tokio::join!(stage.refused(&asked), cease);
@@ -268,6 +282,7 @@ async fn a_live_organization_and_a_sandbox_do_not_meet() {
         id: Id::new(stage.now(), &*stage.random),
         name: "Live".to_owned(),
         plan: Plan::Free,
+        collector_role: CollectorRole::Agency,
         live: true,
         created_at: stage.now(),
     };

@@ -9,18 +9,24 @@ use super::{
     tag::{Step, Tag},
 };
 use crate::{
-    collections::Account,
-    compliance::{gate, judge},
-    contacts::{Contact, ContactKind},
+    collections::{Account, AccountId, NUMBERS},
+    compliance::{
+        Act, ActKind, DutyKind, Medium, Place,
+        gate::{self, Hold},
+        gather::Planned,
+        judge,
+    },
+    contacts::{Contact, ContactKind, ContactSource},
+    disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
-    kit::{Error, OrNotFound, Result, time, time::Timestamp},
+    kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
         Sent,
         voice::{Dial, Direction, HangupCause, Leg, VendorRecording, VoiceEvent, VoiceEventKind},
     },
     recordings::{Recording, RecordingStatus},
-    store::OrgTx,
+    store::{OrgTx, Repo},
     wib::Wib,
 };
 
@@ -101,7 +107,14 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         Some(id) => tx.find(id).await?,
         None => None,
     };
-    let facts = gate::gather(&mut *tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
+    let planned = Planned {
+        act: Act { kind: ActKind::Dial, purpose: call.purpose, technology: call.technology },
+        number: Some(&call.to_number),
+        from: Some(&call.from_number),
+        call: Some(call.id),
+        email: None,
+    };
+    let facts = gate::gather(&mut *tx, wib, &planned, account.as_ref(), Hold::Held).await?;
     if !judge(&facts, &wib.rules(), wib.now()).permits() {
         let (_, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
         let rule = stored.blocked_by.unwrap_or_default();
@@ -404,19 +417,78 @@ async fn ledgers(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
             continue;
         }
         let id = row.map_or_else(|| wib.id(), |r| r.id);
+        let number = if call.direction == Direction::Outbound { &call.to_number } else { &call.from_number };
+        // What was known when it was dialled stays.
+        let place = match known.first() {
+            Some(first) => first.place,
+            None => {
+                let phones = tx.phones(person_id.into(), NUMBERS).await?;
+                phones.iter().find(|p| p.phone == *number).map_or(Place::Unknown, |p| p.place)
+            }
+        };
         tx.put_contact(&Contact {
             id,
             person_id,
             account_id,
-            call_id: call.id,
+            call_id: Some(call.id),
             kind,
             direction: call.direction,
             at,
             counts,
+            medium: Medium::Call,
+            technology: call.technology,
+            phone: Some(number.clone()),
+            place,
+            source: ContactSource::Call,
         })
         .await?;
+        if kind == ContactKind::Conversation {
+            first_communication(tx, account_id, row.filter(|r| r.counts).map(|r| r.at), counts.then_some(at)).await?;
+        }
     }
     Ok(())
+}
+
+/// A conversation may be the first communication about the debt; one that turned out to be none is not.
+async fn first_communication(
+    tx: &mut dyn OrgTx,
+    account: AccountId,
+    before: Option<Timestamp>,
+    now: Option<Timestamp>,
+) -> Result<()> {
+    let account: Account = Repo::find(tx, account).await?.or_not_found("account")?;
+    // Who changes an account holds its person.
+    tx.lock_person(account.person_id).await?;
+    let mut account: Account = Repo::find(tx, account.id).await?.or_not_found("account")?;
+    let known = account.first_communication_at.filter(|at| Some(*at) != before);
+    let first = known.into_iter().chain(now).min();
+    if first != account.first_communication_at {
+        account.first_communication_at = first;
+        tx.update(&account).await?;
+    }
+    Ok(())
+}
+
+/// Keeps that the recording notice was spoken to its end.
+async fn disclose(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
+    let (Some(started_at), Some(ended_at)) = (call.facts.notice_started_at, call.facts.notice_ended_at) else {
+        return Ok(());
+    };
+    tx.note_disclosure(&Disclosure {
+        id: wib.id(),
+        call_id: call.id,
+        account_id: call.account_id,
+        person_id: call.person_id,
+        kind: DutyKind::RecordingNotice,
+        text_hash: canonical::sha256(wib.settings.recording_notice.as_bytes()),
+        language: wib.settings.notice_language.clone(),
+        started_at,
+        ended_at: Some(ended_at),
+        spoken_by: SpokenBy::System,
+        created_at: wib.now(),
+    })
+    .await
+    .map(drop)
 }
 
 /// Asks the vendor about a call whose end, or whose recording, was not told.

@@ -5,7 +5,7 @@ use super::CallFacts;
 use crate::{
     auth::UserId,
     collections::{AccountId, PersonId},
-    compliance::StoredVerdict,
+    compliance::{Purpose, StoredVerdict, Technology},
     kit::{Id, Phone, time::Timestamp},
     orgs::OrganizationId,
     ports::voice::{AnsweredBy, Direction, HangupCause, Leg},
@@ -86,6 +86,10 @@ pub struct Call {
     pub to_number: Phone,
     /// How it is carried.
     pub flow_type: FlowType,
+    /// How it is dialled and spoken.
+    pub technology: Technology,
+    /// Why it is placed.
+    pub purpose: Purpose,
     /// How it stands.
     pub status: CallStatus,
     /// The voice vendor.

@@ -3,13 +3,16 @@ use serde_json::json;
 
 use super::{Call, CallEvent, CallFacts, CallId, CallStatus, FlowType};
 use crate::{
-    collections::{Account, AccountId},
-    compliance::gate,
-    contacts::{Contact, ContactKind},
+    collections::{AccountId, whom},
+    compliance::{
+        Act, ActKind, Medium, Place, Purpose, Technology,
+        gate::{self, Hold},
+        gather::Planned,
+    },
+    contacts::{Contact, ContactKind, ContactSource},
     engine::{NewMessage, Topic},
-    kit::{Error, OrNotFound, Phone, Result, Role, time},
+    kit::{Error, Phone, Result, Role, time},
     ports::voice::Direction,
-    store::{OrgTx, Repo},
     wib::Org,
 };
 
@@ -27,6 +30,11 @@ pub struct StartCall {
     pub to: Option<Phone>,
     /// The number to show; the vendor's default by default.
     pub from: Option<Phone>,
+    /// How it is dialled and spoken; by a person by default. A voice that is artificial and speaks more than the fixed
+    /// notices must say so here (FCC 24-17).
+    pub technology: Option<Technology>,
+    /// Why; to collect by default.
+    pub purpose: Purpose,
     /// Whether to record, after the notice; yes by default.
     pub record: Option<bool>,
     /// Whether to transcribe the recording; yes by default.
@@ -54,8 +62,11 @@ impl Org {
         let from = command.from.clone().or_else(|| self.wib.voice.default_number());
         let from = from.ok_or_else(|| Error::field("from", "is required: no default number is configured"))?;
         let mut tx = self.tx().await?;
-        let (account, to) = self.whom(&mut *tx, &command).await?;
-        let facts = gate::gather(&mut *tx, &self.wib, account.as_ref(), &to, None).await?;
+        let (account, to) = whom(&mut *tx, command.account_id, command.to.as_ref(), "to").await?;
+        let technology = command.technology.unwrap_or(Technology::Manual);
+        let act = Act { kind: ActKind::Dial, purpose: command.purpose, technology };
+        let planned = Planned { act, number: Some(&to), from: Some(&from), ..Planned::default() };
+        let facts = gate::gather(&mut *tx, &self.wib, &planned, account.as_ref(), Hold::Held).await?;
         let id: CallId = self.wib.id();
         let (verdict, stored) = gate::decide(&mut *tx, &self.wib, &facts, account.as_ref(), Some(id)).await?;
         let Some(account) = account.filter(|_| verdict.permits()) else {
@@ -75,6 +86,8 @@ impl Org {
             from_number: from,
             to_number: to,
             flow_type: FlowType::Direct,
+            technology,
+            purpose: command.purpose,
             status: CallStatus::Pending,
             vendor: self.wib.voice.vendor().to_owned(),
             live: self.wib.voice.live(),
@@ -95,11 +108,16 @@ impl Org {
             id: self.wib.id(),
             person_id: account.person_id,
             account_id: account.id,
-            call_id: id,
+            call_id: Some(id),
             kind: ContactKind::Attempt,
             direction: Direction::Outbound,
             at: now,
             counts: true,
+            medium: Medium::Call,
+            technology,
+            phone: Some(call.to_number.clone()),
+            place: facts.callee.as_ref().map_or(Place::Unknown, |c| c.place),
+            source: ContactSource::Call,
         };
         tx.put_contact(&attempt).await?;
         let permitted = json!({"verdict_id": stored.id, "pack": stored.pack, "live": call.live});
@@ -121,35 +139,5 @@ impl Org {
         self.wib.wake();
         metrics::counter!("wib_calls_started_total").increment(1);
         Ok(call)
-    }
-
-    /// The account a command is about, and the number to call. No account: the number is nobody's that we know.
-    async fn whom(&self, tx: &mut dyn OrgTx, command: &StartCall) -> Result<(Option<Account>, Phone)> {
-        match (command.account_id, &command.to) {
-            (Some(id), to) => {
-                let account: Account = Repo::find(tx, id).await?.or_not_found("account")?;
-                let phones = tx.phones(account.person_id).await?;
-                let to = match to {
-                    Some(to) if phones.iter().any(|p| p.phone == *to) => to.clone(),
-                    Some(_) => return Err(Error::field("to", "is not a number of the account's person")),
-                    None => {
-                        phones
-                            .into_iter()
-                            .next()
-                            .ok_or_else(|| Error::field("to", "is required: the person has no number"))?
-                            .phone
-                    }
-                };
-                Ok((Some(account), to))
-            }
-            (None, Some(to)) => {
-                let mut accounts = tx.accounts_by_phone(to, 2).await?;
-                if accounts.len() > 1 {
-                    return Err(Error::field("account_id", "is required: several open accounts have this number"));
-                }
-                Ok((accounts.pop(), to.clone()))
-            }
-            (None, None) => Err(Error::field("to", "is required when no account_id is given")),
-        }
     }
 }

@@ -1,11 +1,16 @@
-use super::{Account, LocationSource, Person, PersonId, PersonLocation, PersonPhone, Suppression};
+use super::{Account, LocationSource, NUMBERS, Person, PersonId, PersonLocation, PersonPhone, Suppression};
 use crate::{
-    compliance::zones::state_in_address,
-    imports::{Imported, ImportedAccount, read_accounts},
+    circumstances::Circumstance,
+    compliance::{CircumstanceKind, Holder, Line, ListKind, Place, zones::state_in_address},
+    consent::Source,
+    imports::{AccountStatus, Imported, ImportedAccount, read_accounts},
     kit::{Error, OrNotFound, Phone, Result, Role},
     store::{OrgTx, Repo},
     wib::Org,
 };
+
+/// The most disputes of an account that are looked through.
+const DISPUTES: i64 = 200;
 
 /// What an import made.
 #[derive(Clone, Debug)]
@@ -47,23 +52,36 @@ impl Org {
     async fn put_account(&self, tx: &mut dyn OrgTx, row: ImportedAccount) -> Result<(Account, bool)> {
         let now = self.wib.now();
         if let Some(external) = &row.external_id
-            && let Some(mut account) = tx.account_by_external_id(external).await?
+            && let Some(known) = tx.account_by_external_id(external).await?
         {
+            // Who changes an account holds its person.
+            tx.lock_person(known.person_id).await?;
+            let mut account: Account = tx.find(known.id).await?.or_not_found("account")?;
             account.balance_minor = row.balance.minor;
             account.currency = row.balance.currency;
-            account.status = row.status;
+            // An open dispute outlasts what the file says.
+            let open = tx.disputes(account.id, DISPUTES).await?.iter().any(|d| d.answered_at.is_none());
+            account.status = if open { AccountStatus::Disputed } else { row.status };
+            account.debt_key = row.debt_key.clone().or(account.debt_key);
             tx.update(&account).await?;
-            self.learn(tx, account.person_id, &row).await?;
+            self.learn(tx, &account, &row).await?;
             return Ok((account, true));
         }
-        let person = Person {
-            id: self.wib.id(),
-            name: row.name.clone(),
-            email: row.email.clone(),
-            do_not_call: false,
-            created_at: now,
+        let person = match self.debtor(tx, &row).await? {
+            Some(person) => person,
+            None => {
+                let person = Person {
+                    id: self.wib.id(),
+                    name: row.name.clone(),
+                    email: row.email.clone(),
+                    do_not_call: false,
+                    language: None,
+                    created_at: now,
+                };
+                tx.insert(&person).await?;
+                person
+            }
         };
-        tx.insert(&person).await?;
         let account = Account {
             id: self.wib.id(),
             person_id: person.id,
@@ -71,39 +89,87 @@ impl Org {
             balance_minor: row.balance.minor,
             currency: row.balance.currency,
             status: row.status,
-            ceased_at: None,
+            debt_key: row.debt_key.clone(),
+            first_communication_at: None,
             notes: row.notes.clone(),
             created_at: now,
         };
         tx.insert(&account).await?;
-        self.learn(tx, person.id, &row).await?;
+        self.learn(tx, &account, &row).await?;
         Ok((account, false))
     }
 
-    /// Adds numbers and places of a row that the person does not have yet.
-    async fn learn(&self, tx: &mut dyn OrgTx, person_id: PersonId, row: &ImportedAccount) -> Result<()> {
-        let now = self.wib.now();
-        let known = tx.phones(person_id).await?;
+    /// Who owes a debt of that key, by the same name: its accounts are counted together only when they are one person's.
+    async fn debtor(&self, tx: &mut dyn OrgTx, row: &ImportedAccount) -> Result<Option<Person>> {
+        let Some(key) = &row.debt_key else { return Ok(None) };
+        let Some(account) = tx.account_by_debt_key(key).await? else { return Ok(None) };
+        let person: Option<Person> = tx.find(account.person_id).await?;
+        Ok(person.filter(|p| p.name.trim().eq_ignore_ascii_case(row.name.trim())))
+    }
+
+    /// Adds numbers, places and circumstances of a row that the person does not have yet.
+    async fn learn(&self, tx: &mut dyn OrgTx, account: &Account, row: &ImportedAccount) -> Result<()> {
+        let (now, person_id, account_id) = (self.wib.now(), account.person_id, account.id);
+        let known = tx.phones(person_id.into(), NUMBERS).await?;
         for phone in std::iter::once(&row.primary_phone).chain(&row.secondary_phone) {
             if !known.iter().any(|p| p.phone == *phone) {
-                let row = PersonPhone { id: self.wib.id(), person_id, phone: phone.clone(), created_at: now };
+                let row = PersonPhone {
+                    id: self.wib.id(),
+                    person_id,
+                    phone: phone.clone(),
+                    holder: Holder::Consumer,
+                    line: Line::Unknown,
+                    place: Place::Unknown,
+                    created_at: now,
+                };
                 tx.insert(&row).await?;
             }
         }
-        let Some(text) = &row.address else { return Ok(()) };
-        let state = state_in_address(text).map(ToOwned::to_owned);
-        if !tx.locations(person_id).await?.iter().any(|l| l.text.as_ref() == Some(text)) {
-            let source = LocationSource::Address;
-            let place = PersonLocation {
-                id: self.wib.id(),
-                person_id,
-                source,
-                state,
-                zone: None,
-                text: Some(text.clone()),
-                created_at: now,
+        let known = tx.locations(person_id.into(), NUMBERS).await?;
+        let place = |source, state, zone, text| PersonLocation {
+            id: self.wib.id(),
+            person_id,
+            source,
+            state,
+            zone,
+            text,
+            created_at: now,
+        };
+        if let Some(text) = &row.address
+            && !known.iter().any(|l| l.text.as_ref() == Some(text))
+        {
+            let state = state_in_address(text).map(ToOwned::to_owned).or_else(|| row.state.clone());
+            tx.insert(&place(LocationSource::Address, state, None, Some(text.clone()))).await?;
+        } else if row.address.is_none() && row.state.is_some() && !known.iter().any(|l| l.state == row.state) {
+            tx.insert(&place(LocationSource::Address, row.state.clone(), None, None)).await?;
+        }
+        if row.zone.is_some() && !known.iter().any(|l| l.zone == row.zone) {
+            tx.insert(&place(LocationSource::Statement, None, row.zone.clone(), None)).await?;
+        }
+        for (kind, holds) in [(CircumstanceKind::Cease, row.ceased), (CircumstanceKind::Attorney, row.attorney)] {
+            let known = tx.circumstances(person_id, NUMBERS).await?;
+            let same = |c: &Circumstance| {
+                c.kind == kind && c.ended_at.is_none() && c.account_id.is_none_or(|id| id == account_id)
             };
-            tx.insert(&place).await?;
+            if holds && !known.iter().any(same) {
+                let circumstance = Circumstance {
+                    id: self.wib.id(),
+                    person_id,
+                    account_id: Some(account_id),
+                    phone: None,
+                    kind,
+                    since: now,
+                    source: Source::Import,
+                    note: None,
+                    ended_at: None,
+                    recorded_by: self.actor().user(),
+                    created_at: now,
+                };
+                tx.insert(&circumstance).await?;
+                let about = ("circumstance", Some(circumstance.id.uuid()));
+                let new = Some(serde_json::json!(circumstance));
+                tx.insert(&self.audit_change("compliance:circumstance_recorded", about, None, new)).await?;
+            }
         }
         Ok(())
     }
@@ -145,6 +211,7 @@ impl Org {
         let row = Suppression {
             id: self.wib.id(),
             phone: phone.clone(),
+            list: ListKind::Internal,
             source: source.to_owned(),
             created_at: self.wib.now(),
         };
@@ -171,24 +238,5 @@ impl Org {
             tx.commit().await?;
         }
         Ok(listed)
-    }
-
-    /// Keeps that a person wants no more communication about a debt (12 CFR 1006.6(c)). Cannot be taken back here.
-    ///
-    /// # Errors
-    /// `NotFound`; `Forbidden` below agent.
-    pub async fn cease(&self, id: super::AccountId) -> Result<Account> {
-        self.at_least(Role::Agent)?;
-        let mut tx = self.tx().await?;
-        let mut account: Account = tx.find(id).await?.or_not_found("account")?;
-        // Whoever judges a call to this person waits for this, or is waited for.
-        tx.lock_person(account.person_id).await?;
-        if account.ceased_at.is_none() {
-            account.ceased_at = Some(self.wib.now());
-            tx.update(&account).await?;
-            tx.insert(&self.audit("collection:account_updated", ("account", Some(id.uuid())))).await?;
-            tx.commit().await?;
-        }
-        Ok(account)
     }
 }

@@ -1,11 +1,18 @@
 //! Whom we call about what: persons, and accounts (one debt of one person).
 
+mod history;
 mod manage;
+mod whom;
 
+pub use history::HistoryReport;
 pub use manage::ImportReport;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+pub(crate) use whom::{NUMBERS, account_and_person, subject, whom};
 
 use crate::{
+    compliance::{Holder, Line, ListKind, Place},
     imports::AccountStatus,
     kit::{Currency, Id, Money, Phone, time::Timestamp},
     store::Record,
@@ -28,6 +35,8 @@ pub struct Person {
     pub email: Option<String>,
     /// Whether the person asked not to be called at all.
     pub do_not_call: bool,
+    /// The language the person is spoken to in, BCP 47, when known (12 CFR 1006.18(e)(4)).
+    pub language: Option<String>,
     /// When we learned of the person.
     pub created_at: Timestamp,
 }
@@ -53,8 +62,10 @@ pub struct Account {
     pub currency: Currency,
     /// How it stands.
     pub status: AccountStatus,
-    /// When the person told us in writing to cease communication about it (12 CFR 1006.6(c)).
-    pub ceased_at: Option<Timestamp>,
+    /// The servicer's number when student loans are serviced under one: they are one debt (12 CFR 1006.14(b)(4)).
+    pub debt_key: Option<String>,
+    /// When we first communicated with the person about it.
+    pub first_communication_at: Option<Timestamp>,
     /// Notes of the creditor.
     pub notes: Option<String>,
     /// When it was placed with us.
@@ -66,6 +77,15 @@ impl Account {
     pub const fn balance(&self) -> Money {
         Money { minor: self.balance_minor, currency: self.currency }
     }
+    /// The particular debt that calls are counted by: the account itself, or, with a debt key, what all accounts of that
+    /// key share (12 CFR 1006.14(b)(4)).
+    #[must_use]
+    pub fn particular_debt_id(&self) -> Uuid {
+        let Some(key) = &self.debt_key else { return self.id.uuid() };
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&Sha256::digest(format!("particular debt\0{key}"))[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
 }
 impl Record for Account {
     const NAME: &'static str = "account";
@@ -74,7 +94,7 @@ impl Record for Account {
     }
 }
 
-/// A number under which a person may be reached.
+/// A number under which a person may be reached, or somebody who stands for the person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonPhone {
     /// Its id.
@@ -83,6 +103,12 @@ pub struct PersonPhone {
     pub person_id: PersonId,
     /// The number.
     pub phone: Phone,
+    /// Who answers there.
+    pub holder: Holder,
+    /// What kind of line it is.
+    pub line: Line,
+    /// Where it rings.
+    pub place: Place,
     /// When we learned it.
     pub created_at: Timestamp,
 }
@@ -135,6 +161,8 @@ pub struct Suppression {
     pub id: Id<Suppression>,
     /// The number; once per organisation.
     pub phone: Phone,
+    /// Which list it is on.
+    pub list: ListKind,
     /// Who or what put it on the list.
     pub source: String,
     /// When.

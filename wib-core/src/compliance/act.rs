@@ -119,6 +119,8 @@ text_enum! {
 text_enum! {
     /// A plain question about the act. Absent from the facts means that nobody knows.
     pub enum Flag {
+        /// An active legal hold covers the account.
+        LegalHold = "legal_hold",
         /// The number shown is ours or we may show it.
         CallerIdOwned = "caller_id_owned",
         /// A person who owes, or who stands for that person, was verified on this call.

@@ -1,88 +1,56 @@
 //! The gate: facts are gathered, judged and recorded inside the transaction that acts on them. Every dial passes it.
 
-use std::time::Duration;
-
 use super::{
-    Act, Callee, CircumstanceFact, CircumstanceKind, DebtFacts, Facts, Flag, LedgerFact, ListFact, ListKind, Location,
-    LocationSource, Medium, Outcome, PersonFacts, Place, StoredVerdict, Technology, Verdict, judge,
-    zones::{location_of_area_code, zones_of_state},
+    Facts, Outcome, StoredVerdict, Verdict,
+    gather::{Planned, Records},
+    judge,
 };
 use crate::{
     calls::CallId,
-    collections::{self, Account, AccountId, PersonId, PersonLocation},
-    kit::{Error, OrNotFound, Phone, Result, time},
-    store::OrgTx,
+    collections::{Account, Person},
+    kit::{Error, OrNotFound, Result},
+    store::{OrgTx, Repo},
     wib::Wib,
 };
 
-/// The ledger is read this far back: the longest window of the pack and a day.
-const LOOK_BACK: Duration = Duration::from_secs(9 * 24 * 3600);
+/// How the person is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Held until the end of the transaction, so that two callers cannot both take the last attempt.
+    Held,
+    /// Read alone: for an answer that nothing follows from.
+    Free,
+}
 
-/// Gathers what is known about calling that number about that account. The person is held until the end of the
-/// transaction, so that two callers cannot both take the last attempt. `except` leaves out one call's own ledger rows.
+/// Gathers what is known about the act towards the account's person; at most eight questions.
 pub(crate) async fn gather(
     tx: &mut dyn OrgTx,
     wib: &Wib,
+    planned: &Planned<'_>,
     account: Option<&Account>,
-    number: &Phone,
-    except: Option<CallId>,
+    hold: Hold,
 ) -> Result<Facts> {
-    let act = Act { technology: Technology::Manual, ..Act::default() };
-    let mut facts = Facts { act, callee: Some(Callee::from(number)), ..Facts::default() };
-    // Calls are placed from the installation's own numbers.
-    facts.flags.insert(Flag::CallerIdOwned, true);
-    facts.locations.extend(location_of_area_code(number));
-    facts.lists.extend(tx.suppression(number).await?.map(|s| ListFact {
-        list: ListKind::Internal,
-        listed: true,
-        as_of: s.created_at,
-        source: s.source,
-    }));
-    let Some(account) = account else { return Ok(facts) };
-    let person = tx.lock_person(account.person_id).await?.or_not_found("person")?;
-    // Read again behind the lock: whoever held it may have ceased communication meanwhile.
-    let account: Account = tx.find(account.id).await?.or_not_found("account")?;
-    facts.locations.extend(tx.locations(person.id).await?.iter().filter_map(place));
-    let since = time::before(wib.now(), LOOK_BACK);
-    for row in tx.contacts_since(person.id, account.id, since).await? {
-        if Some(row.call_id) != except {
-            facts.ledger.push(LedgerFact {
-                at: row.at,
-                kind: row.kind,
-                counts: row.counts,
-                debt: row.account_id.uuid(),
-                direction: row.direction,
-                medium: Medium::Call,
-                technology: Technology::Manual,
-                place: Place::Unknown,
-                same_number: true,
-            });
+    let person = match (account, hold) {
+        (None, _) => None,
+        (Some(account), Hold::Held) => tx.lock_person(account.person_id).await?,
+        (Some(account), Hold::Free) => Repo::<Person>::find(tx, account.person_id).await?,
+    };
+    // All of it is read behind the lock: whoever held it may have ceased communication meanwhile.
+    let records = Records::read(tx, wib, person.as_ref().map(|p| p.id.into()), planned.number).await?;
+    let whom = match (&person, account) {
+        (Some(person), Some(account)) => {
+            Some((person, records.accounts.iter().find(|a| a.id == account.id).or_not_found("account")?))
         }
+        (None, Some(_)) => return Err(Error::not_found("person")),
+        _ => None,
+    };
+    let mut facts = records.facts(wib, planned, whom);
+    // Before a call is dialled nothing was said in it.
+    if let Some(call) = planned.call.filter(|_| planned.act.kind != super::ActKind::Dial) {
+        let said = tx.disclosures(call).await?;
+        facts.done.extend(said.iter().filter(|d| d.ended_at.is_some()).map(|d| d.kind));
     }
-    // A conversation that turned out to be none stays in the ledger uncounted.
-    facts.ledger.retain(|l| l.counts || l.kind == crate::contacts::ContactKind::Attempt);
-    facts.person = Some(PersonFacts { id: person.id.uuid(), do_not_call: person.do_not_call, language: None });
-    facts.debt = Some(DebtFacts { id: account.id.uuid(), first_communication_at: None });
-    facts.circumstances.extend(account.ceased_at.map(|since| CircumstanceFact {
-        kind: CircumstanceKind::Cease,
-        since,
-        debt: Some(account.id.uuid()),
-    }));
     Ok(facts)
-}
-
-fn place(row: &PersonLocation) -> Option<Location> {
-    let zones = match (&row.zone, &row.state) {
-        (Some(zone), _) => vec![zone.clone()],
-        (None, Some(state)) => zones_of_state(state).iter().map(|z| (*z).to_owned()).collect(),
-        (None, None) => return None,
-    };
-    let source = match row.source {
-        collections::LocationSource::Address => LocationSource::Address,
-        collections::LocationSource::Statement => LocationSource::Statement,
-    };
-    let regions = row.state.iter().map(|state| format!("US-{state}")).collect();
-    Some(Location { source, zones, regions, noted_on: Some(row.created_at) })
 }
 
 /// Judges, and keeps the verdict whatever it is.

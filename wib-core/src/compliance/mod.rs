@@ -15,10 +15,13 @@
 //! An engineering reading of the law, not legal advice: [`Confidence`] says how far each rule was checked.
 
 mod act;
+mod ahead;
 pub mod calendar;
+mod check;
 mod checks;
 mod facts;
 pub(crate) mod gate;
+pub(crate) mod gather;
 mod judge;
 mod pack;
 mod record;
@@ -27,6 +30,8 @@ mod verdict;
 pub mod zones;
 
 pub use act::{Act, ActKind, CollectorRole, DutyKind, Flag, Purpose, Technology};
+pub use ahead::{Ahead, Callable, ListForecast};
+pub use check::CheckContact;
 pub use facts::{
     Callee, CampaignFacts, CircumstanceFact, CircumstanceKind, ConsentFact, ConsentScope, Day, DebtFacts, DisputeFact,
     Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,

@@ -146,18 +146,46 @@ pub fn state_in_address(text: &str) -> Option<&'static str> {
 /// A place from a postal address; `None` when the state is not sure.
 #[must_use]
 pub fn location_of_address(text: &str, noted_on: Option<Timestamp>) -> Option<Location> {
-    location(LocationSource::Address, state_in_address(text)?, noted_on)
+    let state = state_in_address(text)?;
+    location(LocationSource::Address, state, regions_of(state, Some(text)), noted_on)
 }
 
 /// A place from the area code of a number; `None` outside the United States.
 #[must_use]
 pub fn location_of_area_code(phone: &Phone) -> Option<Location> {
-    location(LocationSource::AreaCode, state_of_area_code(phone.area_code()?)?, None)
+    let (code, mut regions) = (phone.area_code()?, vec![]);
+    let state = state_of_area_code(code)?;
+    regions.push(format!("US-{state}"));
+    regions.extend(NYC_AREA_CODES.contains(&code).then(|| "US-NY-NYC".to_owned()));
+    location(LocationSource::AreaCode, state, regions, None)
 }
 
-fn location(source: LocationSource, state: &str, noted_on: Option<Timestamp>) -> Option<Location> {
+fn location(
+    source: LocationSource,
+    state: &str,
+    regions: Vec<String>,
+    noted_on: Option<Timestamp>,
+) -> Option<Location> {
     let zones: Vec<_> = zones_of_state(state).iter().map(|z| (*z).to_owned()).collect();
-    (!zones.is_empty()).then_some(Location { source, zones, regions: vec![format!("US-{state}")], noted_on })
+    (!zones.is_empty()).then_some(Location { source, zones, regions, noted_on })
+}
+
+/// Area codes of New York City; their numbers may ring anywhere, and so tighten only.
+const NYC_AREA_CODES: &[&str] = &["212", "332", "347", "646", "718", "917", "929"];
+/// First digits of the ZIP codes of New York City, those that lie in it in part among them.
+const NYC_ZIPS: &[&str] =
+    &["100", "101", "102", "103", "104", "111", "112", "113", "114", "116", "11001", "11004", "11005", "11040"];
+
+/// Every jurisdiction a place in that state may lie in: the state, and New York City unless the address has a ZIP code
+/// that lies elsewhere.
+#[must_use]
+pub fn regions_of(state: &str, address: Option<&str>) -> Vec<String> {
+    let mut regions = vec![format!("US-{state}")];
+    let zip = address.and_then(|text| text.split(|c: char| c.is_whitespace() || c == ',').rfind(|word| is_zip(word)));
+    if state == "NY" && zip.is_none_or(|zip| NYC_ZIPS.iter().any(|city| zip.starts_with(city))) {
+        regions.push("US-NY-NYC".to_owned());
+    }
+    regions
 }
 
 /// What stands before a whole word at the end.
@@ -246,6 +274,22 @@ mod tests {
         ] {
             assert_eq!(state_in_address(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_place_in_new_york_lies_in_the_city_unless_its_zip_code_says_otherwise() {
+        let both = ["US-NY", "US-NY-NYC"];
+        assert_eq!(regions_of("NY", Some("350 5th Ave, New York, NY 10118")), both);
+        assert_eq!(regions_of("NY", Some("10 Elm St, New York")), both);
+        assert_eq!(regions_of("NY", None), both);
+        assert_eq!(regions_of("NY", Some("1 Main St, Buffalo, NY 14201-1234")), ["US-NY"]);
+        assert_eq!(regions_of("NY", Some("10118 Main St, Buffalo, NY 14201")), ["US-NY"]);
+        assert_eq!(regions_of("NJ", Some("1 Main St, Newark, NJ 07102")), ["US-NJ"]);
+        let of = |number: &str| location_of_area_code(&number.parse().unwrap()).unwrap().regions;
+        assert_eq!(
+            (of("+12125550100"), of("+17165550100")),
+            (both.map(str::to_owned).to_vec(), vec!["US-NY".to_owned()])
+        );
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calls::CallId,
     collections::{AccountId, PersonId},
-    kit::{Id, time::Timestamp},
+    compliance::{Medium, Place, Technology},
+    kit::{Id, Phone, time::Timestamp},
     ports::voice::Direction,
     store::Record,
     text_enum,
@@ -23,6 +24,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Where a ledger row comes from.
+    pub enum ContactSource {
+        /// A call of ours.
+        Call = "call",
+        /// The history of another dialler.
+        Import = "import",
+    }
+}
+
 /// One row of the ledgers: unique by call, debt and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -32,8 +43,8 @@ pub struct Contact {
     pub person_id: PersonId,
     /// About which debt.
     pub account_id: AccountId,
-    /// In which call.
-    pub call_id: CallId,
+    /// In which call; none when it was imported.
+    pub call_id: Option<CallId>,
     /// Attempt or conversation.
     pub kind: ContactKind,
     /// Who called.
@@ -42,6 +53,16 @@ pub struct Contact {
     pub at: Timestamp,
     /// Whether the law counts it: an attempt that never reached the number does not (12 CFR 1006.14(b)(3)(ii)).
     pub counts: bool,
+    /// By which medium.
+    pub medium: Medium,
+    /// How it was dialled.
+    pub technology: Technology,
+    /// The number at the other end; none for an address.
+    pub phone: Option<Phone>,
+    /// Where it rang.
+    pub place: Place,
+    /// Where the row comes from.
+    pub source: ContactSource,
 }
 impl Record for Contact {
     const NAME: &'static str = "contact";

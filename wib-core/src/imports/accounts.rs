@@ -6,11 +6,12 @@ use std::{
     fmt,
 };
 
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 use serde::Serialize;
 
 use super::mapping::{Field, MappedColumn};
 use crate::{
+    compliance::zones::zones_of_state,
     kit::{Currency, Money, Phone},
     text_enum,
 };
@@ -69,6 +70,16 @@ pub struct ImportedAccount {
     pub status: AccountStatus,
     /// Anything else.
     pub notes: Option<String>,
+    /// State or territory, two letters.
+    pub state: Option<String>,
+    /// Time zone (IANA).
+    pub zone: Option<String>,
+    /// The servicer's number that student loans share.
+    pub debt_key: Option<String>,
+    /// Whether the person asked to cease communication about it.
+    pub ceased: bool,
+    /// Whether the person is represented by an attorney for it.
+    pub attorney: bool,
     /// When payment was promised.
     pub promise_date: Option<Date>,
     /// How much was promised, in US cents.
@@ -186,6 +197,11 @@ impl<'a> Row<'a> {
         let address = self.text(Field::Address, 1000);
         let status = self.cell(Field::Status).map_or(AccountStatus::Active, status);
         let notes = self.text(Field::Notes, 5000);
+        let state = self.parse(Field::State, Severity::Warning, state);
+        let zone = self.parse(Field::TimeZone, Severity::Warning, zone);
+        let debt_key = self.text(Field::DebtKey, 200);
+        let ceased = self.parse(Field::Cease, Severity::Error, flag).unwrap_or(false);
+        let attorney = self.parse(Field::Attorney, Severity::Error, flag).unwrap_or(false);
         let promise_date = self.parse(Field::PromiseDate, Severity::Warning, date);
         let promise_amount = self.parse(Field::PromiseAmount, Severity::Error, money);
         for field in Field::REQUIRED {
@@ -204,6 +220,11 @@ impl<'a> Row<'a> {
             address,
             status,
             notes,
+            state,
+            zone,
+            debt_key,
+            ceased,
+            attorney,
             promise_date,
             promise_amount,
         })
@@ -278,6 +299,26 @@ fn status(cell: &str) -> AccountStatus {
             AccountStatus::Archived
         }
         _ => AccountStatus::Active,
+    }
+}
+
+fn state(cell: &str) -> Result<String, &'static str> {
+    let code = cell.trim().to_uppercase();
+    if zones_of_state(&code).is_empty() { Err("is not a state and was left out") } else { Ok(code) }
+}
+
+fn zone(cell: &str) -> Result<String, &'static str> {
+    let zone = cell.trim();
+    TimeZone::get(zone).map(|_| zone.to_owned()).map_err(|_| "is not a time zone of the IANA database and was left out")
+}
+
+/// Yes or no; a date is a yes. What cannot be told is an error: nobody is called on a guess.
+fn flag(cell: &str) -> Result<bool, &'static str> {
+    match cell.to_lowercase().as_str() {
+        "yes" | "y" | "true" | "1" | "x" => Ok(true),
+        "no" | "n" | "false" | "0" => Ok(false),
+        other if date(other).is_ok() => Ok(true),
+        _ => Err("is neither yes nor no"),
     }
 }
 

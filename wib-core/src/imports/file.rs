@@ -11,7 +11,7 @@ const WINDOWS: [char; 32] = [
 ];
 
 /// The text, read as UTF-8 or else as Windows-1252.
-pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let windows = |b: &u8| match b {
         0x80..=0x9f => WINDOWS[usize::from(b - 0x80)],
@@ -21,7 +21,7 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Rows that hold anything, with the line each begins on (the first is 1).
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     text: &'a str,
     reader: csv::Reader<&'a [u8]>,
     at: usize,
@@ -29,7 +29,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(delimiter(text));
         Self { text, reader: builder.from_reader(text.as_bytes()), at: 0, line: 1 }

@@ -32,6 +32,16 @@ text_enum! {
         Status = "status",
         /// Anything else.
         Notes = "notes",
+        /// State or territory.
+        State = "state_code",
+        /// Time zone (IANA).
+        TimeZone = "time_zone",
+        /// The servicer's number that student loans share.
+        DebtKey = "debt_key",
+        /// Whether to cease communication.
+        Cease = "cease",
+        /// Whether an attorney represents the person.
+        Attorney = "attorney",
         /// When payment was promised.
         PromiseDate = "promise_date",
         /// How much was promised.
@@ -151,9 +161,18 @@ impl Field {
             Self::Address => &["streetaddress", "mailingaddress", "fulladdress", "addr", "address1", "location"],
             Self::Status => &["accountstatus", "acctstatus", "state"],
             Self::Notes => &["note", "comments", "comment", "memo", "remarks", "description"],
+            Self::State => &["statecode", "stateabbreviation", "residencestate", "province"],
+            Self::TimeZone => &["tz", "zone"],
+            Self::DebtKey => &["servicernumber", "serviceraccountnumber", "loanservicingnumber"],
+            Self::Cease => &["ceased", "ceaseanddesist", "ceasecontact", "ceaseflag"],
+            Self::Attorney => &["attorneyrepresented", "hasattorney", "represented", "attorneyflag"],
             Self::PromiseDate => &["ptp", "ptpdate", "paydate", "datepromised"],
             Self::PromiseAmount => &["ptpamount", "promisedamount", "promiseamt", "amountpromised"],
         }
+    }
+    /// Whether a heading that is only alike is taken for it: not where a wrong guess would tell of a person what is not so.
+    const fn guessed(self) -> bool {
+        !matches!(self, Self::State | Self::TimeZone | Self::DebtKey | Self::Cease | Self::Attorney)
     }
     /// Likeness of a folded heading to the field's nearest name, in percent.
     fn likeness(self, heading: &[char]) -> usize {
@@ -195,7 +214,7 @@ pub(super) fn map(headings: &[String]) -> Vec<MappedColumn> {
     }
     let mut guesses: Vec<_> = (0..folded.len())
         .filter(|i| (4..=64).contains(&folded[*i].len()))
-        .flat_map(|i| Field::ALL.iter().map(move |field| (i, *field)))
+        .flat_map(|i| Field::ALL.iter().filter(|f| f.guessed()).map(move |field| (i, *field)))
         .map(|(i, field)| (Reverse(field.likeness(&folded[i])), field, i))
         .filter(|(Reverse(likeness), ..)| *likeness >= LIKELY)
         .collect();

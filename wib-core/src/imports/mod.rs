@@ -8,6 +8,7 @@ mod file;
 mod mapping;
 
 pub use accounts::{AccountStatus, CommonFault, ImportedAccount, RowFault, Severity, Summary};
+pub(crate) use file::{Rows, decode};
 pub use mapping::{Field, MappedColumn};
 
 use crate::kit::{Error, FieldFault};

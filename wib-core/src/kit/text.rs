@@ -1,5 +1,7 @@
 //! Enums with one text form, the same in SQL, JSON and logs.
 
+use super::{Error, Result};
+
 /// An enum whose members are written in snake case everywhere.
 ///
 /// Made by [`text_enum!`](crate::text_enum); never written by hand.
@@ -52,4 +54,29 @@ macro_rules! text_enum {
             }
         }
     };
+}
+
+/// A text that must be there: trimmed, 1 to `most` characters.
+pub(crate) fn required(field: &'static str, text: &str, most: usize) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > most {
+        return Err(Error::field(field, format!("must have 1 to {most} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text that may be absent: trimmed, at most `most` characters; blank is absent.
+pub(crate) fn optional(field: &'static str, text: Option<String>, most: usize) -> Result<Option<String>> {
+    let text = text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty());
+    text.map(|t| required(field, &t, most)).transpose()
+}
+
+/// A mail address in small letters, when there is one.
+pub(crate) fn email(field: &'static str, text: Option<String>) -> Result<Option<String>> {
+    let Some(text) = optional(field, text, 254)? else { return Ok(None) };
+    let fits = |(local, domain): (&str, &str)| !local.is_empty() && domain.contains('.') && !domain.contains('@');
+    if text.contains(char::is_whitespace) || !text.split_once('@').is_some_and(fits) {
+        return Err(Error::field(field, "is not a mail address"));
+    }
+    Ok(Some(text.to_lowercase()))
 }

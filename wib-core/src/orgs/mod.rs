@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::User,
+    compliance::CollectorRole,
     kit::{Id, Role, time::Timestamp},
     store::Record,
     text_enum,
@@ -37,6 +38,8 @@ pub struct Organization {
     pub name: String,
     /// What it pays for.
     pub plan: Plan,
+    /// In which role it collects.
+    pub collector_role: CollectorRole,
     /// False when its calls are carried by sandboxes.
     pub live: bool,
     /// When it was made.

@@ -3,10 +3,12 @@
 //! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
+mod law;
 mod value;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
@@ -14,8 +16,8 @@ use crate::{
     audit::AuditEvent,
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallId, CallLeg, CallStatus},
-    collections::{Account, AccountId, Person, PersonId, PersonLocation, PersonPhone, Suppression},
-    compliance::StoredVerdict,
+    collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
+    compliance::{CollectorRole, StoredVerdict},
     contacts::Contact,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
     evidence::{Checkpoint, EvidenceEntry},
@@ -69,7 +71,7 @@ pub trait Calls: Edit<Call> + Edit<CallLeg> + Repo<CallEvent> {
 /// Questions about persons and accounts.
 #[async_trait]
 pub trait Collections:
-    Edit<Person> + Edit<Account> + Repo<PersonPhone> + Repo<PersonLocation> + Repo<Suppression>
+    Edit<Person> + Edit<Account> + Edit<PersonPhone> + Repo<PersonLocation> + Repo<Suppression>
 {
     /// The row, held until the end of the transaction: whoever counts a person's calls holds the person.
     async fn lock_person(&mut self, id: PersonId) -> Result<Option<Person>>;
@@ -77,10 +79,14 @@ pub trait Collections:
     async fn accounts_by_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<Account>>;
     /// The account with the creditor's number.
     async fn account_by_external_id(&mut self, external_id: &str) -> Result<Option<Account>>;
-    /// A person's numbers, oldest first.
-    async fn phones(&mut self, person: PersonId) -> Result<Vec<PersonPhone>>;
-    /// A person's places, oldest first.
-    async fn locations(&mut self, person: PersonId) -> Result<Vec<PersonLocation>>;
+    /// The first account with that debt key.
+    async fn account_by_debt_key(&mut self, debt_key: &str) -> Result<Option<Account>>;
+    /// Persons with that number, by id, at most `limit`.
+    async fn persons_by_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<PersonId>>;
+    /// Numbers, by person, oldest first.
+    async fn phones(&mut self, of: People, limit: i64) -> Result<Vec<PersonPhone>>;
+    /// Places, by person, oldest first.
+    async fn locations(&mut self, of: People, limit: i64) -> Result<Vec<PersonLocation>>;
     /// The do-not-call entry of a number.
     async fn suppression(&mut self, phone: &Phone) -> Result<Option<Suppression>>;
     /// Takes a number off the list; whether it was on it.
@@ -90,10 +96,10 @@ pub trait Collections:
 /// The verdicts and the ledgers.
 #[async_trait]
 pub trait Contacts: Repo<StoredVerdict> + Repo<Contact> {
-    /// Ledger rows of a person and a debt since then, by time and id.
-    async fn contacts_since(&mut self, person: PersonId, account: AccountId, since: Timestamp) -> Result<Vec<Contact>>;
     /// Adds or corrects the row of that call, debt and kind.
     async fn put_contact(&mut self, contact: &Contact) -> Result<()>;
+    /// Adds a row that has no call, unless it is known; whether it was added.
+    async fn note_contact(&mut self, contact: &Contact) -> Result<bool>;
     /// The ledger rows of a call, by kind.
     async fn contacts_of_call(&mut self, call: CallId) -> Result<Vec<Contact>>;
 }
@@ -141,7 +147,19 @@ pub trait Audit: Repo<AuditEvent> {
 
 /// One transaction of one organisation. Dropped without [`commit`](Self::commit) it leaves nothing.
 #[async_trait]
-pub trait OrgTx: Calls + Collections + Contacts + Recordings + EvidenceLog + Audit + Repo<Member> {
+pub trait OrgTx:
+    Calls
+    + Collections
+    + Contacts
+    + Gathering
+    + Wishes
+    + Notices
+    + Registers
+    + Recordings
+    + EvidenceLog
+    + Audit
+    + Repo<Member>
+{
     /// The organisation it is bound to.
     fn organization_id(&self) -> OrganizationId;
     /// The organisation's own row.
@@ -165,6 +183,8 @@ pub trait SystemTx: Send {
     async fn set_password_hash(&mut self, user: UserId, hash: &str) -> Result<()>;
     /// Adds an organisation.
     async fn insert_organization(&mut self, organization: &Organization) -> Result<()>;
+    /// Changes in which role an organisation collects.
+    async fn set_collector_role(&mut self, id: OrganizationId, role: CollectorRole) -> Result<()>;
     /// Adds a member.
     async fn insert_member(&mut self, member: &Member) -> Result<()>;
     /// The organisation.

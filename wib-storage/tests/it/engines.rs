@@ -6,6 +6,7 @@ use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 use wib_core::{
     auth::User,
     calls::{CallLeg, LegRole},
+    compliance::{CollectorRole, Holder, Line, Place},
     kit::{Clock, Id, Kind, OsRandom, SystemClock},
     orgs::{Organization, Plan},
     store::Store,
@@ -67,8 +68,14 @@ async fn both_engines_have_the_same_tables_and_columns() {
 
 async fn foreign_rows_cannot_be_referred_to(store: &dyn Store) {
     let now = SystemClock.now();
-    let organization =
-        |name: &str| Organization { id: id(), name: name.to_owned(), plan: Plan::Free, live: false, created_at: now };
+    let organization = |name: &str| Organization {
+        id: id(),
+        name: name.to_owned(),
+        plan: Plan::Free,
+        collector_role: CollectorRole::Agency,
+        live: false,
+        created_at: now,
+    };
     let (ours, theirs) = (organization("ours"), organization("theirs"));
     let mut tx = store.system().await.unwrap();
     tx.insert_organization(&ours).await.unwrap();
@@ -80,6 +87,7 @@ async fn foreign_rows_cannot_be_referred_to(store: &dyn Store) {
         name: "P".to_owned(),
         email: None,
         do_not_call: false,
+        language: None,
         created_at: now,
     };
     let mut tx = store.org(ours.id).await.unwrap();
@@ -90,6 +98,9 @@ async fn foreign_rows_cannot_be_referred_to(store: &dyn Store) {
         id: id(),
         person_id: person.id,
         phone: "+13125550100".parse().unwrap(),
+        holder: Holder::Consumer,
+        line: Line::Unknown,
+        place: Place::Unknown,
         created_at: now,
     };
     assert_eq!(

@@ -15,13 +15,22 @@ use crate::{
     audit::AuditEvent,
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
+    circumstances::Circumstance,
     collections::{Account, AccountId, LocationSource, Person, PersonId, PersonLocation, PersonPhone, Suppression},
-    compliance::StoredVerdict,
-    contacts::{Contact, ContactKind},
+    compliance::{
+        CircumstanceKind, CollectorRole, ConsentScope, Day, DutyKind, Holder, Line, ListKind, Medium, NoticeKind,
+        Place, Purpose, StoredVerdict, Technology, Wish,
+    },
+    consent::{Consent, ConsentEvent, Preference, Source},
+    contacts::{Contact, ContactKind, ContactSource},
+    disclosures::{Disclosure, SpokenBy},
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
     evidence::{Checkpoint, EvidenceEntry},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
+    licences::Licence,
+    lists::ListCheck,
+    notices::{Dispute, Notice, NoticeMethod, NoticeStatus},
     orgs::{Member, Organization, OrganizationId, Plan},
     ports::{
         transcriber::Utterance,
@@ -29,7 +38,8 @@ use crate::{
         webhook::{Event, EventBody},
     },
     recordings::{Recording, RecordingId, RecordingStatus},
-    store::{Edit, OrgTx, Record, Repo, Store},
+    retention::{HoldStatus, LegalHold},
+    store::{Edit, Known, KnownKind, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     usage::{Usage, UsageKind},
 };
@@ -76,6 +86,12 @@ macro_rules! store_suite {
             depths_and_the_next_due_time_are_told
             purging_spares_what_is_not_done
             a_job_has_one_holder
+            every_record_of_the_law_comes_back_as_it_went
+            every_text_of_the_laws_enums_can_be_kept
+            a_debt_has_one_live_validation_notice
+            a_list_is_brought_up_to_date_and_never_back
+            the_gate_reads_a_span_of_persons_of_one_tenant
+            history_is_taken_once
             runs_of_a_job_are_completed_and_the_last_is_told
         }
     };
@@ -89,11 +105,13 @@ macro_rules! store_suite {
     };
 }
 
+mod law;
 mod platform;
 mod questions;
 mod rows;
 mod samples;
 
+pub use law::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;

@@ -117,7 +117,7 @@ pub async fn open_debts_are_found_by_number(store: &dyn Store) {
     let stranger = a_person();
     org!(store, t.org, |tx| {
         tx.insert(&stranger).await.expect("a person is added");
-        let both = PersonPhone { id: id(), person_id: t.person, phone: number(5), created_at: at(1) };
+        let both = a_phone(t.person, 5);
         tx.insert(&both).await.expect("a number is added");
         tx.insert(&PersonPhone { id: id(), person_id: stranger.id, ..both })
             .await
@@ -144,9 +144,7 @@ pub async fn numbers_places_and_suppressions_answer(store: &dyn Store) {
     org!(store, t.org, |tx| {
         for n in [3u32, 1, 2] {
             let created_at = at(i64::from(n));
-            tx.insert(&PersonPhone { id: id(), person_id: t.person, phone: number(n), created_at })
-                .await
-                .expect("added");
+            tx.insert(&PersonPhone { created_at, ..a_phone(t.person, n) }).await.expect("added");
             let place = PersonLocation {
                 id: id(),
                 person_id: t.person,
@@ -158,13 +156,12 @@ pub async fn numbers_places_and_suppressions_answer(store: &dyn Store) {
             };
             tx.insert(&place).await.expect("added");
         }
-        let phones: Vec<_> = tx.phones(t.person).await.expect("read").into_iter().map(|p| p.phone).collect();
+        let phones: Vec<_> = tx.phones(t.person.into(), 9).await.expect("read").into_iter().map(|p| p.phone).collect();
         assert_eq!(phones, [number(1), number(2), number(3)]);
-        let places: Vec<_> = tx.locations(t.person).await.expect("read").into_iter().filter_map(|p| p.text).collect();
+        let places: Vec<_> =
+            tx.locations(t.person.into(), 9).await.expect("read").into_iter().filter_map(|p| p.text).collect();
         assert_eq!(places, ["1", "2", "3"]);
-        tx.insert(&Suppression { id: id(), phone: number(9), source: "person".to_owned(), created_at: at(1) })
-            .await
-            .expect("added");
+        tx.insert(&a_suppression(9)).await.expect("added");
         assert!(tx.suppression(&number(9)).await.expect("read").is_some());
         assert!(tx.unsuppress(&number(9)).await.expect("lifted") && !tx.unsuppress(&number(9)).await.expect("gone"));
         assert!(tx.suppression(&number(9)).await.expect("read").is_none());
@@ -202,13 +199,10 @@ pub async fn the_ledger_is_corrected_not_doubled(store: &dyn Store) {
         tx.put_contact(&Contact { id: id(), at: at(11), counts: false, ..first.clone() }).await.expect("corrected");
         let corrected = Contact { at: at(11), counts: false, ..first };
         assert_eq!(tx.contacts_of_call(t.call).await.expect("read"), [corrected.clone(), talk.clone()]);
-        assert_eq!(tx.contacts_since(t.person, t.account, at(11)).await.expect("read"), [corrected, talk.clone()]);
-        assert_eq!(
-            tx.contacts_since(t.person, t.account, at(12)).await.expect("read"),
-            [talk],
-            "that instant is included"
-        );
-        assert!(tx.contacts_since(t.person, id(), at(0)).await.expect("read").is_empty());
+        let since = async |tx: &mut dyn OrgTx, at| tx.ledger(t.person.into(), at, 9).await.expect("read");
+        assert_eq!(since(&mut *tx, at(11)).await, [corrected, talk.clone()]);
+        assert_eq!(since(&mut *tx, at(12)).await, [talk], "that instant is included");
+        assert!(tx.ledger(id::<Person>().into(), at(0), 9).await.expect("read").is_empty());
     });
 }
 

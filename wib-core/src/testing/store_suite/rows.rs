@@ -22,12 +22,18 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
     let member =
         Member { id: id(), organization_id: t.org, user_id: t.user, role: Role::Compliance, created_at: at(1) };
     comes_back(store, t.org, &[member]).await;
-    comes_back(store, t.org, &[a_person(), Person { email: None, do_not_call: false, ..a_person() }]).await;
-    let bare =
-        Account { external_id: None, ceased_at: None, notes: None, balance_minor: i64::MAX, ..an_account(t.person) };
-    comes_back(store, t.org, &[an_account(t.person), bare.clone(), Account { id: id(), ..bare }]).await;
-    comes_back(store, t.org, &[PersonPhone { id: id(), person_id: t.person, phone: number(1), created_at: at(1) }])
+    comes_back(store, t.org, &[a_person(), Person { email: None, do_not_call: false, language: None, ..a_person() }])
         .await;
+    let bare = Account {
+        external_id: None,
+        debt_key: None,
+        first_communication_at: None,
+        notes: None,
+        balance_minor: i64::MAX,
+        ..an_account(t.person)
+    };
+    comes_back(store, t.org, &[an_account(t.person), bare.clone(), Account { id: id(), ..bare }]).await;
+    comes_back(store, t.org, &[a_phone(t.person, 1)]).await;
     let place = PersonLocation {
         id: id(),
         person_id: t.person,
@@ -46,12 +52,7 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
         ..place.clone()
     };
     comes_back(store, t.org, &[place, nowhere]).await;
-    comes_back(
-        store,
-        t.org,
-        &[Suppression { id: id(), phone: number(2), source: "person".to_owned(), created_at: at(1) }],
-    )
-    .await;
+    comes_back(store, t.org, &[a_suppression(2)]).await;
     let call = a_call(t.org, Some(t.person), Some(t.account));
     let bare = Call {
         facts: CallFacts::default(),
@@ -232,9 +233,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
     let account = Account { external_id: Some(external.to_owned()), ..an_account(ours.person) };
     org!(store, ours.org, |tx| {
         tx.insert(&account).await.expect("added");
-        tx.insert(&PersonPhone { id: id(), person_id: ours.person, phone: phone.clone(), created_at: at(1) })
-            .await
-            .expect("added");
+        tx.insert(&PersonPhone { phone: phone.clone(), ..a_phone(ours.person, 7) }).await.expect("added");
         let place = PersonLocation {
             id: id(),
             person_id: ours.person,
@@ -245,9 +244,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             created_at: at(1),
         };
         tx.insert(&place).await.expect("added");
-        tx.insert(&Suppression { id: id(), phone: phone.clone(), source: "person".to_owned(), created_at: at(1) })
-            .await
-            .expect("added");
+        tx.insert(&a_suppression(7)).await.expect("added");
         tx.insert(&a_leg(ours.call)).await.expect("added");
         tx.note_event(&an_event(ours.call, "e", 1)).await.expect("added");
         tx.put_contact(&a_contact(&ours, ContactKind::Attempt, 1)).await.expect("added");
@@ -267,10 +264,10 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             assert_eq!(tx.timeline(ours.call).await.expect("read").len(), answers);
             assert_eq!(tx.accounts_by_phone(&phone, 9).await.expect("read").len(), answers * 2);
             assert_eq!(tx.account_by_external_id(external).await.expect("read").is_some(), org == ours.org);
-            assert_eq!(tx.phones(ours.person).await.expect("read").len(), answers);
-            assert_eq!(tx.locations(ours.person).await.expect("read").len(), answers);
+            assert_eq!(tx.phones(ours.person.into(), 9).await.expect("read").len(), answers);
+            assert_eq!(tx.locations(ours.person.into(), 9).await.expect("read").len(), answers);
             assert_eq!(tx.suppression(&phone).await.expect("read").is_some(), org == ours.org);
-            assert_eq!(tx.contacts_since(ours.person, ours.account, at(-9)).await.expect("read").len(), answers);
+            assert_eq!(tx.ledger(ours.person.into(), at(-9), 9).await.expect("read").len(), answers);
             assert_eq!(tx.contacts_of_call(ours.call).await.expect("read").len(), answers);
             assert_eq!(tx.page_of_recordings(Some(ours.call), &all).await.expect("read").total, mine);
             assert_eq!(tx.recordings_of_call(ours.call).await.expect("read").len(), answers);
@@ -325,8 +322,7 @@ pub async fn unique_rules_answer_with_a_conflict(store: &dyn Store) {
     org!(store, t.org, |tx| tx.insert(&other).await.expect("a call is added"));
     twice!(t.org, an_entry(t.call, 1), an_entry(t.call, 2));
     twice!(t.org, an_entry(other.id, 3), an_entry(a_call_kept(store, t.org).await, 3));
-    let listed =
-        |source: &str| Suppression { id: id(), phone: number(3), source: source.to_owned(), created_at: at(1) };
+    let listed = |source: &str| Suppression { source: source.to_owned(), ..a_suppression(3) };
     twice!(t.org, listed("person"), listed("import"));
     let member = || Member { id: id(), organization_id: t.org, user_id: t.user, role: Role::Agent, created_at: at(1) };
     twice!(t.org, member(), member());

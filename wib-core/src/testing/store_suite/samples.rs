@@ -52,7 +52,14 @@ pub(super) struct Tenant {
 }
 
 pub(super) fn an_organization() -> Organization {
-    Organization { id: id(), name: "Ærø & Søn".to_owned(), plan: Plan::Pro, live: false, created_at: at(0) }
+    Organization {
+        id: id(),
+        name: "Ærø & Søn".to_owned(),
+        plan: Plan::Pro,
+        collector_role: CollectorRole::Creditor,
+        live: false,
+        created_at: at(0),
+    }
 }
 pub(super) fn a_user() -> User {
     User {
@@ -70,6 +77,7 @@ pub(super) fn a_person() -> Person {
         name: "Joe O'Neil \"the\" 王".to_owned(),
         email: Some("joe@example.org".to_owned()),
         do_not_call: true,
+        language: Some("es".to_owned()),
         created_at: at(1),
     }
 }
@@ -81,10 +89,19 @@ pub(super) fn an_account(person: PersonId) -> Account {
         balance_minor: i64::MIN,
         currency: Currency::USD,
         status: AccountStatus::Active,
-        ceased_at: Some(at(9)),
+        debt_key: Some(fresh::<Account>("key")),
+        first_communication_at: Some(at(9)),
         notes: Some("line one\nline two".to_owned()),
         created_at: at(2),
     }
+}
+pub(super) fn a_phone(person: PersonId, n: u32) -> PersonPhone {
+    let (holder, line, place) = (Holder::Spouse, Line::Mobile, Place::Personal);
+    PersonPhone { id: id(), person_id: person, phone: number(n), holder, line, place, created_at: at(1) }
+}
+pub(super) fn a_suppression(n: u32) -> Suppression {
+    let (list, source) = (ListKind::Internal, "person".to_owned());
+    Suppression { id: id(), phone: number(n), list, source, created_at: at(1) }
 }
 pub(super) fn a_call(org: OrganizationId, person: Option<PersonId>, account: Option<AccountId>) -> Call {
     let mut facts = CallFacts { initiated_at: Some(at(4)), answered_at: Some(at(5)), ..CallFacts::default() };
@@ -99,6 +116,8 @@ pub(super) fn a_call(org: OrganizationId, person: Option<PersonId>, account: Opt
         from_number: number(100),
         to_number: number(101),
         flow_type: FlowType::Direct,
+        technology: Technology::ArtificialVoice,
+        purpose: Purpose::Location,
         status: CallStatus::InProgress,
         vendor: "sandbox".to_owned(),
         live: false,
@@ -158,11 +177,16 @@ pub(super) fn a_contact(t: &Tenant, kind: ContactKind, seconds: i64) -> Contact 
         id: id(),
         person_id: t.person,
         account_id: t.account,
-        call_id: t.call,
+        call_id: Some(t.call),
         kind,
         direction: Direction::Outbound,
         at: at(seconds),
         counts: true,
+        medium: Medium::Call,
+        technology: Technology::Manual,
+        phone: Some(number(101)),
+        place: Place::Personal,
+        source: ContactSource::Call,
     }
 }
 pub(super) fn a_recording(call: CallId) -> Recording {
