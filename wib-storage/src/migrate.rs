@@ -58,7 +58,9 @@ migrations![
     "0004_recordings",
     "0005_evidence",
     "0006_engine",
-    "0010_facts"
+    "0007_evidence",
+    "0010_facts",
+    "0012_flow",
 ];
 
 /// The version of the tables that this program works with.
@@ -67,8 +69,16 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] =
-    &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events", "consents", "disclosures"];
+const APPEND_ONLY: &[&str] = &[
+    "verdicts",
+    "transcripts",
+    "evidence",
+    "evidence_nodes",
+    "checkpoints",
+    "audit_events",
+    "consents",
+    "disclosures",
+];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
@@ -294,7 +304,8 @@ impl Work {
         }
         let text = self.rules(rules).await?;
         let checksum = hex::encode(Sha256::digest(&text));
-        if renew || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
+        // A step may have made a table anew, without what was computed from it.
+        if renew || !missing.is_empty() || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
             self.run(&text).await?;
             self.run(&format!("DELETE FROM wib_migrations WHERE version = {RULES}")).await?;
             self.note(RULES, "rules", &checksum, now).await?;

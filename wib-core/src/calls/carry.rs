@@ -5,20 +5,22 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    Call, CallEvent, CallId, CallLeg, LegRole, speech,
+    Call, CallEvent, CallId, CallLeg, LegRole,
+    seal::seal_again,
+    speech,
     tag::{Step, Tag},
 };
 use crate::{
     collections::{Account, AccountId, NUMBERS},
     compliance::{
-        Act, ActKind, DutyKind, Medium, Place,
+        Act, ActKind, Medium, Place,
         gate::{self, Hold},
         gather::Planned,
         judge,
     },
     contacts::{Contact, ContactKind, ContactSource},
-    disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
+    evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
@@ -339,6 +341,9 @@ async fn expect_recording(
         size_bytes: None,
         media_hash: None,
         duration_ms: Recording::length_ms(saved),
+        started_at: saved.started_at,
+        withheld: false,
+        note: None,
         status: RecordingStatus::Pending,
         live: call.live,
         created_at: at,
@@ -359,6 +364,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     let mut due: Vec<NewMessage> = speech::due(wib, tx, call).await?.into_iter().collect();
     tx.update(call).await?;
     ledgers(wib, tx, call).await?;
+    speech::disclose(wib, tx, call, false).await?;
     let (id, facts) = (call.id, &call.facts);
     let payload = json!({"call_id": id});
     let mut order = |topic, key: String, run_at| {
@@ -393,9 +399,19 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
         due.push(NewMessage { topic, key: format!("{id}:{mask}"), payload, run_at: now });
     }
     for message in due {
-        tx.enqueue(&message).await?;
+        let first = tx.enqueue(&message).await?;
+        if message.topic == Topic::Seal && !first {
+            seal_late(wib, tx, call).await?;
+        }
     }
     Ok(())
+}
+
+/// Something became known of a call that is over. Facts and lines are only added: their hash and number name the change.
+async fn seal_late(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
+    let facts = canonical::hash(&call.facts)?;
+    let told = tx.timeline(call.id).await?.into_iter().filter(|e| e.event_type != evidence::SEALED).count();
+    seal_again(wib, tx, call.id, &format!("{told}:{facts}")).await
 }
 
 /// Brings the ledgers in line with the facts. A late "busy" takes an attempt back out of the count; a late "machine"
@@ -467,28 +483,6 @@ async fn first_communication(
         tx.update(&account).await?;
     }
     Ok(())
-}
-
-/// Keeps that the recording notice was spoken to its end.
-async fn disclose(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
-    let (Some(started_at), Some(ended_at)) = (call.facts.notice_started_at, call.facts.notice_ended_at) else {
-        return Ok(());
-    };
-    tx.note_disclosure(&Disclosure {
-        id: wib.id(),
-        call_id: call.id,
-        account_id: call.account_id,
-        person_id: call.person_id,
-        kind: DutyKind::RecordingNotice,
-        text_hash: canonical::sha256(wib.settings.recording_notice.as_bytes()),
-        language: wib.settings.notice_language.clone(),
-        started_at,
-        ended_at: Some(ended_at),
-        spoken_by: SpokenBy::System,
-        created_at: wib.now(),
-    })
-    .await
-    .map(drop)
 }
 
 /// Asks the vendor about a call whose end, or whose recording, was not told.

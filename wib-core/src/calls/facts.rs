@@ -77,6 +77,9 @@ pub struct CallFacts {
     /// Who was found to speak; the latest finding holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub party: Option<Party>,
+    /// Whether a message on a machine was lawful, once that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_judged: Option<bool>,
     /// A machine's greeting ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub greeting_ended_at: Option<Timestamp>,

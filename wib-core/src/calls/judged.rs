@@ -3,8 +3,14 @@
 use super::{Call, CallFacts};
 use crate::{
     collections::Account,
-    compliance::{Act, ActKind, DutyKind, Facts, Flag, Outcome, StoredVerdict, Verdict, gate, judge as apply},
+    compliance::{
+        Act, ActKind, DutyKind, Facts, Flag, Outcome, StoredVerdict, Technology, Verdict,
+        gate::{self, Hold},
+        gather::Planned,
+        judge as apply,
+    },
     kit::Result,
+    ports::voice::Direction,
     store::OrgTx,
     wib::Wib,
 };
@@ -41,15 +47,39 @@ pub(super) async fn facts(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, kind: ActK
         Some(id) => tx.find(id).await?,
         None => None,
     };
-    let mut facts = gate::gather(tx, wib, account.as_ref(), &call.to_number, Some(call.id)).await?;
-    facts.act = Act { kind, ..facts.act };
+    // What is left on a machine is spoken by one (47 CFR 64.1200(a)(1); FCC 24-17).
+    let technology = if kind == ActKind::Voicemail { Technology::ArtificialVoice } else { call.technology };
+    let number = if call.direction == Direction::Outbound { &call.to_number } else { &call.from_number };
+    let planned = Planned {
+        act: Act { kind, purpose: call.purpose, technology },
+        number: Some(number),
+        email: None,
+        from: Some(&call.from_number),
+        call: Some(call.id),
+    };
+    let mut facts = gate::gather(tx, wib, &planned, account.as_ref(), Hold::Held).await?;
+    if let Some(debt) = &mut facts.debt {
+        // This very conversation is no earlier communication.
+        debt.first_communication_at = debt.first_communication_at.filter(|at| call.answered_at.is_none_or(|a| *at < a));
+    }
     facts.done.extend(call.facts.done());
     facts.flags.extend(call.facts.flags());
-    if kind == ActKind::Pay {
-        facts.flags.insert(Flag::CardData, true);
-        if call.facts.payment_state() == super::PaymentState::Capturing {
-            facts.done.insert(DutyKind::MaskPayment);
+    facts.flags.insert(Flag::CardData, kind == ActKind::Pay || call.facts.open_mask().is_some());
+    if call.facts.payment_state() == super::PaymentState::Capturing {
+        facts.done.insert(DutyKind::MaskPayment);
+    }
+    match kind {
+        // A single payment by card, now, without a fee: the only one that is taken here.
+        ActKind::Pay => facts.flags.extend(
+            [Flag::Recurring, Flag::TelDebit, Flag::FeeCharged, Flag::RePresented, Flag::PostDated, Flag::AlreadyPaid]
+                .map(|flag| (flag, false)),
+        ),
+        // The template says who calls and which number to call.
+        ActKind::Voicemail => {
+            facts.flags.insert(Flag::LimitedContentTemplate, true);
+            facts.done.extend([DutyKind::LimitedContent, DutyKind::Identify, DutyKind::CallBackNumber]);
         }
+        _ => {}
     }
     Ok(facts)
 }

@@ -53,8 +53,8 @@ pub use recording::{RecordingConsent, RecordingState};
 pub(crate) use recording::{
     pause_given_up, pause_recording, resume_recording, start_recording, stop_given_up, stop_recording,
 };
-pub(crate) use seal::seal;
+pub(crate) use seal::{seal, seal_again};
 pub use speech::{LimitedContent, Spoken, Words};
-pub(crate) use speech::{speak, tells_of_collecting};
+pub(crate) use speech::{earlier_words, speak, tells_of_collecting};
 pub use start::StartCall;
 pub use tag::Step;

@@ -12,8 +12,10 @@ use super::{
     tag::Step,
 };
 use crate::{
+    circumstances::RecordCircumstance,
     collections::Person,
-    compliance::{ActKind, DutyKind, Holder, Outcome},
+    compliance::{ActKind, CircumstanceKind, ConsentScope, DutyKind, Holder, Outcome},
+    consent::{Consent, ConsentEvent, Source},
     kit::{Error, OrNotFound, Result, Role, time::Timestamp},
     text_enum,
     wib::Org,
@@ -82,11 +84,21 @@ const fn step_of(duty: DutyKind) -> Option<Step> {
 }
 
 impl Org {
-    /// Writes down who speaks, and answers what may be said to them. The verdict on talking about the debt is kept.
+    /// Writes down who speaks, and answers what may be said to them. The verdict on talking about the debt is kept; an
+    /// attorney is kept as a circumstance of the account, and counts from the next verdict on.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` when the call is not up; `Forbidden` below agent.
     pub async fn verify_party(&self, id: CallId, party: VerifyParty) -> Result<Conversation> {
+        if party.holder == Holder::Attorney {
+            let account_id = self.call(id).await?.account_id;
+            let found = RecordCircumstance {
+                account_id,
+                source: Source::OutboundCall,
+                ..RecordCircumstance::of(CircumstanceKind::Attorney)
+            };
+            self.record_circumstance(found).await?;
+        }
         let mut tx = self.tx().await?;
         let mut call = self.talk(&mut *tx, id).await?;
         let now = self.wib.now();
@@ -185,7 +197,27 @@ impl Org {
         if call.facts.recording_refused_at.is_some() {
             return Ok(call);
         }
-        call.facts.absorb_recording_refused(self.wib.now());
+        let now = self.wib.now();
+        call.facts.absorb_recording_refused(now);
+        if let Some(person_id) = call.person_id {
+            tx.insert(&Consent {
+                id: self.wib.id(),
+                person_id,
+                account_id: call.account_id,
+                phone: None,
+                email: None,
+                scope: ConsentScope::Recording,
+                event: ConsentEvent::Revoked,
+                written: false,
+                source: Source::OutboundCall,
+                evidence: Some(format!("call:{id}")),
+                at: now,
+                expires_at: None,
+                recorded_by: self.actor().user(),
+                created_at: now,
+            })
+            .await?;
+        }
         self.told(&mut *tx, id, ("refused", "call.recording.refused"), json!({})).await?;
         follow_up(&self.wib, &mut *tx, &mut call).await?;
         tx.insert(&self.audit("call:recording_refused", ("call", Some(id.uuid())))).await?;

@@ -7,7 +7,7 @@ use crate::{
     compliance::StoredVerdict,
     contacts::Contact,
     engine::{NewMessage, Topic},
-    evidence::Bundle,
+    evidence::{self, Bundle},
     kit::{Error, OrNotFound, Page, PageRequest, Result, Role, time::Timestamp},
     ports::transcriber::Utterance,
     recordings::Recording,
@@ -166,13 +166,7 @@ impl Org {
             Some(verdict) => tx.find(verdict).await?,
             None => None,
         };
-        let evidence = match tx.entry_of_call(id).await? {
-            Some(entry) => match tx.checkpoint_covering(entry.seq).await? {
-                Some(checkpoint) => Some(Bundle::new(&entry, &checkpoint, &self.wib.signer)?),
-                None => None,
-            },
-            None => None,
-        };
+        let evidence = evidence::bundle_of_call(&self.wib, &mut *tx, id).await?;
         let export = CallExport {
             exported_at: self.wib.now(),
             verdict,

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     compliance::{ActKind, Outcome},
     engine::{Done, Message},
-    kit::{OrNotFound, Result, time},
+    kit::{OrNotFound, Result, time, time::Timestamp},
     ports::{Fault, Sent},
+    recordings::Recording,
     store::OrgTx,
     text_enum,
     wib::Wib,
@@ -91,6 +92,15 @@ impl CallFacts {
             && self.recording_declined_at.is_none()
             && self.recording_stopped_at.is_none()
             && self.hangup.is_none()
+    }
+    /// Where an instant lies in a recording, in milliseconds from its start: pauses are not in it.
+    #[must_use]
+    pub fn offset_ms(&self, recording: &Recording, at: Timestamp) -> Option<i64> {
+        let start = recording.started_at.or(self.recording_ordered_at)?;
+        let ms = |from: Timestamp, to: Timestamp| (to.as_millisecond() - from.as_millisecond()).max(0);
+        let pauses = self.masks.values().filter_map(|m| Some((m.paused_at?, m.resumed_at.unwrap_or(at))));
+        let out: i64 = pauses.filter(|(from, _)| *from < at).map(|(from, to)| ms(from.max(start), to.min(at))).sum();
+        (at >= start).then(|| (ms(start, at) - out).max(0))
     }
     /// Whether an order to record is under way.
     fn order_in_doubt(&self) -> bool {

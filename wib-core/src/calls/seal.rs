@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId, carry::ask_after};
+use super::{Call, CallEvent, CallId, carry::ask_after, speech};
 use crate::{
-    engine::{Done, Message},
-    evidence,
+    engine::{Done, Message, NewMessage, Topic},
+    evidence::{self, EntryKind},
     kit::{Error, OrNotFound, Result, time},
-    recordings::RecordingStatus,
+    recordings::{Recording, RecordingStatus},
     store::OrgTx,
     transcripts::TranscriptStatus,
     usage::{Usage, UsageKind},
@@ -59,14 +59,26 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
         };
         tx.note_usage(&usage).await?;
     }
-    let whole = complete && call.status.terminal() && all_kept(&mut *tx, &call).await?;
-    if evidence::seal(wib, &mut *tx, &call, whole).await? {
+    speech::disclose(wib, &mut *tx, &call, true).await?;
+    if call.facts.message_truncated() {
         let event = CallEvent {
             id: wib.id(),
             call_id: id,
-            source: "sealed".to_owned(),
-            event_type: "call.sealed".to_owned(),
-            event_data: json!({"complete": whole}),
+            source: "message".to_owned(),
+            event_type: "call.message.truncated".to_owned(),
+            event_data: json!({"finding": "what is on the machine is no limited-content message", "rule": "RF-LCM"}),
+            at: call.ended_at.unwrap_or(now),
+        };
+        tx.note_event(&event).await?;
+    }
+    let whole = complete && call.status.terminal() && all_kept(&mut *tx, &call).await?;
+    if let Some(version) = evidence::seal(wib, &mut *tx, &call, whole).await? {
+        let event = CallEvent {
+            id: wib.id(),
+            call_id: id,
+            source: if version == 1 { "sealed".to_owned() } else { format!("sealed:{version}") },
+            event_type: evidence::SEALED.to_owned(),
+            event_data: json!({"complete": whole, "version": version}),
             at: now,
         };
         tx.note_event(&event).await?;
@@ -76,12 +88,25 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     Ok(Done::Ack)
 }
 
+/// Asks for a sealed call to be sealed again, because of a change: once per change, and while it may have more versions.
+/// A call that is not sealed yet will be, with whatever is there by then.
+pub(crate) async fn seal_again(wib: &Wib, tx: &mut dyn OrgTx, id: CallId, change: &str) -> Result<()> {
+    let newest = tx.newest_entry(EntryKind::Call, id.uuid()).await?;
+    if newest.is_none_or(|entry| entry.version >= evidence::VERSIONS) {
+        return Ok(());
+    }
+    let run_at = time::after(wib.now(), wib.settings.seal_after);
+    let key = format!("{id}:{change}");
+    tx.enqueue(&NewMessage { topic: Topic::Seal, key, payload: json!({"call_id": id}), run_at }).await?;
+    Ok(())
+}
+
 /// Whether nothing more is to come.
 async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     if !call.status.terminal() || call.facts.recording_expected() {
         return Ok(false);
     }
-    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending) {
+    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending || r.withheld) {
         return Ok(false);
     }
     let over = |s| matches!(s, TranscriptStatus::Completed | TranscriptStatus::FailedPermanent);
@@ -97,8 +122,8 @@ async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
 async fn all_kept(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     let recorded = tx.recordings_of_call(call.id).await?;
     let jobs = tx.transcript_jobs_of_call(call.id).await?;
+    // What was deleted later had come: its hash stays.
+    let kept = |r: &Recording| r.status == RecordingStatus::Completed || r.media_hash.is_some();
     let lost = call.facts.recording_failed_at.is_some() && recorded.is_empty();
-    Ok(!lost
-        && recorded.iter().all(|r| r.status == RecordingStatus::Completed)
-        && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
+    Ok(!lost && recorded.iter().all(kept) && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
 }

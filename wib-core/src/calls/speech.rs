@@ -7,12 +7,14 @@ use serde_json::json;
 
 use super::{
     Call, CallFacts, CallId,
-    carry::{load, main_leg},
+    carry::{load, main_leg, note},
+    judged,
     tag::{Step, Tag},
 };
 use crate::{
     collections::Person,
-    compliance::{DutyKind, Technology},
+    compliance::{ActKind, DutyKind, Outcome, Technology},
+    disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Phone, Result, canonical, time, time::Timestamp},
     ports::{Fault, voice::Speak},
@@ -163,7 +165,7 @@ pub(super) fn utterance(wib: &Wib, call: &Call, person: Option<&Person>, step: S
                 duties.insert(DutyKind::Identify);
                 parts.push(texts.identify.replace("{business}", business));
             }
-            if technology(call) == Technology::ArtificialVoice {
+            if call.technology == Technology::ArtificialVoice {
                 duties.insert(DutyKind::AiDisclosure);
                 parts.push(texts.artificial.to_owned());
             }
@@ -194,19 +196,66 @@ fn spaced(number: &str) -> String {
 }
 
 /// The language a person is spoken to in, when it is known.
-fn language_of(_person: Option<&Person>) -> Option<&str> {
-    None
+fn language_of(person: Option<&Person>) -> Option<&str> {
+    person?.language.as_deref()
 }
 
-/// How the call speaks.
-pub(super) fn technology(_call: &Call) -> Technology {
-    Technology::Manual
+/// Keeps what was disclosed. What was cut off is kept once the call is over: until then its end may still be told.
+pub(super) async fn disclose(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, over: bool) -> Result<()> {
+    for (step, spoken) in &call.facts.spoken {
+        let Some(started_at) = spoken.started_at.or(spoken.ended_at) else { continue };
+        if spoken.ended_at.is_none() && !over {
+            continue;
+        }
+        let words = spoken.words.clone().unwrap_or_else(|| earlier_words(wib, *step));
+        for kind in &spoken.duties {
+            let row = Disclosure {
+                id: wib.id(),
+                call_id: call.id,
+                account_id: call.account_id,
+                person_id: call.person_id,
+                kind: *kind,
+                text_hash: words.text_hash.clone(),
+                language: words.language.clone(),
+                started_at,
+                ended_at: spoken.ended_at,
+                spoken_by: SpokenBy::System,
+                created_at: wib.now(),
+            };
+            tx.note_disclosure(&row).await?;
+        }
+    }
+    for (kind, at) in &call.facts.given {
+        let row = Disclosure {
+            id: wib.id(),
+            call_id: call.id,
+            account_id: call.account_id,
+            person_id: call.person_id,
+            kind: *kind,
+            // A member's own words are in the recording alone.
+            text_hash: canonical::sha256(b""),
+            language: wib.settings.notice_language.clone(),
+            started_at: *at,
+            ended_at: Some(*at),
+            spoken_by: SpokenBy::Agent,
+            created_at: wib.now(),
+        };
+        tx.note_disclosure(&row).await?;
+    }
+    Ok(())
+}
+
+/// The words of a notice that an earlier version ordered.
+pub(crate) fn earlier_words(wib: &Wib, _step: Step) -> Words {
+    let text_hash = canonical::sha256(wib.settings.recording_notice.as_bytes());
+    Words { text_hash, language: wib.settings.notice_language.clone() }
 }
 
 impl CallFacts {
     /// Whether the message on a machine is over, one way or the other.
     pub(super) fn message_over(&self) -> bool {
-        self.spoken.get(&Step::Message).is_some_and(|s| s.ended_at.is_some() || s.cut_at.is_some())
+        let over = |s: &Spoken| s.ended_at.is_some() || s.cut_at.is_some();
+        self.message_judged == Some(false) || self.spoken.get(&Step::Message).is_some_and(over)
     }
     /// Whether a message was begun and not spoken to its end: what is on the machine is no limited-content message any
     /// more, and may be a communication (comment 2(j) to 12 CFR 1006.2).
@@ -281,7 +330,24 @@ pub(crate) async fn speak(wib: &Wib, message: &Message) -> Result<Done> {
     {
         return Ok(Done::wait(time::after(wib.now(), LOOK), "the greeting is not over"));
     }
-    drop(tx);
+    let mut call = call;
+    if step == Step::Message && call.facts.message_judged.is_none() {
+        let verdict = judged::judge(wib, &mut *tx, &call, ActKind::Voicemail).await?;
+        let stored = judged::keep(wib, &mut *tx, &call, &verdict).await?;
+        let permitted = verdict.outcome() == Outcome::Permit;
+        call.facts.message_judged = Some(permitted);
+        if !permitted {
+            let data = json!({"verdict_id": stored.id, "blocked_by": stored.blocked_by});
+            note(wib, &mut *tx, call.id, "message_blocked", "call.message.blocked", data, wib.now()).await?;
+        }
+        tx.update(&call).await?;
+        tx.commit().await?;
+    } else {
+        drop(tx);
+    }
+    if step == Step::Message && call.facts.message_judged == Some(false) {
+        return Ok(Done::Ack);
+    }
     let mut tag = Tag::of(organization, call.id, step);
     tag.duties.extend(message.payload_field::<BTreeSet<DutyKind>>("duties").unwrap_or_default());
     let speak = Speak {

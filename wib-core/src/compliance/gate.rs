@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     calls::CallId,
-    collections::{Account, Person},
+    collections::{Account, AccountId, Person, PersonId},
     kit::{Error, OrNotFound, Result},
     store::{OrgTx, Repo},
     wib::Wib,

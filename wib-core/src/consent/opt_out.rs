@@ -72,10 +72,25 @@ impl Org {
         if !means_stop(&command.text) {
             return Ok(OptedOut { understood: false, persons: vec![], at });
         }
+        self.honour(&mut *tx, &command, &persons, evidence.as_deref()).await?;
+        tx.commit().await?;
+        metrics::counter!("wib_opt_outs_total").increment(1);
+        Ok(OptedOut { understood: true, persons, at })
+    }
+
+    /// Writes what follows from a request to stop, inside a transaction.
+    pub(crate) async fn honour(
+        &self,
+        tx: &mut dyn OrgTx,
+        command: &OptOut,
+        persons: &[PersonId],
+        evidence: Option<&str>,
+    ) -> Result<()> {
+        let at = self.wib.now();
         // In the order of their ids, so that two requests do not wait for each other.
-        for id in &persons {
+        for id in persons {
             let person = tx.lock_person(*id).await?.or_not_found("person")?;
-            self.stop(&mut *tx, person, &command, evidence.as_deref()).await?;
+            self.stop(tx, person, command, evidence).await?;
         }
         let mut line = self.audit("consent:opted_out", ("person", persons.first().map(|id| id.uuid())));
         if let Some(phone) = &command.phone {
@@ -91,10 +106,7 @@ impl Org {
             line.metadata = json!({"source": command.source, "evidence": evidence});
         }
         line.new_value = Some(json!({"persons": persons}));
-        tx.insert(&line).await?;
-        tx.commit().await?;
-        metrics::counter!("wib_opt_outs_total").increment(1);
-        Ok(OptedOut { understood: true, persons, at })
+        tx.insert(&line).await
     }
 
     async fn stop(

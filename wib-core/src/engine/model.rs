@@ -32,6 +32,12 @@ text_enum! {
         WatchCall = "watch_call",
         /// Fetch a recording and keep it.
         FetchRecording = "fetch_recording",
+        /// Take payment data out of a recording.
+        SilenceRecording = "silence_recording",
+        /// Delete a blob that nothing refers to.
+        DeleteBlob = "delete_blob",
+        /// Have a vendor delete its copy.
+        ForgetAtVendor = "forget_at_vendor",
         /// Order a transcript.
         SubmitTranscript = "submit_transcript",
         /// Fetch a transcript.

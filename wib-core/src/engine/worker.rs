@@ -67,6 +67,8 @@ impl Topic {
             Self::Dial | Self::HangUp => (8, 1, 30),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
+            // What must be gone is tried for a day.
+            Self::SilenceRecording | Self::DeleteBlob | Self::ForgetAtVendor => (60, 2, 1800),
             Self::ApplyEvent | Self::WatchCall | Self::FetchTranscript | Self::Seal | Self::SendMail => (20, 1, 300),
         };
         Limits { tries, base: Duration::from_secs(base), cap: Duration::from_secs(cap) }
@@ -213,6 +215,7 @@ impl Worker {
         let told = match message.topic {
             Topic::Dial => calls::dial_given_up(&self.wib, message, why).await,
             Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
+            Topic::SilenceRecording => recordings::silence_given_up(&self.wib, message).await,
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
             Topic::PauseRecording => calls::pause_given_up(&self.wib, message).await,
@@ -246,6 +249,9 @@ impl Worker {
             Topic::ResumeRecording => calls::resume_recording(wib, message).await,
             Topic::WatchCall => calls::watch(wib, message).await,
             Topic::FetchRecording => recordings::fetch(wib, message).await,
+            Topic::SilenceRecording => recordings::silence(wib, message).await,
+            Topic::DeleteBlob => recordings::delete_blob(wib, message).await,
+            Topic::ForgetAtVendor => recordings::forget(wib, message).await,
             Topic::SubmitTranscript => transcripts::submit(wib, message).await,
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,

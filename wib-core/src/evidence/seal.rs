@@ -1,30 +1,23 @@
 use serde::Serialize;
 
 use super::{
-    Artifact, Bundle, Checkpoint, EvidenceEntry, GENESIS, MANIFEST, Manifest,
-    bundle::{link_hash, statement},
+    Artifact, EntryKind, MANIFEST, Manifest, Masked, Notice,
+    append::{self, Entry, Place},
 };
 use crate::{
-    calls::{Call, CallId},
-    compliance::StoredVerdict,
-    kit::{Id, OrNotFound, Result, Role, canonical, time::Timestamp},
-    orgs::OrganizationId,
-    recordings::RecordingStatus,
-    store::{OrgTx, Repo},
-    wib::{Org, Wib},
+    calls::{self, Call, Mask, Spoken, Step},
+    compliance::{DutyKind, StoredVerdict},
+    kit::{Id, OrNotFound, Result, canonical, time::Timestamp},
+    recordings::{Recording, RecordingStatus},
+    store::{OrgTx, Record, Repo},
+    wib::Wib,
 };
 
-/// What a walk along an organisation's chain found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ChainReport {
-    /// Links walked.
-    pub links: i64,
-    /// Hash of the last one.
-    pub head: String,
-    /// Places whose link does not hold, with the reason.
-    pub faults: Vec<String>,
-}
+/// The most versions of a call. What changes after that is in the timeline alone.
+pub(crate) const VERSIONS: i64 = 16;
+
+/// The kind of the timeline's lines that tell of a seal. They are about the evidence, not of it.
+pub(crate) const SEALED: &str = "call.sealed";
 
 /// A line of the timeline as it is hashed: without our own row ids, so that the same events hash the same.
 #[derive(Serialize)]
@@ -35,92 +28,79 @@ struct TimelineLine<'a> {
     at: Timestamp,
 }
 
-impl Org {
-    /// The evidence file of a sealed call.
-    ///
-    /// # Errors
-    /// `NotFound` when there is no such call, or it is not sealed yet.
-    pub async fn evidence(&self, call: CallId) -> Result<Bundle> {
-        self.at_least(Role::Viewer)?;
-        let mut tx = self.tx().await?;
-        let entry = tx.entry_of_call(call).await?.or_not_found("sealed evidence of this call")?;
-        let checkpoint = tx.checkpoint_covering(entry.seq).await?.or_not_found("checkpoint")?;
-        Bundle::new(&entry, &checkpoint, &self.wib.signer)
-    }
-
-    /// Walks the whole chain and recomputes every hash.
-    ///
-    /// # Errors
-    /// When the database does not answer. A broken chain is an answer.
-    pub async fn verify_chain(&self) -> Result<ChainReport> {
-        const STEP: i64 = 500;
-        let mut report = ChainReport { links: 0, head: GENESIS.to_owned(), faults: vec![] };
-        loop {
-            let links = self.tx().await?.chain_after(report.links, STEP).await?;
-            let Some(last) = links.last().map(|l| l.seq) else { return Ok(report) };
-            for link in &links {
-                report.links += 1;
-                let seq = link.seq;
-                let mut fault = |what: &str| report.faults.push(format!("link {seq}: {what}"));
-                if seq != report.links {
-                    fault("is out of place");
-                }
-                if link.prev_hash != report.head {
-                    fault("does not name the link before");
-                }
-                if canonical::sha256(link.manifest.as_bytes()) != link.manifest_hash {
-                    fault("its manifest was changed");
-                }
-                if link_hash(self.id(), seq, &link.manifest_hash, &link.prev_hash)? != link.entry_hash {
-                    fault("its hash does not fit");
-                }
-                report.head.clone_from(&link.entry_hash);
-            }
-            report.links = last;
-        }
-    }
-}
-
-/// Adds the call to its organisation's chain, with a signed checkpoint over the new link. Once per call: a second time
-/// answers `false`.
-pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool) -> Result<bool> {
-    let head = tx.lock_chain_head().await?;
-    if tx.entry_of_call(call.id).await?.is_some() {
-        return Ok(false);
-    }
-    let now = wib.now();
-    let manifest = canonical::to_text(&manifest(tx, call, complete, now).await?)?;
-    let (seq, prev_hash) = head.map_or_else(|| (1, GENESIS.to_owned()), |h| (h.seq + 1, h.entry_hash));
-    let manifest_hash = canonical::sha256(manifest.as_bytes());
-    let entry_hash = link_hash(call.organization_id, seq, &manifest_hash, &prev_hash)?;
-    let entry = EvidenceEntry {
-        id: wib.id(),
-        call_id: call.id,
-        seq,
-        manifest,
-        manifest_hash,
-        prev_hash,
-        entry_hash,
-        created_at: now,
+/// Adds the call to its organisation's chain, as it is now; the version that it got. `None` when the newest version says
+/// the same, or the call has as many as it may.
+pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool) -> Result<Option<i64>> {
+    let subject_id = call.id.uuid();
+    let place = append::place(wib, tx, EntryKind::Call, subject_id).await?;
+    let sealed = match &place.newest {
+        Some(entry) => Manifest::read(&serde_json::from_str(&entry.manifest).unwrap_or_default())?,
+        None => None,
     };
-    tx.insert(&entry).await?;
-    tx.insert(&checkpoint(wib, call.organization_id, &entry, now)?).await?;
-    Ok(true)
+    let manifest = manifest(wib, tx, call, complete, &place).await?;
+    if sealed.is_some_and(|sealed| manifest.says_what(&sealed)) {
+        return Ok(None);
+    }
+    if place.version() > VERSIONS {
+        metrics::counter!("wib_seals_refused_total").increment(1);
+        tracing::warn!(call = %call.id, "a sealed call changed again and has all its versions");
+        return Ok(None);
+    }
+    let entry = Entry { kind: EntryKind::Call, subject_id, call_id: Some(call.id), manifest: &manifest };
+    append::append(wib, tx, entry).await.map(|entry| Some(entry.version))
 }
 
-fn checkpoint(wib: &Wib, organization: OrganizationId, entry: &EvidenceEntry, now: Timestamp) -> Result<Checkpoint> {
-    let signed = statement(organization, entry.seq, &entry.entry_hash, now)?;
-    Ok(Checkpoint {
-        id: wib.id(),
-        size: entry.seq,
-        head: entry.entry_hash.clone(),
-        signer: wib.signer.fingerprint(),
-        signature: wib.signer.sign(signed.as_bytes()),
-        created_at: now,
+/// The notices as the facts tell them: one for each duty that an utterance does.
+fn notices(wib: &Wib, call: &Call, recordings: &[Recording]) -> Vec<Notice> {
+    let of = |step: &Step, spoken: &Spoken| {
+        let words = spoken.words.clone().unwrap_or_else(|| calls::earlier_words(wib, *step));
+        let started_at = spoken.started_at.or(spoken.ended_at)?;
+        let offset_ms = recordings.iter().find_map(|r| call.facts.offset_ms(r, started_at));
+        let notice = move |kind: &DutyKind| Notice {
+            kind: kind.to_string(),
+            text_hash: words.text_hash.clone(),
+            language: words.language.clone(),
+            started_at,
+            ended_at: spoken.ended_at,
+            offset_ms,
+        };
+        Some(spoken.duties.iter().map(notice).collect::<Vec<_>>())
+    };
+    let mut notices: Vec<_> = call.facts.spoken.iter().filter_map(|(step, s)| of(step, s)).flatten().collect();
+    notices.sort_by(|a, b| (a.started_at, &a.kind).cmp(&(b.started_at, &b.kind)));
+    notices
+}
+
+/// What was kept out of the recording.
+fn masked(call: &Call) -> Vec<Masked> {
+    let of = |m: &Mask| Masked { from: m.paused_at.unwrap_or(m.asked_at), to: m.ends(), cause: m.cause.to_string() };
+    call.facts.masks.values().map(of).collect()
+}
+
+async fn manifest(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool, place: &Place) -> Result<Manifest> {
+    Ok(Manifest {
+        format: MANIFEST.to_owned(),
+        organization_id: call.organization_id,
+        call_id: call.id,
+        version: place.version(),
+        supersedes: place.supersedes(),
+        live: call.live,
+        direction: call.direction.to_string(),
+        status: call.status.to_string(),
+        started_at: call.created_at,
+        answered_at: call.answered_at,
+        ended_at: call.ended_at,
+        completeness: if complete { "complete" } else { "partial" }.to_owned(),
+        recording_consent: call.facts.recording_consent().map(|c| c.to_string()),
+        notices: notices(wib, call, &tx.recordings_of_call(call.id).await?),
+        masked: masked(call),
+        scrubbed: tx.transcripts_of_call(call.id).await?.iter().map(|t| t.scrubbed).max().filter(|n| *n > 0),
+        artifacts: artifacts(tx, call).await?,
+        sealed_at: place.at,
     })
 }
 
-async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestamp) -> Result<Manifest> {
+async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     let mut add = |kind: &str, id: String, hash: Option<String>, by: [&str; 3], at, inputs, note: Option<&str>| {
         artifacts.push(Artifact {
@@ -165,12 +145,13 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
             by,
             recording.created_at,
             vec![],
-            note,
+            recording.note.as_deref().or(note),
         );
     }
     let timeline = tx.timeline(call.id).await?;
-    let lines: Vec<_> = timeline
-        .iter()
+    let told = timeline.iter().filter(|e| e.event_type != SEALED || !e.source.starts_with("sealed"));
+    let last = told.clone().map(|e| e.at).max().unwrap_or(call.created_at);
+    let lines: Vec<_> = told
         .map(|e| TimelineLine { source: &e.source, event_type: &e.event_type, event_data: &e.event_data, at: e.at })
         .collect();
     add(
@@ -178,7 +159,7 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
         call.id.to_string(),
         Some(canonical::hash(&lines)?),
         ["system", "wib", "evidence"],
-        now,
+        last,
         vec![],
         None,
     );
@@ -198,23 +179,9 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
         );
     }
     if let Some(id) = call.verdict_id {
-        let verdict: StoredVerdict =
-            Repo::find(tx, id).await?.or_not_found(<StoredVerdict as crate::store::Record>::NAME)?;
+        let verdict: StoredVerdict = Repo::find(tx, id).await?.or_not_found(<StoredVerdict as Record>::NAME)?;
         let by = ["system", verdict.pack.as_str(), "evidence"];
         add("verdict", Id::to_string(&id), Some(verdict.explanation_hash), by, verdict.created_at, vec![], None);
     }
-    Ok(Manifest {
-        format: MANIFEST.to_owned(),
-        organization_id: call.organization_id,
-        call_id: call.id,
-        live: call.live,
-        direction: call.direction.to_string(),
-        status: call.status.to_string(),
-        started_at: call.created_at,
-        answered_at: call.answered_at,
-        ended_at: call.ended_at,
-        completeness: if complete { "complete" } else { "partial" }.to_owned(),
-        artifacts,
-        sealed_at: now,
-    })
+    Ok(artifacts)
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
-    calls::CallId,
+    calls::{CallId, seal_again},
     kit::{Error, Kind, OrNotFound, Page, PageRequest, Result, Role},
     wib::Org,
 };
@@ -53,6 +53,10 @@ impl Org {
         if recording.status == RecordingStatus::Deleted {
             return Err(Error::new(Kind::Gone, "GONE", "the recording was deleted"));
         }
+        if recording.withheld {
+            let why = "payment data is being taken out of the recording";
+            return Err(Error::new(Kind::Unavailable, "WITHHELD", why));
+        }
         let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
         let bytes = self.wib.blobs.get(key).await?.or_not_found("audio of this recording")?;
         Ok((recording, bytes))
@@ -65,6 +69,9 @@ impl Org {
     pub async fn delete_recording(&self, id: RecordingId) -> Result<Recording> {
         self.at_least(Role::Manager)?;
         let mut tx = self.tx().await?;
+        let recording: Recording = tx.find(id).await?.or_not_found("recording")?;
+        // Whoever seals the call holds it: either it sees the deletion, or we see that it is sealed.
+        tx.lock_call(recording.call_id).await?;
         let mut recording: Recording = tx.find(id).await?.or_not_found("recording")?;
         if let Some(key) = &recording.blob_key {
             // Bytes first: a crash in between leaves a row that can be deleted again, never bytes without a row.
@@ -73,6 +80,7 @@ impl Org {
         recording.status = RecordingStatus::Deleted;
         tx.update(&recording).await?;
         tx.insert(&self.audit("recording:deleted", ("recording", Some(id.uuid())))).await?;
+        seal_again(&self.wib, &mut *tx, recording.call_id, &format!("deleted:{id}")).await?;
         tx.commit().await?;
         Ok(recording)
     }

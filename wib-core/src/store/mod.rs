@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
+use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     compliance::{CollectorRole, StoredVerdict},
     contacts::Contact,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
-    evidence::{Checkpoint, EvidenceEntry},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
@@ -130,12 +131,29 @@ pub trait Recordings: Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> +
 pub trait EvidenceLog: Repo<EvidenceEntry> + Repo<Checkpoint> {
     /// The last link, held until the end of the transaction so that the chain never forks.
     async fn lock_chain_head(&mut self) -> Result<Option<EvidenceEntry>>;
-    /// The entry of a call.
-    async fn entry_of_call(&mut self, call: CallId) -> Result<Option<EvidenceEntry>>;
+    /// The newest version of that subject.
+    async fn newest_entry(&mut self, kind: EntryKind, subject: Uuid) -> Result<Option<EvidenceEntry>>;
     /// Links with a place above `after`, in order, at most `limit`.
     async fn chain_after(&mut self, after: i64, limit: i64) -> Result<Vec<EvidenceEntry>>;
-    /// The smallest checkpoint that covers the place.
-    async fn checkpoint_covering(&mut self, seq: i64) -> Result<Option<Checkpoint>>;
+    /// The newest checkpoint of the largest size up to `most`; one with a root goes before one without.
+    async fn newest_checkpoint(&mut self, most: i64) -> Result<Option<Checkpoint>>;
+    /// Checkpoints of a signer behind a size, time and id, in that order, at most `limit`.
+    async fn checkpoints_after(
+        &mut self,
+        after: (i64, Timestamp, Uuid),
+        signer: &str,
+        limit: i64,
+    ) -> Result<Vec<Checkpoint>>;
+    /// A page of checkpoints, newest first.
+    async fn page_of_checkpoints(&mut self, request: &PageRequest) -> Result<Page<Checkpoint>>;
+    /// Leaves of the tree.
+    async fn tree_size(&mut self) -> Result<i64>;
+    /// The complete subtrees that the first `size` leaves fall into, as far as they are there.
+    async fn tree_edge(&mut self, size: i64) -> Result<Vec<EvidenceNode>>;
+    /// The hash of a node, when it is there.
+    async fn tree_node(&mut self, level: u32, position: u64) -> Result<Option<Hash>>;
+    /// Adds nodes; one that is there is a `Conflict`.
+    async fn add_nodes(&mut self, nodes: &[EvidenceNode]) -> Result<()>;
 }
 
 /// The audit log.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod calls;
+mod evidence;
 mod health;
 mod operations;
 mod recordings;
@@ -22,6 +23,8 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         recordings::routes(),
+        evidence::routes(),
+        evidence::routes_of_call(),
         webhooks::routes(),
         operations::routes(config),
         openapi::routes(),

@@ -25,7 +25,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     disclosures::{Disclosure, SpokenBy},
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
-    evidence::{Checkpoint, EvidenceEntry},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
     licences::Licence,
@@ -71,6 +71,9 @@ macro_rules! store_suite {
             a_transcript_leads_to_its_job
             versions_jobs_and_analyses_of_a_call_are_listed
             the_chain_is_read_in_order
+            links_have_kinds_and_versions
+            checkpoints_are_read_in_order_and_in_pages
+            nodes_of_the_tree_are_found_by_place_and_along_the_edge
             two_writers_never_fork_the_chain
             a_locked_call_or_person_waits_for_the_first_writer
             members_and_users_answer

@@ -200,7 +200,10 @@ pub(super) fn a_recording(call: CallId) -> Recording {
         size_bytes: Some(i64::MAX),
         media_hash: Some("sha256:11".to_owned()),
         duration_ms: Some(0),
+        started_at: Some(at(6)),
         status: RecordingStatus::Completed,
+        withheld: true,
+        note: Some("silenced".to_owned()),
         live: true,
         created_at: at(7),
     }
@@ -223,6 +226,7 @@ pub(super) fn a_transcript(call: CallId, recording: RecordingId, version: i64) -
         language: "en".to_owned(),
         utterances: Utterances(vec![said]),
         transcript_hash: "sha256:22".to_owned(),
+        scrubbed: 3,
         live: false,
         created_at: at(8),
     }
@@ -278,7 +282,12 @@ pub(super) fn a_usage(call: CallId, source: &str) -> Usage {
 pub(super) fn an_entry(call: CallId, seq: i64) -> EvidenceEntry {
     EvidenceEntry {
         id: id(),
-        call_id: call,
+        kind: EntryKind::Call,
+        subject_id: call.uuid(),
+        call_id: Some(call),
+        version: 1,
+        supersedes: None,
+        format: LinkFormat::V2,
         seq,
         manifest: "{\"b\":1,\"a\":2}".to_owned(),
         manifest_hash: "sha256:44".to_owned(),
@@ -292,10 +301,14 @@ pub(super) fn a_checkpoint(size: i64) -> Checkpoint {
         id: id(),
         size,
         head: "5".repeat(64),
+        root: Some("sha256:88".to_owned()),
         signer: "sha256:66".to_owned(),
         signature: "77".to_owned(),
         created_at: at(11),
     }
+}
+pub(super) fn a_node(level: u32, position: u64) -> EvidenceNode {
+    EvidenceNode { level, position, hash: [level.to_le_bytes()[0] + position.to_le_bytes()[0]; 32] }
 }
 pub(super) fn an_audit_event(seconds: i64) -> AuditEvent {
     AuditEvent {
