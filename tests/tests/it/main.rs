@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod attacks;
+mod canary;
+mod consent;
 mod doubt;
 mod faults;
 mod genuine;

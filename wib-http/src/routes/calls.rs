@@ -254,6 +254,7 @@ pub(super) fn routes() -> Routes<Wib> {
                 record: c.recording_enabled,
                 transcribe: c.transcription_enabled,
                 detect_machine: c.enable_amd,
+                ..StartCall::default()
             };
             let call = org.start_call(command).await?.into();
             Ok(Placed { call, telnyx: VendorNames::default() })

@@ -182,8 +182,9 @@ struct Urls {
 }
 impl Urls {
     fn best(self) -> Option<(String, String)> {
-        let mp3 = self.mp3.map(|url| (url, "audio/mpeg".to_owned()));
-        mp3.or_else(|| Some((self.wav?, "audio/wav".to_owned())))
+        // Silence can be written into WAV, not into MP3.
+        let wav = self.wav.map(|url| (url, "audio/wav".to_owned()));
+        wav.or_else(|| Some((self.mp3?, "audio/mpeg".to_owned())))
     }
 }
 

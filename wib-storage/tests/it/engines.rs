@@ -6,6 +6,7 @@ use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 use wib_core::{
     auth::User,
     calls::{CallLeg, LegRole},
+    compliance::CollectorRole,
     compliance::{CollectorRole, Holder, Line, Place},
     kit::{Clock, Id, Kind, OsRandom, SystemClock},
     orgs::{Organization, Plan},
@@ -155,7 +156,14 @@ fn an_address_is_read() {
 /// A text in a column of texts, one inside JSON and one inside bytes.
 async fn canaries(store: &SqlStore) {
     let now = SystemClock.now();
-    let org = Organization { id: id(), name: "Canary One".to_owned(), plan: Plan::Free, live: false, created_at: now };
+    let org = Organization {
+        id: id(),
+        name: "Canary One".to_owned(),
+        plan: Plan::Free,
+        collector_role: CollectorRole::Agency,
+        live: false,
+        created_at: now,
+    };
     let mut tx = store.system().await.unwrap();
     tx.insert_organization(&org).await.unwrap();
     let body = EventBody::Other("canary two".to_owned());

@@ -170,7 +170,6 @@ async fn without_an_owner_the_version_is_checked_and_nothing_changed() {
     let plain = Database::Postgres(PgUrls { owner: None, ..store.urls().clone() });
     let open = async || SqlStore::open(&plain, clock()).await;
     open().await.unwrap().close().await;
-    let newest = migrate::status(&plain).await.unwrap().len();
     let mut owner = store.urls().login("owner").connect().await.unwrap();
     run(&mut owner, "INSERT INTO wib_migrations VALUES (900, 'later', 'x', now())").await.unwrap();
     let message = open().await.unwrap_err().message().to_owned();
