@@ -32,7 +32,7 @@ use wib_storage::testing::{dump, memory_store};
 use crate::stage::{NOON, Stage, at, magic};
 
 /// How many calls, unless `WIB_CANARY_CALLS` says otherwise.
-const CALLS: usize = 120;
+const CALLS: usize = 60;
 /// People who give a card: in digits, in words, on the keys.
 const PAYERS: [u8; 3] = [15, 16, 17];
 
@@ -116,6 +116,10 @@ fn traces(card: &Card) -> Vec<String> {
     let mut traces =
         vec![card.number.clone(), groups(" "), groups("-"), groups(", "), format!("security code {}", card.code)];
     let mut said = vec![String::new()];
+    // A doubled digit may be said so.
+    if let Some(doubled) = card.code.as_bytes().windows(2).find(|pair| pair[0] == pair[1]) {
+        traces.push(format!("security code double {}", WORDS[usize::from(doubled[0] - b'0')][1]));
+    }
     for digit in card.code.bytes() {
         let words: BTreeSet<_> = WORDS[usize::from(digit - b'0')].into_iter().collect();
         said = said.iter().flat_map(|s| words.iter().map(move |w| format!("{s} {w}"))).collect();
@@ -279,6 +283,14 @@ async fn look(actors: &Actors, log: &Tape, calls: usize) -> Found {
     assert!(hay.iter().filter(|(place, _)| place == "blob").count() * 2 > calls, "recordings were kept");
     for place in ["log", "prompt"] {
         assert!(hay.iter().any(|(p, bytes)| p == place && bytes.len() > 10_000), "{place} was taken down");
+    }
+    // What was said on the line is found by the same search: it is not blind.
+    for number in [15, 16] {
+        let said: String = stage.sandbox.said(&magic(number)).into_iter().map(|(_, text)| text + "\n").collect();
+        let card = stage.sandbox.spoken_cards(&magic(number)).pop().unwrap();
+        let hits = traces(&card).iter().filter(|trace| said.contains(trace.as_str())).count();
+        assert!(hits > 0, "{number}: {said}");
+        assert!(number == 15 || longest_said(&said) >= 8, "{said}");
     }
     let mut places = BTreeSet::new();
     let mut needles: Vec<String> = cards.iter().flat_map(traces).collect();

@@ -12,6 +12,7 @@ use wib_core::{
     compliance::{ConsentScope, DutyKind, Holder, StoredVerdict},
     consent::{ConsentEvent, RecordConsent},
     kit::{canonical, time},
+    notices::{CreateNotice, NoticeMethod},
 };
 use wib_providers::sandbox::{Fault, FaultKind};
 
@@ -159,6 +160,11 @@ async fn the_debt_is_named_after_verification_and_disclosure_and_a_later_call_sa
         let export = stage.sealed(call.id).await;
         assert_eq!(spoken(&stage, 1).iter().filter(|t| t.contains(words)).count(), 1);
         assert!(notices(&export).contains(&kind.as_str()));
+        if kind == DutyKind::MiniMiranda {
+            let notice = CreateNotice { account_id: account.id, method: NoticeMethod::Mail };
+            let notice = stage.org.create_notice(notice).await.unwrap();
+            stage.org.notice_sent(notice.id, None).await.unwrap();
+        }
         // A conversation is followed by a quiet week.
         stage.pass(8 * 24 * 3600);
     }
@@ -187,6 +193,19 @@ async fn a_third_party_hears_nothing_of_a_debt() {
     let export = stage.sealed(call.id).await;
     assert_eq!(notices(&export), ["identify", "recording_notice"]);
     assert!(spoken(&stage, 18).iter().all(|t| !t.to_lowercase().contains("debt")));
+}
+
+#[tokio::test]
+async fn a_talk_with_somebody_else_is_no_first_communication() {
+    let stage = stage().await;
+    let (account, call) = person(&stage, 18).await;
+    let call = until(&stage, &call, recording).await;
+    let third = VerifyParty { holder: Holder::ThirdParty, ..VerifyParty::default() };
+    stage.org.verify_party(call.id, third).await.unwrap();
+    stage.sealed(call.id).await;
+    let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+    let account: Account = tx.find(account.id).await.unwrap().unwrap();
+    assert_eq!(account.first_communication_at, None);
 }
 
 #[tokio::test]
@@ -233,8 +252,7 @@ async fn a_machine_is_hung_up_on_unless_there_is_a_message() {
 async fn may_hear_a_machine(stage: &Stage, account: &Account) {
     let consent = RecordConsent {
         person_id: Some(account.person_id),
-        scope: ConsentScope::ArtificialVoice,
-        ..serde_json::from_value(json!({"scope": "artificial_voice"})).unwrap()
+        ..RecordConsent::of(ConsentScope::ArtificialVoice, ConsentEvent::Granted)
     };
     stage.org.record_consent(consent).await.unwrap();
 }

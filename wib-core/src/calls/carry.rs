@@ -462,6 +462,10 @@ async fn ledgers(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
             first_communication(tx, account_id, row.filter(|r| r.counts).map(|r| r.at), counts.then_some(at)).await?;
         }
     }
+    // Who spoke to somebody else has not communicated with the consumer.
+    if let (Some(at), Some(_)) = (spoken, call.facts.party.filter(|p| !p.holder.is_consumer())) {
+        first_communication(tx, account_id, Some(at), None).await?;
+    }
     Ok(())
 }
 
