@@ -292,10 +292,8 @@ def main():
             verifier.history(line for part in ((first, second), iter(lambda: file.readline(LINE + 1), b"")) for line in part)
         else:
             verifier.bundle(first)
-    holds = not verifier.faults
-    print(json.dumps({"holds": holds, "faults": verifier.faults, "more_faults": verifier.more, "signer": verifier.signer,
+    print(json.dumps({"holds": not verifier.faults, "faults": verifier.faults, "more_faults": verifier.more, "signer": verifier.signer,
                       "signer_checked": bool(verifier.signer and verifier.key), "unchecked": verifier.unchecked}))
-    return 0 if holds else 1
-
+    return 1 if verifier.faults else 0
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,6 +10,7 @@ use wib_core::{
     consent::Source,
     contacts::ContactKind,
     kit::{Error, Id, Kind, Principal, VirtualClock, time},
+    notices::{CreateNotice, NoticeMethod},
     orgs::{Organization, Plan},
     store::{Repo, Store},
 };
@@ -38,8 +39,8 @@ async fn a_blocked_call_answers_with_reasons_and_the_next_lawful_instant_and_kee
     let error = stage.refused(&account).await;
     blocked(&error, "RF-TIME", "defer", "2026-06-02T13:00:00Z");
     let reasons = error.details()["reasons"].as_array().unwrap();
-    // Which role the organisation collects in is not known: the hours of collectors and of creditors bind.
-    assert_eq!(reasons.iter().map(|r| r["rule"].as_str().unwrap()).collect::<Vec<_>>(), ["RF-TIME", "WIB-TIME"]);
+    // An agency is bound by the hours of collectors, not by those of creditors.
+    assert_eq!(reasons.iter().map(|r| r["rule"].as_str().unwrap()).collect::<Vec<_>>(), ["RF-TIME"]);
     assert!(reasons[0]["citation"].as_str().unwrap().contains("1006.6(b)(1)(i)"), "{reasons:?}");
     assert!(reasons[0]["explanation"].as_str().unwrap().contains("21:00"), "{reasons:?}");
 
@@ -244,6 +245,10 @@ async fn a_conversation_starts_the_quiet_week() {
     let export = stage.sealed(call.id).await;
     let spoken = export.contacts.iter().find(|c| c.kind == ContactKind::Conversation).unwrap();
     assert_eq!((spoken.counts, Some(spoken.at)), (true, export.call.answered_at));
+    // It was the first communication: without the validation notice no lawful instant would follow.
+    let notice = CreateNotice { account_id: account.id, method: NoticeMethod::Mail };
+    let notice = stage.org.create_notice(notice).await.unwrap();
+    stage.org.notice_sent(notice.id, None).await.unwrap();
     // Seven days of which the conversation's is the first, then midnight is over but not the night.
     blocked(&stage.refused(&account).await, "RF-FREQ-CONV", "defer", "2026-06-08T13:00:00Z");
     stage.clock.advance_to(at("2026-06-08T13:00:00Z"));

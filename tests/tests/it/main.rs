@@ -4,9 +4,13 @@
 
 mod attacks;
 mod canary;
+mod caps;
 mod consent;
 mod doubt;
+mod evidence;
+mod facts;
 mod faults;
+mod forge;
 mod genuine;
 mod injection;
 mod keys;
@@ -16,4 +20,5 @@ mod orders;
 mod sameness;
 mod script;
 mod stage;
+mod stamps;
 mod tenants;

@@ -25,13 +25,9 @@ pub fn judge(facts: &Facts, pack: &RulePack, now: Timestamp) -> Verdict {
         Outcome::Permit => None,
         _ => findings.iter().find(|f| f.outcome == strictest).map(|f| f.rule.clone()),
     };
-    let (outcome, not_before) = match strictest {
-        Outcome::Defer => match bench.lawful_from(findings.iter().filter_map(|f| f.not_before).max()) {
-            Some(at) => (Outcome::Defer, Some(at)),
-            None => (Outcome::Review, None),
-        },
-        other => (other, None),
-    };
+    let not_before = bench.joint(strictest, findings.iter().filter_map(|f| f.not_before).max());
+    // Rules that exclude one another leave no instant to wait for.
+    let outcome = if strictest == Outcome::Defer && not_before.is_none() { Outcome::Review } else { strictest };
     let counterfactuals = counterfactuals(&findings);
     drop(bench);
     Verdict::new(Explanation {
@@ -117,17 +113,26 @@ impl<'f> Bench<'f> {
             })
             .collect()
     }
-    /// The strictest outcome at that instant and the latest `not_before` of a rule: what [`Self::findings`] would say,
-    /// without saying it.
-    fn outlook(&self, now: Timestamp) -> (Outcome, Option<Timestamp>) {
+    /// The strictest outcome at that instant, the rule that stands in the way, and the latest `not_before` of a rule:
+    /// what [`Self::findings`] would say, without saying it.
+    fn outlook(&self, now: Timestamp) -> (Outcome, Option<&'f RuleId>, Option<Timestamp>) {
         let case = self.case(now, false);
         let exemptions = self.exemptions(&case);
-        let binds = |rule: &&Rule| rule.exempts.is_empty() && !exemptions.iter().any(|(exempt, _)| **exempt == rule.id);
-        let none = (self.in_force(now).next().map_or(Outcome::Deny, |_| Outcome::Permit), None);
-        self.in_force(now).filter(binds).fold(none, |(strictest, latest), rule| {
+        let mut strictest = (Outcome::Deny, None, None);
+        for (n, rule) in self.in_force(now).enumerate() {
+            if n == 0 {
+                strictest.0 = Outcome::Permit;
+            }
+            if !rule.exempts.is_empty() || exemptions.iter().any(|(exempt, _)| **exempt == rule.id) {
+                continue;
+            }
             let ruling = rule.check.run(&case);
-            (strictest.max(ruling.outcome), latest.max(ruling.not_before))
-        })
+            if ruling.outcome > strictest.0 {
+                (strictest.0, strictest.1) = (ruling.outcome, Some(&rule.id));
+            }
+            strictest.2 = strictest.2.max(ruling.not_before);
+        }
+        strictest
     }
     /// The end of a quiet week may fall at midnight, and the opening hour may meet a full window: goes on from `at`
     /// until no rule defers.
@@ -135,10 +140,21 @@ impl<'f> Bench<'f> {
         let mut at = at?;
         for _ in 0..STEPS {
             match self.outlook(at) {
-                (Outcome::Defer, later) => at = later?,
+                (Outcome::Defer, _, later) => at = later?,
                 _ => return Some(at),
             }
         }
         None
+    }
+    /// Outcome, blocking rule and next lawful instant, as [`judge`] tells them.
+    pub(super) fn verdict(&self, now: Timestamp) -> (Outcome, Option<&'f RuleId>, Option<Timestamp>) {
+        let (strictest, blocked_by, latest) = self.outlook(now);
+        match (strictest, self.joint(strictest, latest)) {
+            (Outcome::Defer, None) => (Outcome::Review, blocked_by, None),
+            (outcome, not_before) => (outcome, blocked_by, not_before),
+        }
+    }
+    fn joint(&self, strictest: Outcome, latest: Option<Timestamp>) -> Option<Timestamp> {
+        if strictest == Outcome::Defer { self.lawful_from(latest) } else { None }
     }
 }

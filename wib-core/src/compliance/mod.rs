@@ -20,6 +20,7 @@ pub mod calendar;
 mod check;
 mod checks;
 mod facts;
+mod forecast;
 pub(crate) mod gate;
 pub(crate) mod gather;
 mod judge;
@@ -37,6 +38,7 @@ pub use facts::{
     Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
+pub use forecast::{Forecast, Span, forecast};
 pub use judge::judge;
 pub use pack::{Definition, RulePack};
 pub use record::StoredVerdict;

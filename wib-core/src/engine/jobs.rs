@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::JobRun;
 use crate::{
+    evidence,
     kit::{Error, Result, time, time::Timestamp},
     wib::Wib,
 };
@@ -29,6 +30,11 @@ pub const JOBS: &[Job] = &[
         name: "cleanup_sessions",
         cron: "0 * * * *",
         purpose: "removes sessions and one-time tokens that have ended",
+    },
+    Job {
+        name: "publish_checkpoints",
+        cron: "*/5 * * * *",
+        purpose: "has the newest checkpoint of each organisation stamped and witnessed outside",
     },
     Job {
         name: "purge_queue",
@@ -121,6 +127,10 @@ impl Scheduler {
     }
 
     async fn work(&self, name: &str) -> Result<i64> {
+        // It asks outsiders, and so holds no transaction meanwhile.
+        if name == "publish_checkpoints" {
+            return evidence::publish_checkpoints(&self.wib).await;
+        }
         let now = self.wib.now();
         let mut tx = self.wib.store.system().await?;
         let processed = match name {
