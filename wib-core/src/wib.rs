@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     auth::password::PasswordCost,
-    calls::tag::TagKey,
+    calls::{self, LimitedContent, tag::TagKey},
     compliance::RulePack,
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{
@@ -31,6 +31,11 @@ pub struct Settings {
     /// Where vendors reach us (`https://calls.example.com`); without it, vendors' accounts say where events go and we ask
     /// for transcripts.
     pub public_url: Option<String>,
+    /// Who calls, as it is said first to a person who answers; a name that does not tell of collecting. Without it, whoever
+    /// speaks says it.
+    pub business_name: Option<String>,
+    /// What is left on answering machines; without it nothing is.
+    pub limited_content: Option<LimitedContent>,
     /// Spoken before recording starts. Fixed text: legal words are never made by a machine.
     pub recording_notice: String,
     /// Language of the notice, BCP 47.
@@ -54,6 +59,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             public_url: None,
+            business_name: None,
+            limited_content: None,
             recording_notice: "This call is recorded.".to_owned(),
             notice_language: "en-US".to_owned(),
             ring_seconds: 30,
@@ -268,6 +275,15 @@ impl WibBuilder {
             part.ok_or_else(|| Error::field(name, "is required"))
         }
         let signer = required(self.signer, "signer")?;
+        let names = [&self.settings.business_name].into_iter().flatten();
+        for name in names.chain(self.settings.limited_content.as_ref().map(|c| &c.business_name)) {
+            if calls::tells_of_collecting(name) {
+                return Err(Error::field(
+                    "business_name",
+                    "must not tell of collecting debts (12 CFR 1006.2(j)(1)(i))",
+                ));
+            }
+        }
         let names: BTreeSet<_> = self.witnesses.iter().map(|w| w.name()).collect();
         if names.len() < self.witnesses.len() {
             return Err(Error::field("witness", "has the name of another"));

@@ -62,6 +62,7 @@ migrations![
     "0008_stamps",
     "0010_facts",
     "0011_keep",
+    "0012_flow",
 ];
 
 /// The version of the tables that this program works with.

@@ -18,7 +18,8 @@ use crate::{
 };
 
 table!(Recording in "recordings" {
-    id, call_id, vendor_id, blob_key, content_type, channels, size_bytes, media_hash, duration_ms, status, live, created_at
+    id, call_id, vendor_id, blob_key, content_type, channels, size_bytes, media_hash, duration_ms, started_at, status,
+    withheld, note, live, created_at
 } mutable);
 
 #[async_trait]

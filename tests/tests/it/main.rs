@@ -4,7 +4,9 @@
 
 mod attacks;
 mod audit;
+mod canary;
 mod caps;
+mod consent;
 mod doubt;
 mod evidence;
 mod facts;

@@ -78,7 +78,7 @@ fn vendor() -> SigningKey {
 
 /// Brings one event to the door, signed; whether it was known.
 async fn deliver(stage: &Stage, call: &Call, name: &str, what: &Told) -> bool {
-    let step = if what.notice { "notice" } else { "dial" };
+    let step = if what.notice { "opening+recording_notice" } else { "dial" };
     let mut payload = json!({
         "call_leg_id": format!("leg-{}", call.id), "call_session_id": format!("session-{}", call.id),
         "client_state": BASE64_STANDARD.encode(tag(call.organization_id, call.id, step)),
@@ -117,7 +117,9 @@ fn end(name: &str, export: &CallExport) -> Value {
     for own in ["id", "updated_at", "verdict_id", "person_id", "account_id", "to_number"] {
         call[own].take();
     }
-    call["facts"]["recording_ordered_at"].take();
+    for own in ["recording_ordered_at", "recording_asked_at"] {
+        call["facts"][own].take();
+    }
     let line = |e: &wib_core::calls::CallEvent| match e.source.strip_prefix(name) {
         Some(source) => json!([source, e.event_type, e.event_data, e.at]),
         None => json!([e.event_type]),
@@ -206,7 +208,11 @@ async fn play(script: &[Told], orders: &[Vec<usize>], lost: bool) -> BTreeMap<St
     for body in spoken {
         let text = state(&body);
         let (_, call) = calls.iter().find(|(_, c)| text.contains(&c.id.to_string())).unwrap();
-        assert_eq!(text, tag(call.organization_id, call.id, "notice"), "the tag of this test is the core's");
+        assert_eq!(
+            text,
+            tag(call.organization_id, call.id, "opening+recording_notice"),
+            "the tag of this test is the core's"
+        );
     }
     assert_eq!(vendors.asked("/v2/calls").len(), calls.len(), "no call is dialled twice");
     let mut ends: BTreeMap<String, Vec<Vec<usize>>> = BTreeMap::new();

@@ -78,6 +78,14 @@ impl Stage {
         seed: u64,
         other: impl FnOnce(WibBuilder, &Sets) -> WibBuilder,
     ) -> Self {
+        Self::on_sandbox(store, clock, seed, |builder, sets, _| other(builder, sets)).await
+    }
+    pub(crate) async fn on_sandbox(
+        store: Arc<dyn Store>,
+        clock: Arc<VirtualClock>,
+        seed: u64,
+        other: impl FnOnce(WibBuilder, &Sets, &Sandbox) -> WibBuilder,
+    ) -> Self {
         let ticking: Arc<dyn Clock> = Arc::new(Leaping(clock.clone()));
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(seed));
         let sandbox = Sandbox::new(ticking.clone(), seed, sandbox::Settings { costs: true, ..Default::default() });
@@ -90,7 +98,8 @@ impl Stage {
             .signer(Signer::from_seed(KEY))
             .settings(settings);
         let builder = sandbox.plug(builder, &ticking, &random).unwrap();
-        let wib = other(builder, &Sets { clock: ticking.clone(), random: random.clone() }).build().unwrap();
+        let sets = Sets { clock: ticking.clone(), random: random.clone() };
+        let wib = other(builder, &sets, &sandbox).build().unwrap();
         let organization = wib.system().create_organization("Lakeside Recovery").await.unwrap();
         let org = wib.org(Principal::service(organization.id)).await.unwrap();
         Self { wib, org, clock, random, sandbox, store }

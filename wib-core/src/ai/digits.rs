@@ -209,7 +209,7 @@ fn luhn(digits: &str) -> bool {
 }
 
 /// The digits that a word says, in English and Spanish.
-fn said(word: &str) -> Option<&'static str> {
+pub(super) fn said(word: &str) -> Option<&'static str> {
     Some(match word {
         "zero" | "oh" | "o" | "nought" | "naught" | "cero" => "0",
         "one" | "uno" => "1",

@@ -8,6 +8,7 @@ mod detect;
 mod digits;
 mod fold;
 mod offsets;
+pub(crate) mod payment;
 mod prompt;
 mod redact;
 mod sanitise;

@@ -7,25 +7,25 @@ use serde_json::json;
 use super::{
     Call, CallEvent, CallId, CallLeg, LegRole,
     seal::seal_again,
+    speech,
     tag::{Step, Tag},
 };
 use crate::{
     collections::{Account, AccountId, NUMBERS},
     compliance::{
-        Act, ActKind, DutyKind, Medium, Place,
+        Act, ActKind, Medium, Place,
         gate::{self, Hold},
         gather::Planned,
         judge,
     },
     contacts::{Contact, ContactKind, ContactSource},
-    disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
     evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
-        Fault, Sent,
-        voice::{Dial, Direction, HangupCause, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
+        Sent,
+        voice::{Dial, Direction, HangupCause, Leg, VendorRecording, VoiceEvent, VoiceEventKind},
     },
     recordings::{Recording, RecordingStatus},
     store::{OrgTx, Repo},
@@ -44,7 +44,7 @@ const SAVED_WITHIN: Duration = Duration::from_secs(120);
 /// How long a call may stay without any sign of its end. No vendor keeps a leg up for longer.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
+pub(super) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
     let organization =
         message.organization_id.ok_or_else(|| Error::internal("a call's message has no organization"))?;
     let id: CallId = message.payload_field("call_id")?;
@@ -54,7 +54,7 @@ async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn O
 }
 
 /// The leg that commands go to.
-async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
+pub(super) async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
     Ok(tx.legs(call).await?.into_iter().find(|l| l.control_id.is_some()))
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         return Ok(Done::Ack);
     }
     let tries = message.topic.limits().tries;
-    let tag = wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Dial });
+    let tag = wib.tags.seal(&Tag::of(organization, call.id, Step::Dial));
     if let Some(started) = message.started_at {
         drop(tx);
         let (now, since) = (wib.now(), time::before(started, SETTLE));
@@ -224,7 +224,7 @@ async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg) ->
     Ok(())
 }
 
-async fn note(
+pub(super) async fn note(
     wib: &Wib,
     tx: &mut dyn OrgTx,
     call_id: CallId,
@@ -244,11 +244,17 @@ async fn note(
     tx.note_event(&event).await
 }
 
-/// Ends the call at the vendor.
+/// Ends the call at the vendor: when somebody asked for its end, or a machine answered and has its message.
 pub(crate) async fn hang_up(wib: &Wib, message: &Message) -> Result<Done> {
     let (_, mut tx, call) = load(wib, message).await?;
     if call.status.terminal() {
         return Ok(Done::Ack);
+    }
+    if speech::message_wanted(wib, &call) && !call.facts.message_over() {
+        let (now, until) = (wib.now(), call.facts.message_until());
+        if until.is_some_and(|until| now < until) {
+            return Ok(Done::wait(time::after(now, Duration::from_millis(500)), "the message is not over"));
+        }
     }
     let Some(leg) = main_leg(&mut *tx, call.id).await? else {
         // Not with the vendor yet, or nobody knows: the dial's handler sees the wish before it dials.
@@ -259,45 +265,6 @@ pub(crate) async fn hang_up(wib: &Wib, message: &Message) -> Result<Done> {
     Ok(Done::Ack)
 }
 
-/// Speaks the recording notice.
-pub(crate) async fn speak_notice(wib: &Wib, message: &Message) -> Result<Done> {
-    let (organization, mut tx, call) = load(wib, message).await?;
-    let leg = main_leg(&mut *tx, call.id).await?.filter(|_| call.facts.person_listens());
-    let Some(leg) = leg else { return Ok(Done::Ack) };
-    drop(tx);
-    let speak = Speak {
-        text: wib.settings.recording_notice.clone(),
-        language: wib.settings.notice_language.clone(),
-        tag: wib.tags.seal(Tag { organization_id: organization, call_id: call.id, step: Step::Notice }),
-        key: format!("{}-notice", call.id),
-    };
-    match wib.voice.speak(&leg.names(), &speak).await {
-        // Over already: its end is on the way to us.
-        Err(gone) if gone.fault == Fault::Missing => {}
-        spoken => spoken?,
-    }
-    Ok(Done::Ack)
-}
-
-/// Starts recording, after the notice.
-pub(crate) async fn start_recording(wib: &Wib, message: &Message) -> Result<Done> {
-    let (organization, mut tx, call) = load(wib, message).await?;
-    let leg = main_leg(&mut *tx, call.id).await?.filter(|_| !call.status.terminal());
-    let Some(leg) = leg else { return Ok(Done::Ack) };
-    drop(tx);
-    match wib.voice.start_recording(&leg.names(), &format!("{}-record", call.id)).await {
-        Err(gone) if gone.fault == Fault::Missing => return Ok(Done::Ack),
-        ordered => ordered?,
-    }
-    let mut tx = wib.store.org(organization).await?;
-    let mut call = tx.lock_call(call.id).await?.or_not_found("call")?;
-    call.facts.absorb_recording_ordered(wib.now());
-    call.settle(wib.now());
-    tx.update(&call).await?;
-    tx.commit().await?;
-    Ok(Done::Ack)
-}
-
 /// Applies one verified event of the voice vendor.
 pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, attempts: i64) -> Result<Done> {
     let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
@@ -305,7 +272,7 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
         let mut tx = wib.store.system().await?;
         match tx.owner_of_leg(vendor, &event.leg).await? {
             Some(owner) => Some((owner.organization_id, owner.record.into())),
-            None => tag.map(|t| (t.organization_id, t.call_id)),
+            None => tag.as_ref().map(|t| (t.organization_id, t.call_id)),
         }
     };
     let Some((organization, call)) = owner else {
@@ -327,7 +294,7 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
     let Some(mut call) = tx.lock_call(call).await? else { return Ok(Done::Ack) };
     put_leg(wib, &mut *tx, &mut call, &event.leg).await?;
     if note(wib, &mut *tx, call.id, &event.id, event.what.name(), shown(&event.what), event.at).await? {
-        absorb(wib, &mut *tx, &mut call, event, tag).await?;
+        absorb(wib, &mut *tx, &mut call, event, tag.as_ref()).await?;
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
@@ -346,9 +313,8 @@ fn shown(what: &VoiceEventKind) -> serde_json::Value {
     }
 }
 
-async fn absorb(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, event: &VoiceEvent, tag: Option<Tag>) -> Result<()> {
-    let notice = tag.is_some_and(|t| t.step == Step::Notice && t.call_id == call.id);
-    call.facts.absorb(event, notice);
+async fn absorb(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, event: &VoiceEvent, tag: Option<&Tag>) -> Result<()> {
+    call.facts.absorb(event, tag.filter(|t| t.call_id == call.id));
     if let VoiceEventKind::RecordingSaved(saved) = &event.what {
         expect_recording(wib, tx, call, saved, event.at).await?;
     }
@@ -375,6 +341,9 @@ async fn expect_recording(
         size_bytes: None,
         media_hash: None,
         duration_ms: Recording::length_ms(saved),
+        started_at: saved.started_at,
+        withheld: false,
+        note: None,
         status: RecordingStatus::Pending,
         live: call.live,
         created_at: at,
@@ -388,33 +357,50 @@ async fn expect_recording(
 
 /// Writes what follows from a call's facts: its row, its ledger rows, and the commands that are now due. Commands are
 /// keyed by the call, so that each is given once however often this runs.
-async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()> {
+pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()> {
     let now = wib.now();
     let was_terminal = call.status.terminal();
     call.settle(now);
+    let mut due: Vec<NewMessage> = speech::due(wib, tx, call).await?.into_iter().collect();
     tx.update(call).await?;
     ledgers(wib, tx, call).await?;
-    disclose(wib, tx, call).await?;
-    let facts = &call.facts;
-    let mut due = Vec::new();
+    speech::disclose(wib, tx, call, false).await?;
+    let (id, facts) = (call.id, &call.facts);
+    let payload = json!({"call_id": id});
+    let mut order = |topic, key: String, run_at| {
+        due.push(NewMessage { topic, key, payload: payload.clone(), run_at });
+    };
     if facts.machine_listens() {
-        due.push((Topic::HangUp, now));
-    } else if facts.person_listens() && call.record && facts.notice_started_at.is_none() {
-        due.push((Topic::SpeakNotice, now));
+        // Its own key: a person may ask for the end while the message is spoken.
+        order(Topic::HangUp, if facts.end_asked_at.is_some() { id.to_string() } else { format!("{id}:machine") }, now);
     }
-    if facts.notice_ended_at.is_some() && call.record && !call.status.terminal() {
-        due.push((Topic::StartRecording, now));
-    }
-    if call.status.terminal() {
+    if !call.status.terminal() {
+        if facts.notice_ended_at.is_some() && call.record && !facts.wants_stop() {
+            order(Topic::StartRecording, id.to_string(), now);
+        }
+        if facts.wants_stop() && facts.may_be_recording() {
+            // A refusal is another reason than a mask that failed, and is tried by itself.
+            let refused = facts.recording_refused_at.is_some();
+            order(Topic::StopRecording, if refused { format!("{id}:refused") } else { id.to_string() }, now);
+        }
+    } else {
         if !was_terminal {
             metrics::counter!("wib_calls_ended_total", "status" => call.status.as_str()).increment(1);
         }
-        due.push((Topic::Seal, time::after(now, wib.settings.seal_after)));
+        order(Topic::Seal, id.to_string(), time::after(now, wib.settings.seal_after));
     }
-    for (topic, run_at) in due {
-        let message = NewMessage { topic, key: call.id.to_string(), payload: json!({"call_id": call.id}), run_at };
+    for (mask, m) in facts.masks.iter().filter(|_| facts.may_be_recording()) {
+        let topic = match (m.paused_at, m.end_asked_at) {
+            (None, None) if m.failed_at.is_none() => Topic::PauseRecording,
+            (Some(_), Some(_)) if m.resumed_at.is_none() => Topic::ResumeRecording,
+            _ => continue,
+        };
+        let payload = json!({"call_id": id, "mask": mask});
+        due.push(NewMessage { topic, key: format!("{id}:{mask}"), payload, run_at: now });
+    }
+    for message in due {
         let first = tx.enqueue(&message).await?;
-        if topic == Topic::Seal && !first {
+        if message.topic == Topic::Seal && !first {
             seal_late(wib, tx, call).await?;
         }
     }
@@ -476,6 +462,10 @@ async fn ledgers(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
             first_communication(tx, account_id, row.filter(|r| r.counts).map(|r| r.at), counts.then_some(at)).await?;
         }
     }
+    // Who spoke to somebody else has not communicated with the consumer.
+    if let (Some(at), Some(_)) = (spoken, call.facts.party.filter(|p| !p.holder.is_consumer())) {
+        first_communication(tx, account_id, Some(at), None).await?;
+    }
     Ok(())
 }
 
@@ -497,28 +487,6 @@ async fn first_communication(
         tx.update(&account).await?;
     }
     Ok(())
-}
-
-/// Keeps that the recording notice was spoken to its end.
-async fn disclose(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
-    let (Some(started_at), Some(ended_at)) = (call.facts.notice_started_at, call.facts.notice_ended_at) else {
-        return Ok(());
-    };
-    tx.note_disclosure(&Disclosure {
-        id: wib.id(),
-        call_id: call.id,
-        account_id: call.account_id,
-        person_id: call.person_id,
-        kind: DutyKind::RecordingNotice,
-        text_hash: canonical::sha256(wib.settings.recording_notice.as_bytes()),
-        language: wib.settings.notice_language.clone(),
-        started_at,
-        ended_at: Some(ended_at),
-        spoken_by: SpokenBy::System,
-        created_at: wib.now(),
-    })
-    .await
-    .map(drop)
 }
 
 /// Asks the vendor about a call whose end, or whose recording, was not told.
@@ -553,7 +521,7 @@ pub(super) async fn ask_after(wib: &Wib, organization: OrganizationId, id: CallI
     let before = call.facts.clone();
     for event in &seen.events {
         let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
-        absorb(wib, &mut *tx, &mut call, event, tag).await?;
+        absorb(wib, &mut *tx, &mut call, event, tag.as_ref()).await?;
     }
     let lost = now > time::after(call.created_at, LONGEST);
     if (!seen.alive || lost) && call.facts.hangup.is_none() {

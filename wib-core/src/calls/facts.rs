@@ -2,8 +2,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::CallStatus;
+use super::{
+    CallStatus, Mask, Party,
+    speech::Spoken,
+    tag::{Step, Tag},
+};
 use crate::{
+    compliance::DutyKind,
     json_column,
     kit::time::Timestamp,
     ports::voice::{AnsweredBy, HangupCause, Leg, VoiceEvent, VoiceEventKind},
@@ -45,9 +50,42 @@ pub struct CallFacts {
     /// Somebody asked for its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_asked_at: Option<Timestamp>,
+    /// An order to record was let go: from then on the call may be recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_asked_at: Option<Timestamp>,
     /// The vendor took our order to record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording_ordered_at: Option<Timestamp>,
+    /// The vendor refused our order to record, and surely does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_declined_at: Option<Timestamp>,
+    /// The vendor took our order to end the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_stopped_at: Option<Timestamp>,
+    /// The person refused to be recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_refused_at: Option<Timestamp>,
+    /// The person agreed to be recorded in words of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_agreed_at: Option<Timestamp>,
+    /// What was spoken, by the step that spoke it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spoken: BTreeMap<Step, Spoken>,
+    /// What a member said they had disclosed, and when.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<DutyKind, Timestamp>,
+    /// Who was found to speak; the latest finding holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party: Option<Party>,
+    /// Whether a message on a machine was lawful, once that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_judged: Option<bool>,
+    /// A machine's greeting ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greeting_ended_at: Option<Timestamp>,
+    /// Stretches that were kept out of the recording, by their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub masks: BTreeMap<String, Mask>,
     /// First seen by the vendor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiated_at: Option<Timestamp>,
@@ -87,7 +125,7 @@ pub struct CallFacts {
 }
 json_column!(CallFacts);
 
-fn earliest(slot: &mut Option<Timestamp>, at: Timestamp) {
+pub(super) fn earliest(slot: &mut Option<Timestamp>, at: Timestamp) {
     *slot = Some(slot.map_or(at, |known| known.min(at)));
 }
 
@@ -98,8 +136,21 @@ fn first<T>(slot: &mut Option<Fact<T>>, at: Timestamp, event: &str, value: T) {
 }
 
 impl CallFacts {
-    /// Takes in what an event says. `notice` tells that a spoken text was the recording notice.
-    pub fn absorb(&mut self, event: &VoiceEvent, notice: bool) {
+    /// Takes in what an event says. `tag` is the authenticated tag that the event echoes: of which utterance it tells.
+    pub(crate) fn absorb(&mut self, event: &VoiceEvent, tag: Option<&Tag>) {
+        let notice = tag.is_some_and(|t| t.duties.contains(&DutyKind::RecordingNotice));
+        if let Some(tag) = tag.filter(|t| t.step != Step::Dial) {
+            let slot: Option<fn(&mut Spoken) -> &mut Option<Timestamp>> = match &event.what {
+                VoiceEventKind::SpeakStarted => Some(|s| &mut s.started_at),
+                VoiceEventKind::SpeakEnded => Some(|s| &mut s.ended_at),
+                VoiceEventKind::SpeakCut => Some(|s| &mut s.cut_at),
+                // Later events echo the tag of the last command.
+                _ => None,
+            };
+            if let Some(slot) = slot {
+                earliest(slot(self.spoken.entry(tag.step).or_default().also(&tag.duties)), event.at);
+            }
+        }
         match &event.what {
             VoiceEventKind::Initiated { .. } => earliest(&mut self.initiated_at, event.at),
             VoiceEventKind::Ringing => earliest(&mut self.ringing_at, event.at),
@@ -108,6 +159,7 @@ impl CallFacts {
             VoiceEventKind::AnsweredBy(who) => first(&mut self.answered_by, event.at, &event.id, *who),
             VoiceEventKind::SpeakStarted if notice => earliest(&mut self.notice_started_at, event.at),
             VoiceEventKind::SpeakEnded if notice => earliest(&mut self.notice_ended_at, event.at),
+            VoiceEventKind::GreetingEnded { .. } => earliest(&mut self.greeting_ended_at, event.at),
             VoiceEventKind::RecordingSaved(recording) => {
                 self.recordings.insert(recording.id.clone());
             }
@@ -133,6 +185,32 @@ impl CallFacts {
     /// Takes in that the vendor took our order to record.
     pub fn absorb_recording_ordered(&mut self, at: Timestamp) {
         earliest(&mut self.recording_ordered_at, at);
+    }
+    /// Takes in that the person refused to be recorded.
+    pub fn absorb_recording_refused(&mut self, at: Timestamp) {
+        earliest(&mut self.recording_refused_at, at);
+    }
+    /// Takes in that a member disclosed something in their own voice.
+    pub fn absorb_given(&mut self, duty: DutyKind, at: Timestamp) {
+        let mut slot = self.given.get(&duty).copied();
+        earliest(&mut slot, at);
+        self.given.extend(slot.map(|at| (duty, at)));
+    }
+    /// Takes in who was found to speak.
+    pub fn absorb_party(&mut self, party: Party) {
+        if self.party.as_ref().is_none_or(|known| (known.at, known.holder) < (party.at, party.holder)) {
+            self.party = Some(party);
+        }
+    }
+    /// The duties that are done on this call: what was spoken to its end, and what a member said they disclosed.
+    #[must_use]
+    pub fn done(&self) -> BTreeSet<DutyKind> {
+        let spoken = self.spoken.values().filter(|s| s.ended_at.is_some()).flat_map(|s| s.duties.iter().copied());
+        let mut done: BTreeSet<_> = spoken.chain(self.given.keys().copied()).collect();
+        if self.party.as_ref().is_some_and(|p| p.holder.is_consumer()) {
+            done.insert(DutyKind::VerifyParty);
+        }
+        done
     }
     /// Whether the person should be spoken to: answered, not over, and no machine as far as was asked.
     #[must_use]
@@ -163,7 +241,7 @@ impl CallFacts {
         let talked = matches!(hangup.value.cause, HangupCause::Normal | HangupCause::TimeLimit);
         self.initiated_at.is_none()
             || (talked && self.answered_at.is_none())
-            || (self.notice_ended_at.is_some() && self.recordings.is_empty())
+            || (self.notice_ended_at.is_some() && self.recording_refused_at.is_none() && self.recordings.is_empty())
     }
     /// How the call stands.
     #[must_use]
@@ -226,9 +304,15 @@ mod tests {
     use super::*;
     use crate::ports::voice::{Direction, VendorRecording};
 
-    fn event(id: u8, second: i64, what: VoiceEventKind) -> (VoiceEvent, bool) {
+    fn event(id: u8, second: i64, what: VoiceEventKind) -> (VoiceEvent, Option<Tag>) {
         let at = Timestamp::from_second(1_780_000_000 + second).unwrap();
-        (VoiceEvent { id: format!("e{id}"), leg: Leg::default(), at, tag: None, what }, second % 2 == 0)
+        let steps = [Step::Dial, Step::Notice, Step::Opening, Step::Message];
+        let (organization, call) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+        let mut tag = Tag::of(organization, call, steps[usize::try_from(second).unwrap() % steps.len()]);
+        if tag.step == Step::Opening {
+            tag.duties.extend([DutyKind::Identify, DutyKind::RecordingNotice]);
+        }
+        (VoiceEvent { id: format!("e{id}"), leg: Leg::default(), at, tag: None, what }, Some(tag))
     }
 
     fn any_kind() -> impl Strategy<Value = VoiceEventKind> {
@@ -250,6 +334,8 @@ mod tests {
             Just(VoiceEventKind::AnsweredBy(AnsweredBy::Machine)),
             Just(VoiceEventKind::SpeakStarted),
             Just(VoiceEventKind::SpeakEnded),
+            Just(VoiceEventKind::SpeakCut),
+            Just(VoiceEventKind::GreetingEnded { beep: true }),
             (0u8..3).prop_map(move |id| VoiceEventKind::RecordingSaved(saved(id))),
             Just(hangup(HangupCause::Normal)),
             Just(hangup(HangupCause::Busy)),
@@ -265,16 +351,17 @@ mod tests {
             let events: Vec<_> = kinds.into_iter().enumerate().map(|(i, (what, at))| event(i as u8, at, what)).collect();
             let mut straight = CallFacts::default();
             for (e, notice) in &events {
-                straight.absorb(e, *notice);
+                straight.absorb(e, notice.as_ref());
             }
             let mut shuffled: Vec<_> = events.iter().chain(&events).collect();
             shuffled.sort_by_key(|(e, _)| e.id.bytes().fold(order, |h, b| (h ^ u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
             let mut crooked = CallFacts::default();
             for (e, notice) in shuffled {
-                crooked.absorb(e, *notice);
+                crooked.absorb(e, notice.as_ref());
             }
             prop_assert_eq!(&straight, &crooked);
             prop_assert_eq!(straight.status(), crooked.status());
+            prop_assert_eq!(straight.recording_state(), crooked.recording_state());
         }
 
         #[test]
@@ -283,7 +370,7 @@ mod tests {
             let mut over = false;
             for (i, (what, at)) in kinds.into_iter().enumerate() {
                 let (e, notice) = event(i as u8, at, what);
-                facts.absorb(&e, notice);
+                facts.absorb(&e, notice.as_ref());
                 prop_assert!(!over || facts.status().terminal());
                 over = facts.status().terminal();
             }
@@ -294,9 +381,9 @@ mod tests {
     fn a_late_answer_gives_a_finished_call_its_talk_time() {
         let mut facts = CallFacts::default();
         let hangup = VoiceEventKind::Hangup { cause: HangupCause::Normal, vendor_cause: "normal_clearing".to_owned() };
-        facts.absorb(&event(1, 60, hangup).0, false);
+        facts.absorb(&event(1, 60, hangup).0, None);
         assert_eq!(facts.status(), CallStatus::Failed);
-        facts.absorb(&event(2, 10, VoiceEventKind::Answered).0, false);
+        facts.absorb(&event(2, 10, VoiceEventKind::Answered).0, None);
         assert_eq!(facts.status(), CallStatus::Completed);
         assert_eq!(facts.ended_at().unwrap().as_second() - facts.answered_at.unwrap().as_second(), 50);
     }
@@ -313,7 +400,7 @@ mod tests {
         ] {
             let mut facts = CallFacts::default();
             assert!(facts.attempt_counts(), "until it is known");
-            facts.absorb(&event(1, 9, VoiceEventKind::Hangup { cause, vendor_cause: String::new() }).0, false);
+            facts.absorb(&event(1, 9, VoiceEventKind::Hangup { cause, vendor_cause: String::new() }).0, None);
             assert_eq!(facts.attempt_counts(), counts, "{cause}");
         }
     }
@@ -327,9 +414,9 @@ mod tests {
             (AnsweredBy::Human, true),
         ] {
             let mut facts = CallFacts::default();
-            facts.absorb(&event(1, 5, VoiceEventKind::Answered).0, false);
+            facts.absorb(&event(1, 5, VoiceEventKind::Answered).0, None);
             assert!(facts.conversation_at().is_some(), "until it is known");
-            facts.absorb(&event(2, 7, VoiceEventKind::AnsweredBy(who)).0, false);
+            facts.absorb(&event(2, 7, VoiceEventKind::AnsweredBy(who)).0, None);
             assert_eq!(facts.conversation_at().is_some(), spoken, "{who}");
         }
     }

@@ -10,16 +10,51 @@
 //! | `canceled` | we gave up before an answer |
 //! | `failed` | busy, out of service, refused, carrier or vendor fault, or never placed |
 
+//!
+//! Recording ([`RecordingState`]); nothing is ever recorded before the notice was spoken to its end, and a call whose
+//! person refuses stays usable:
+//!
+//! | state | from these facts |
+//! |---|---|
+//! | `not_recording` | nothing agreed, nothing ordered |
+//! | `announcement_playing` | the notice began |
+//! | `consented` | the notice was heard to its end and the person stayed (`implied`), or also said yes (`express`) |
+//! | `recording` | judged lawful, ordered, and the vendor took the order |
+//! | `masked` | the vendor paused it for a mask |
+//! | `stopped` | the vendor ended it, or the call is over |
+//! | `refused` | the person refused; once the vendor ended what ran. Never recorded again on this call |
+//!
+//! Notice and continued participation are the consent that recording rests on; a refusal ends it from then on. What was
+//! recorded between the two was recorded lawfully and is kept, marked as refused in the manifest.
+//!
+//! Payment ([`PaymentState`]): `idle`, `masking` until the vendor confirmed the pause, `capturing` while card data may be
+//! given, `idle` again; `unmaskable` when neither pause nor stop can be had. A mask that nobody ends is ended by the end
+//! of the call: nothing takes it off by itself.
+
 mod carry;
 mod facts;
+mod judged;
 mod model;
+mod party;
+mod payment;
 mod read;
+mod recording;
 mod seal;
+mod speech;
 mod start;
 pub(crate) mod tag;
-pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, speak_notice, start_recording, watch};
+pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, watch};
 pub use facts::{CallFacts, Fact, HangupFact};
 pub use model::{Call, CallEvent, CallId, CallLeg, CallStatus, FlowType, LegRole};
+pub use party::{Conversation, Party, VerifiedBy, VerifyParty};
+pub use payment::{Mask, MaskCause, Payment, PaymentState};
 pub use read::{CallExport, ListCalls, Segment};
+pub use recording::{RecordingConsent, RecordingState};
+pub(crate) use recording::{
+    pause_given_up, pause_recording, resume_recording, start_recording, stop_given_up, stop_recording,
+};
 pub(crate) use seal::{seal, seal_again};
+pub use speech::{LimitedContent, Spoken, Words};
+pub(crate) use speech::{earlier_words, speak, tells_of_collecting};
 pub use start::StartCall;
+pub use tag::Step;

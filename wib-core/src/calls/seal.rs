@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId, carry::ask_after};
+use super::{Call, CallEvent, CallId, carry::ask_after, speech};
 use crate::{
     engine::{Done, Message, NewMessage, Topic},
     evidence::{self, EntryKind},
@@ -65,6 +65,18 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
         };
         tx.note_usage(&usage).await?;
     }
+    speech::disclose(wib, &mut *tx, &call, true).await?;
+    if call.facts.message_truncated() {
+        let event = CallEvent {
+            id: wib.id(),
+            call_id: id,
+            source: "message".to_owned(),
+            event_type: "call.message.truncated".to_owned(),
+            event_data: json!({"finding": "what is on the machine is no limited-content message", "rule": "RF-LCM"}),
+            at: call.ended_at.unwrap_or(now),
+        };
+        tx.note_event(&event).await?;
+    }
     let whole = complete && call.status.terminal() && all_kept(&mut *tx, &call).await?;
     if let Some(version) = evidence::seal(wib, &mut *tx, &call, whole).await? {
         let event = CallEvent {
@@ -100,7 +112,7 @@ async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     if !call.status.terminal() || call.facts.recording_expected() {
         return Ok(false);
     }
-    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending) {
+    if tx.recordings_of_call(call.id).await?.iter().any(|r| r.status == RecordingStatus::Pending || r.withheld) {
         return Ok(false);
     }
     let over = |s| matches!(s, TranscriptStatus::Completed | TranscriptStatus::FailedPermanent);

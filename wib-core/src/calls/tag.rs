@@ -1,26 +1,49 @@
 //! The tag that a vendor echoes in every event: which call, in which organisation, at which step. Authenticated by us.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::CallId;
-use crate::{orgs::OrganizationId, text_enum};
+use crate::{compliance::DutyKind, orgs::OrganizationId, text_enum};
 
 text_enum! {
-    /// Which of our commands set the tag.
-    pub(crate) enum Step {
+    /// Which of our commands set a tag; every utterance of a call has its own.
+    pub enum Step {
         /// The dial.
         Dial = "dial",
-        /// The recording notice.
+        /// The recording notice alone, as earlier versions spoke it.
         Notice = "notice",
+        /// What a person hears first: who calls, what speaks, that the call is recorded.
+        Opening = "opening",
+        /// The disclosure of a first communication.
+        MiniMiranda = "mini_miranda",
+        /// The disclosure of later communications.
+        CollectorNotice = "collector_notice",
+        /// That the debt is too old to be sued for.
+        TimeBarredNotice = "time_barred_notice",
+        /// The message left on a machine.
+        Message = "message",
+    }
+}
+impl Step {
+    /// The duty that an utterance of this step does whatever its tag says.
+    pub(crate) const fn duty(self) -> Option<DutyKind> {
+        match self {
+            Self::Dial | Self::Opening => None,
+            Self::Notice => Some(DutyKind::RecordingNotice),
+            Self::MiniMiranda => Some(DutyKind::MiniMiranda),
+            Self::CollectorNotice => Some(DutyKind::CollectorNotice),
+            Self::TimeBarredNotice => Some(DutyKind::TimeBarredNotice),
+            Self::Message => Some(DutyKind::LimitedContent),
+        }
     }
 }
 
 /// What a tag says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     /// The organisation.
     pub organization_id: OrganizationId,
@@ -28,6 +51,14 @@ pub(crate) struct Tag {
     pub call_id: CallId,
     /// The command.
     pub step: Step,
+    /// The duties that the utterance does, when it was spoken to its end.
+    pub duties: BTreeSet<DutyKind>,
+}
+impl Tag {
+    /// The tag of a command that speaks nothing, or nothing but the step's own duty.
+    pub(crate) fn of(organization_id: OrganizationId, call_id: CallId, step: Step) -> Self {
+        Self { organization_id, call_id, step, duties: step.duty().into_iter().collect() }
+    }
 }
 
 /// The key that tags are authenticated with.
@@ -51,8 +82,13 @@ impl TagKey {
     }
     /// The text to give to the vendor.
     #[must_use]
-    pub(crate) fn seal(&self, tag: Tag) -> String {
-        let text = format!("wib1.{}.{}.{}", tag.organization_id, tag.call_id, tag.step);
+    pub(crate) fn seal(&self, tag: &Tag) -> String {
+        let mut text = format!("wib1.{}.{}.{}", tag.organization_id, tag.call_id, tag.step);
+        let own = tag.step.duty();
+        for duty in tag.duties.iter().filter(|d| Some(**d) != own) {
+            text.push('+');
+            text.push_str(duty.as_str());
+        }
         format!("{text}.{}", self.mac(&text))
     }
     /// What an echoed text says; `None` when it is not ours.
@@ -63,11 +99,30 @@ impl TagKey {
             return None;
         }
         let mut parts = body.strip_prefix("wib1.")?.split('.');
-        let tag = Tag {
-            organization_id: parts.next()?.parse().ok()?,
-            call_id: parts.next()?.parse().ok()?,
-            step: parts.next()?.parse().ok()?,
-        };
+        let (organization_id, call_id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let mut words = parts.next()?.split('+');
+        let mut tag = Tag::of(organization_id, call_id, words.next()?.parse().ok()?);
+        for duty in words {
+            tag.duties.insert(duty.parse().ok()?);
+        }
         parts.next().is_none().then_some(tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_says_which_duties_its_utterance_does_and_cannot_be_changed() {
+        let key = TagKey::new([1; 32]);
+        let mut tag = Tag::of(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), Step::Opening);
+        tag.duties.extend([DutyKind::Identify, DutyKind::RecordingNotice]);
+        let text = key.seal(&tag);
+        assert!(text.contains(".opening+identify+recording_notice."), "{text}");
+        assert_eq!(key.open(&text), Some(tag));
+        assert_eq!(key.open(&text.replace("identify", "mini_miranda")), None);
+        let old = Tag::of(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), Step::Notice);
+        assert_eq!(key.open(&key.seal(&old)).unwrap().duties, BTreeSet::from([DutyKind::RecordingNotice]));
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     calls::CallId,
-    collections::{Account, Person},
+    collections::{Account, AccountId, Person, PersonId},
     kit::{Error, OrNotFound, Result},
     store::{OrgTx, Repo},
     wib::Wib,
@@ -61,14 +61,26 @@ pub(crate) async fn decide(
     account: Option<&Account>,
     call: Option<CallId>,
 ) -> Result<(Verdict, StoredVerdict)> {
-    let now = wib.now();
-    let verdict = judge(facts, &wib.rules(), now);
+    let verdict = judge(facts, &wib.rules(), wib.now());
+    let about = (account.map(|a| a.person_id), account.map(|a| a.id));
+    let stored = keep(tx, wib, &verdict, about, call.filter(|_| verdict.permits())).await?;
+    Ok((verdict, stored))
+}
+
+/// Keeps a verdict whatever it is.
+pub(crate) async fn keep(
+    tx: &mut dyn OrgTx,
+    wib: &Wib,
+    verdict: &Verdict,
+    (person_id, account_id): (Option<PersonId>, Option<AccountId>),
+    call_id: Option<CallId>,
+) -> Result<StoredVerdict> {
     let explanation = verdict.explanation();
     let stored = StoredVerdict {
         id: wib.id(),
-        person_id: account.map(|a| a.person_id),
-        account_id: account.map(|a| a.id),
-        call_id: call.filter(|_| verdict.permits()),
+        person_id,
+        account_id,
+        call_id,
         outcome: verdict.outcome().to_string(),
         blocked_by: explanation.blocked_by.as_ref().map(|r| r.as_str().to_owned()),
         explanation_hash: explanation.hash()?,
@@ -76,11 +88,11 @@ pub(crate) async fn decide(
             .map_err(|e| Error::internal("an explanation has no JSON form").because(e))?,
         pack: explanation.pack.clone(),
         not_before: explanation.not_before,
-        created_at: now,
+        created_at: wib.now(),
     };
     tx.insert(&stored).await?;
     metrics::counter!("wib_verdicts_total", "outcome" => verdict.outcome().as_str()).increment(1);
-    Ok((verdict, stored))
+    Ok(stored)
 }
 
 /// The refusal that a caller gets: every rule that did not pass, and the next lawful instant when there is one.

@@ -72,10 +72,25 @@ impl Org {
         if !means_stop(&command.text) {
             return Ok(OptedOut { understood: false, persons: vec![], at });
         }
+        self.honour(&mut *tx, &command, &persons, evidence.as_deref()).await?;
+        tx.commit().await?;
+        metrics::counter!("wib_opt_outs_total").increment(1);
+        Ok(OptedOut { understood: true, persons, at })
+    }
+
+    /// Writes what follows from a request to stop, inside a transaction.
+    pub(crate) async fn honour(
+        &self,
+        tx: &mut dyn OrgTx,
+        command: &OptOut,
+        persons: &[PersonId],
+        evidence: Option<&str>,
+    ) -> Result<()> {
+        let at = self.wib.now();
         // In the order of their ids, so that two requests do not wait for each other.
-        for id in &persons {
+        for id in persons {
             let person = tx.lock_person(*id).await?.or_not_found("person")?;
-            self.stop(&mut *tx, person, &command, evidence.as_deref()).await?;
+            self.stop(tx, person, command, evidence).await?;
         }
         let line = self.audit("consent:opted_out", ("person", persons.first().map(|id| id.uuid())));
         let mut told = json!({"source": command.source, "evidence": evidence});
@@ -89,10 +104,8 @@ impl Org {
             }
             told["number"] = json!(phone.masked());
         }
-        line.is(&json!({"persons": persons})).with(told).write(&mut *tx).await;
-        tx.commit().await?;
-        metrics::counter!("wib_opt_outs_total").increment(1);
-        Ok(OptedOut { understood: true, persons, at })
+        line.is(&json!({"persons": persons})).with(told).write(tx).await;
+        Ok(())
     }
 
     async fn stop(

@@ -18,14 +18,22 @@ text_enum! {
         Dial = "dial",
         /// End a call.
         HangUp = "hang_up",
-        /// Speak the recording notice.
+        /// Speak a fixed text.
         SpeakNotice = "speak_notice",
         /// Start recording.
         StartRecording = "start_recording",
+        /// End a recording while the call goes on.
+        StopRecording = "stop_recording",
+        /// Pause a recording for a mask.
+        PauseRecording = "pause_recording",
+        /// Go on with a recording behind a mask.
+        ResumeRecording = "resume_recording",
         /// Ask the vendor about a call whose end was not told.
         WatchCall = "watch_call",
         /// Fetch a recording and keep it.
         FetchRecording = "fetch_recording",
+        /// Take payment data out of a recording.
+        SilenceRecording = "silence_recording",
         /// Order a transcript.
         SubmitTranscript = "submit_transcript",
         /// Fetch a transcript.
@@ -38,7 +46,7 @@ text_enum! {
         SendMail = "send_mail",
         /// Write a line of the audit log that was refused.
         WriteAudit = "write_audit",
-        /// Delete bytes that retention or a person's erasure has released.
+        /// Delete bytes that nothing refers to.
         DeleteBlob = "delete_blob",
         /// Have the voice vendor forget a recording.
         ForgetRecording = "forget_recording",

@@ -60,6 +60,9 @@ impl Topic {
             Self::SubmitTranscript | Self::Analyse => (4, 10, 120),
             // The notice is of no use when the person has waited.
             Self::SpeakNotice | Self::StartRecording => (5, 1, 4),
+            // Somebody waits to say a card's number: after some seconds the recording is ended instead.
+            Self::PauseRecording => (4, 1, 2),
+            Self::StopRecording | Self::ResumeRecording => (8, 1, 4),
             // A dial that cannot leave for this long is no longer the call that was asked for.
             Self::Dial | Self::HangUp => (8, 1, 30),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
@@ -70,8 +73,8 @@ impl Topic {
             | Self::Seal
             | Self::SendMail
             | Self::WriteAudit => (20, 1, 300),
-            // What the law has released should go, but no minute is lost by waiting.
-            Self::DeleteBlob | Self::ForgetRecording | Self::ForgetTranscript => (20, 5, 3600),
+            // What must be gone is tried for a day.
+            Self::SilenceRecording | Self::DeleteBlob | Self::ForgetRecording | Self::ForgetTranscript => (60, 2, 1800),
         };
         Limits { tries, base: Duration::from_secs(base), cap: Duration::from_secs(cap) }
     }
@@ -217,8 +220,11 @@ impl Worker {
         let told = match message.topic {
             Topic::Dial => calls::dial_given_up(&self.wib, message, why).await,
             Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
+            Topic::SilenceRecording => recordings::silence_given_up(&self.wib, message).await,
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
+            Topic::PauseRecording => calls::pause_given_up(&self.wib, message).await,
+            Topic::StopRecording => calls::stop_given_up(&self.wib, message).await,
             _ => Ok(()),
         };
         if let Err(error) = told {
@@ -241,10 +247,14 @@ impl Worker {
             Topic::ApplyEvent => self.apply(message).await,
             Topic::Dial => calls::dial(wib, message).await,
             Topic::HangUp => calls::hang_up(wib, message).await,
-            Topic::SpeakNotice => calls::speak_notice(wib, message).await,
+            Topic::SpeakNotice => calls::speak(wib, message).await,
             Topic::StartRecording => calls::start_recording(wib, message).await,
+            Topic::StopRecording => calls::stop_recording(wib, message).await,
+            Topic::PauseRecording => calls::pause_recording(wib, message).await,
+            Topic::ResumeRecording => calls::resume_recording(wib, message).await,
             Topic::WatchCall => calls::watch(wib, message).await,
             Topic::FetchRecording => recordings::fetch(wib, message).await,
+            Topic::SilenceRecording => recordings::silence(wib, message).await,
             Topic::SubmitTranscript => transcripts::submit(wib, message).await,
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,

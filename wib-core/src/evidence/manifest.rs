@@ -110,6 +110,9 @@ pub struct Manifest {
     /// What was kept out of the recording, by time.
     #[serde(default)]
     pub masked: Vec<Masked>,
+    /// How many pieces of payment data were taken out of what was said; `None` when none were found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrubbed: Option<i64>,
     /// What it left, by type and id.
     pub artifacts: Vec<Artifact>,
     /// When it was sealed.

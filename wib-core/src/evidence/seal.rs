@@ -1,11 +1,11 @@
 use serde::Serialize;
 
-use super::{Artifact, Entry, EntryKind, MANIFEST, Manifest, Notice, append, append::Place};
+use super::{Artifact, Entry, EntryKind, MANIFEST, Manifest, Masked, Notice, append, append::Place};
 use crate::{
-    calls::{Call, CallEvent},
-    compliance::StoredVerdict,
+    calls::{self, Call, CallEvent, Mask, Spoken, Step},
+    compliance::{DutyKind, StoredVerdict},
     kit::{Id, OrNotFound, Result, canonical, time::Timestamp},
-    recordings::RecordingStatus,
+    recordings::{Recording, RecordingStatus},
     retention::{MarkStatus, SubjectKind},
     store::{OrgTx, Record, Repo},
     wib::Wib,
@@ -16,9 +16,6 @@ pub(crate) const VERSIONS: i64 = 16;
 
 /// The kind of the timeline's lines that tell of a seal. They are about the evidence, not of it.
 pub(crate) const SEALED: &str = "call.sealed";
-
-/// The words of the notice before recording.
-const RECORDING_NOTICE: &str = "recording_notice";
 
 /// A line of the timeline as it is hashed: without our own row ids, so that the same events hash the same.
 #[derive(Serialize)]
@@ -38,7 +35,7 @@ pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: b
         Some(entry) => Manifest::read(&serde_json::from_str(&entry.manifest).unwrap_or_default())?,
         None => None,
     };
-    let manifest = manifest(wib, tx, call, complete, &place, sealed.as_ref()).await?;
+    let manifest = manifest(wib, tx, call, complete, &place).await?;
     if sealed.is_some_and(|sealed| manifest.says_what(&sealed)) {
         return Ok(None);
     }
@@ -51,31 +48,34 @@ pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: b
     append(wib, tx, entry).await.map(|entry| Some(entry.version))
 }
 
-/// The notices as the facts tell them. Their words are those of the settings now, unless they were sealed before: settings
-/// may change, what was said does not.
-fn notices(wib: &Wib, call: &Call, sealed: Option<&Manifest>) -> Vec<Notice> {
-    let Some(started_at) = call.facts.notice_started_at else { return vec![] };
-    let known = sealed.and_then(|m| m.notices.iter().find(|n| n.kind == RECORDING_NOTICE));
-    let (text_hash, language) = known.map_or_else(
-        || {
-            let text = canonical::sha256(wib.settings.recording_notice.as_bytes());
-            (text, wib.settings.notice_language.clone())
-        },
-        |known| (known.text_hash.clone(), known.language.clone()),
-    );
-    let ended_at = call.facts.notice_ended_at;
-    // Vendors tell when a recording was saved, not when it began.
-    vec![Notice { kind: RECORDING_NOTICE.to_owned(), text_hash, language, started_at, ended_at, offset_ms: None }]
+/// The notices as the facts tell them: one for each duty that an utterance does.
+fn notices(wib: &Wib, call: &Call, recordings: &[Recording]) -> Vec<Notice> {
+    let of = |step: &Step, spoken: &Spoken| {
+        let words = spoken.words.clone().unwrap_or_else(|| calls::earlier_words(wib, *step));
+        let started_at = spoken.started_at.or(spoken.ended_at)?;
+        let offset_ms = recordings.iter().find_map(|r| call.facts.offset_ms(r, started_at));
+        let notice = move |kind: &DutyKind| Notice {
+            kind: kind.to_string(),
+            text_hash: words.text_hash.clone(),
+            language: words.language.clone(),
+            started_at,
+            ended_at: spoken.ended_at,
+            offset_ms,
+        };
+        Some(spoken.duties.iter().map(notice).collect::<Vec<_>>())
+    };
+    let mut notices: Vec<_> = call.facts.spoken.iter().filter_map(|(step, s)| of(step, s)).flatten().collect();
+    notices.sort_by(|a, b| (a.started_at, &a.kind).cmp(&(b.started_at, &b.kind)));
+    notices
 }
 
-async fn manifest(
-    wib: &Wib,
-    tx: &mut dyn OrgTx,
-    call: &Call,
-    complete: bool,
-    place: &Place,
-    sealed: Option<&Manifest>,
-) -> Result<Manifest> {
+/// What was kept out of the recording.
+fn masked(call: &Call) -> Vec<Masked> {
+    let of = |m: &Mask| Masked { from: m.paused_at.unwrap_or(m.asked_at), to: m.ends(), cause: m.cause.to_string() };
+    call.facts.masks.values().map(of).collect()
+}
+
+async fn manifest(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool, place: &Place) -> Result<Manifest> {
     Ok(Manifest {
         format: MANIFEST.to_owned(),
         organization_id: call.organization_id,
@@ -89,9 +89,10 @@ async fn manifest(
         answered_at: call.answered_at,
         ended_at: call.ended_at,
         completeness: if complete { "complete" } else { "partial" }.to_owned(),
-        recording_consent: None,
-        notices: notices(wib, call, sealed),
-        masked: vec![],
+        recording_consent: call.facts.recording_consent().map(|c| c.to_string()),
+        notices: notices(wib, call, &tx.recordings_of_call(call.id).await?),
+        masked: masked(call),
+        scrubbed: tx.transcripts_of_call(call.id).await?.iter().map(|t| t.scrubbed).max().filter(|n| *n > 0),
         artifacts: artifacts(tx, call).await?,
         sealed_at: place.at,
     })
@@ -162,7 +163,7 @@ async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
             by,
             recording.created_at,
             vec![],
-            note,
+            recording.note.as_deref().or(note),
         );
     }
     let timeline = tx.timeline(call.id).await?;

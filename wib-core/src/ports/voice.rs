@@ -256,8 +256,10 @@ pub enum VoiceEventKind {
     AnsweredBy(AnsweredBy),
     /// A spoken text began.
     SpeakStarted,
-    /// A spoken text ended.
+    /// A text was spoken to its end.
     SpeakEnded,
+    /// A text was cut off: by the end of the call, or by another command.
+    SpeakCut,
     /// A machine's greeting ended: what is spoken from now on is left as a message.
     GreetingEnded {
         /// Whether its beep was heard.
@@ -305,6 +307,7 @@ impl VoiceEventKind {
             Self::AnsweredBy(_) => "call.answered_by",
             Self::SpeakStarted => "call.speak.started",
             Self::SpeakEnded => "call.speak.ended",
+            Self::SpeakCut => "call.speak.cut",
             Self::GreetingEnded { .. } => "call.greeting.ended",
             Self::KeyPressed { .. } => "call.key.pressed",
             Self::RecordingSaved(_) => "call.recording.saved",

@@ -2,10 +2,13 @@
 
 mod keep;
 mod read;
+mod silence;
+pub(crate) mod wav;
 
 pub(crate) use keep::{fetch, give_up};
 pub use read::ListRecordings;
 use serde::{Deserialize, Serialize};
+pub(crate) use silence::{silence, silence_given_up, withhold};
 
 use crate::{
     calls::CallId,
@@ -53,8 +56,14 @@ pub struct Recording {
     pub media_hash: Option<String>,
     /// Length in milliseconds, when the vendor told.
     pub duration_ms: Option<i64>,
+    /// Start of the audio, when the vendor told.
+    pub started_at: Option<Timestamp>,
     /// How it stands.
     pub status: RecordingStatus,
+    /// Not given out: payment data is being taken out of it.
+    pub withheld: bool,
+    /// What is to be known about it.
+    pub note: Option<String>,
     /// False when a sandbox made it.
     pub live: bool,
     /// When it was saved at the vendor.

@@ -54,6 +54,10 @@ impl Org {
         if recording.status == RecordingStatus::Deleted {
             return Err(Error::new(Kind::Gone, "GONE", "the recording was deleted"));
         }
+        if recording.withheld {
+            let why = "payment data is being taken out of the recording";
+            return Err(Error::new(Kind::Unavailable, "WITHHELD", why));
+        }
         let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
         let bytes = self.wib.blobs.get(key).await?.or_not_found("audio of this recording")?;
         Ok((recording, bytes))

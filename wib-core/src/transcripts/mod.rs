@@ -1,6 +1,8 @@
 //! Transcripts: versions that are only ever added.
 
+mod heed;
 mod obtain;
+mod scrub;
 
 pub(crate) use obtain::{ask, fetch, give_up, submit};
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,8 @@ pub struct Transcript {
     pub utterances: Utterances,
     /// `sha256:<hex>` of the canonical utterances.
     pub transcript_hash: String,
+    /// How many pieces of payment data were taken out of it before it was kept.
+    pub scrubbed: i64,
     /// False when a sandbox made it.
     pub live: bool,
     /// When it arrived.

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Transcript, TranscriptJob, TranscriptStatus, Utterances};
+use super::{
+    Transcript, TranscriptJob, TranscriptStatus, Utterances,
+    heed::heed,
+    scrub::{self, Heard},
+};
 use crate::{
     calls::CallEvent,
     engine::{Done, Message, NewMessage, Topic},
-    kit::{Error, Id, OrNotFound, Result, canonical, time},
+    kit::{Error, Id, OrNotFound, Principal, Result, canonical, time},
     orgs::OrganizationId,
     ports::{
         Sent,
         transcriber::{RawTranscript, TranscriptOrder, TranscriptState},
     },
-    recordings::Recording,
+    recordings::{Recording, RecordingStatus, withhold},
     usage::{Usage, UsageKind},
     wib::Wib,
 };
@@ -135,6 +139,7 @@ pub(crate) async fn fetch(wib: &Wib, organization: OrganizationId, id: Id<Transc
 }
 
 async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw: RawTranscript) -> Result<()> {
+    let org = wib.org(Principal::service(organization)).await?;
     let mut tx = wib.store.org(organization).await?;
     // Held so that a webhook and a poll that come together write one version.
     let call = tx.lock_call(job.call_id).await?.or_not_found("call")?;
@@ -143,7 +148,10 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         return Ok(());
     }
     let now = wib.now();
-    let utterances = Utterances(raw.utterances);
+    let recording: Recording = tx.find(job.recording_id).await?.or_not_found("recording")?;
+    // Before anything is kept: no card's number or code is ever written down.
+    let Heard { utterances, scrubbed, unmasked } = scrub::scrub(&call.facts, &recording, raw.utterances, raw.audio_ms);
+    let utterances = Utterances(utterances);
     let transcript = Transcript {
         id: wib.id(),
         call_id: job.call_id,
@@ -154,6 +162,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         language: raw.language,
         transcript_hash: canonical::hash(&utterances)?,
         utterances,
+        scrubbed,
         live: wib.transcriber.live(),
         created_at: now,
     };
@@ -161,6 +170,15 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
     job.status = TranscriptStatus::Completed;
     job.error = None;
     tx.update(&job).await?;
+    if !unmasked.is_empty() {
+        if recording.status == RecordingStatus::Completed {
+            withhold(wib, &mut *tx, recording, &unmasked).await?;
+        }
+        let copy = json!({"vendor": job.vendor, "vendor_id": job.vendor_id});
+        let key = format!("transcript:{}", job.id);
+        tx.enqueue(&NewMessage { topic: Topic::ForgetTranscript, key, payload: copy, run_at: now }).await?;
+    }
+    heed(wib, &mut *tx, &org, &call, &transcript).await?;
     let usage = Usage {
         id: wib.id(),
         call_id: call.id,
@@ -174,7 +192,8 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         at: now,
     };
     tx.note_usage(&usage).await?;
-    let event_data = json!({"transcript_id": transcript.id, "version": 1, "language": transcript.language});
+    let event_data =
+        json!({"transcript_id": transcript.id, "version": 1, "language": transcript.language, "scrubbed": scrubbed});
     let source = format!("transcript:{}:1", job.recording_id);
     tx.note_event(&CallEvent {
         id: wib.id(),

@@ -16,7 +16,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use wib_core::{
     Org, Settings, Wib,
-    calls::{Call, CallExport, CallId, CallStatus},
+    calls::{Call, CallExport, CallId, CallStatus, VerifyParty},
+    compliance::{DutyKind, Holder},
     evidence::{Signer, verify},
     kit::{Clock, Error, Kind, Principal, Random, Result, SeededRandom, Timestamp, VirtualClock, time},
     prelude::StartCall,
@@ -59,6 +60,15 @@ struct Stage {
     clock: Arc<VirtualClock>,
     sandbox: Sandbox,
     show: Show,
+}
+
+/// What the member has done on a call.
+#[derive(Clone, Copy, Default)]
+struct Member {
+    refused: bool,
+    verified: bool,
+    masked: bool,
+    unmasked: bool,
 }
 
 /// Where lines go: a person, with colour on a terminal, or nobody when a machine reads.
@@ -149,6 +159,7 @@ impl Demo {
         let sandbox = Sandbox::new(ticking.clone(), self.seed, sandbox::Settings { costs: true, ..Default::default() });
         let mut settings = Settings::default();
         settings.public_url = Some("http://sandbox.wib".to_owned());
+        settings.business_name = Some("Demonstration Services".to_owned());
         let builder = Wib::builder()
             .store(Arc::new(SqlStore::open(&Database::Memory, ticking.clone()).await?))
             .blobs(Arc::new(MemoryBlobs::default()))
@@ -205,13 +216,17 @@ impl Stage {
     /// Lets time pass until every call is sealed, showing what happens.
     async fn play(&self, up: &[(String, Call)]) -> Result<()> {
         let mut seen: Vec<(CallStatus, bool)> = vec![(CallStatus::Pending, false); up.len()];
+        let mut members = vec![Member::default(); up.len()];
         let began = self.clock.now();
         let deadline = time::after(began, LONGEST);
         let clock = self.clock.clone();
         self.sandbox
             .play(&self.wib, &clock, deadline, async || {
-                for ((label, call), known) in up.iter().zip(&mut seen) {
+                for (((label, call), known), member) in up.iter().zip(&mut seen).zip(&mut members) {
                     let now = self.org.call(call.id).await?;
+                    if now.facts.person_listens() {
+                        self.act(label, &now, member).await?;
+                    }
                     let after = self.clock.now().as_second() - began.as_second();
                     if now.status != known.0 {
                         known.0 = now.status;
@@ -230,6 +245,49 @@ impl Stage {
             .await
     }
 
+    /// Plays the member on a call: finds out who speaks, has owed disclosures spoken, and masks a card's number.
+    async fn act(&self, label: &str, call: &Call, member: &mut Member) -> Result<()> {
+        let said = self.sandbox.said(call.to_number.as_str());
+        let heard = |who: &str, words: &str| said.iter().any(|(speaker, text)| *speaker == who && text.contains(words));
+        if heard("customer", "do not want to be recorded") && !member.refused {
+            member.refused = true;
+            self.org.refuse_recording(call.id).await?;
+            self.show.line(YELLOW, &format!("          {label:<10} refuses to be recorded: recording ends"));
+        }
+        if !member.verified && said.iter().filter(|(speaker, _)| *speaker == "customer").count() > 0 {
+            let third = heard("customer", "does not live here");
+            let hello = heard("customer", "Hello?") && !third;
+            if hello {
+                return Ok(());
+            }
+            member.verified = true;
+            let holder = if third { Holder::ThirdParty } else { Holder::Consumer };
+            let now = self.org.verify_party(call.id, VerifyParty { holder, ..VerifyParty::default() }).await?;
+            let owed = now.owed.iter().map(|d| d.as_str()).collect::<Vec<_>>().join(", ");
+            let word = match (third, now.blocked_by.as_deref()) {
+                (true, _) => "somebody else: no word of a debt".to_owned(),
+                (false, _) if !owed.is_empty() => format!("the consumer; owed first: {owed}"),
+                (false, rule) => format!("the consumer; {}", rule.unwrap_or("the debt may be named")),
+            };
+            self.show.line(DIM, &format!("          {label:<10} speaks: {word}"));
+            for duty in now.owed {
+                if matches!(duty, DutyKind::MiniMiranda | DutyKind::CollectorNotice) {
+                    self.org.speak_disclosure(call.id, duty).await?;
+                }
+            }
+        }
+        if heard("agent", "ready for your card number") && !member.masked {
+            member.masked = true;
+            self.org.begin_payment(call.id).await?;
+            self.show.line(DIM, &format!("          {label:<10} gives a card: masked"));
+        }
+        if member.masked && !member.unmasked && heard("agent", "Thank you.") {
+            member.unmasked = true;
+            self.org.end_payment(call.id).await?;
+        }
+        Ok(())
+    }
+
     /// What became of a call: shown, and as JSON.
     async fn told(&self, label: &str, id: CallId) -> Result<Value> {
         let export = self.org.export_call(id).await?;
@@ -238,6 +296,10 @@ impl Stage {
         let talk = call.duration_ms().map_or_else(|| "no talk".to_owned(), |ms| format!("{} s", ms / 1000));
         let cause = call.hangup_cause.map_or("-", |c| c.as_str());
         self.show.line(PLAIN, &format!("  {talk}, ended: {cause}, cost: {}", cost(&export)));
+        if let Some(consent) = call.facts.recording_consent() {
+            let done = call.facts.done().into_iter().map(|d| d.as_str()).collect::<Vec<_>>().join(", ");
+            self.show.line(DIM, &format!("  recording consent: {consent}; done: {done}"));
+        }
         for transcript in &export.transcripts {
             for u in &transcript.utterances.0 {
                 let second = u.start_ms / 1000;

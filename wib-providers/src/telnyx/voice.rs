@@ -79,7 +79,7 @@ impl Voice for Telnyx {
 
     async fn start_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
         let command = self.command("start_recording", leg, "/calls/{}/actions/record_start")?;
-        let request = wire::RecordRequest { format: "mp3", channels: "dual", command_id: key };
+        let request = wire::RecordRequest { format: "wav", channels: "dual", command_id: key };
         command.json(&request).send().await.map(drop)
     }
 

@@ -182,8 +182,9 @@ struct Urls {
 }
 impl Urls {
     fn best(self) -> Option<(String, String)> {
-        let mp3 = self.mp3.map(|url| (url, "audio/mpeg".to_owned()));
-        mp3.or_else(|| Some((self.wav?, "audio/wav".to_owned())))
+        // Silence can be written into WAV, not into MP3.
+        let wav = self.wav.map(|url| (url, "audio/wav".to_owned()));
+        wav.or_else(|| Some((self.mp3?, "audio/mpeg".to_owned())))
     }
 }
 
@@ -251,6 +252,11 @@ struct Failed {
     reason: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Ended {
+    status: Option<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Cost {
@@ -313,7 +319,11 @@ pub(super) fn kind(name: &str, payload: &Value) -> Result<VoiceEventKind, serde_
             VoiceEventKind::KeyPressed { key }
         }
         "call.speak.started" => VoiceEventKind::SpeakStarted,
-        "call.speak.ended" => VoiceEventKind::SpeakEnded,
+        "call.speak.ended" => match Ended::deserialize(payload)?.status.as_deref() {
+            None | Some("completed") => VoiceEventKind::SpeakEnded,
+            // `call_hangup`, `cancelled`, `cancelled_amd`: nobody heard the end.
+            Some(_) => VoiceEventKind::SpeakCut,
+        },
         "call.recording.saved" => {
             let saved = Saved::deserialize(payload)?;
             let urls = saved.recording_urls.and_then(Urls::best).or_else(|| saved.public_recording_urls?.best());

@@ -200,7 +200,10 @@ pub(super) fn a_recording(call: CallId) -> Recording {
         size_bytes: Some(i64::MAX),
         media_hash: Some("sha256:11".to_owned()),
         duration_ms: Some(0),
+        started_at: Some(at(6)),
         status: RecordingStatus::Completed,
+        withheld: true,
+        note: Some("silenced".to_owned()),
         live: true,
         created_at: at(7),
     }
@@ -223,6 +226,7 @@ pub(super) fn a_transcript(call: CallId, recording: RecordingId, version: i64) -
         language: "en".to_owned(),
         utterances: Utterances(vec![said]),
         transcript_hash: "sha256:22".to_owned(),
+        scrubbed: 3,
         live: false,
         created_at: at(8),
     }
