@@ -105,14 +105,14 @@ impl EvidenceLog for SqlOrg {
         self.count(sql, []).await
     }
     async fn tree_edge(&mut self, size: i64) -> Result<Vec<EvidenceNode>> {
-        // A subtree for each bit of the size, looked up by its place: one trip, one row per level at most.
+        // A subtree for each bit of the size, looked up by its place: one trip, a row per level at most. SQLite takes the
+        // levels first only where a join is called a cross join; else it reads the whole tree.
         let sql = org_sql!(
             tree_edge,
             "WITH RECURSIVE levels (level) AS (SELECT 0 UNION ALL SELECT level + 1 FROM levels WHERE level < 62)
-            SELECT n.level, n.position, n.hash FROM levels l
-            JOIN evidence_nodes n ON n.organization_id = $1 AND n.level = l.level
-                AND n.position = (CAST($2 AS BIGINT) >> l.level) - 1
-            WHERE (CAST($2 AS BIGINT) >> l.level) & 1 = 1 ORDER BY n.level DESC"
+            SELECT n.level, n.position, n.hash FROM levels l CROSS JOIN evidence_nodes n
+            WHERE n.organization_id = $1 AND n.level = l.level AND n.position = (CAST($2 AS BIGINT) >> l.level) - 1
+            AND (CAST($2 AS BIGINT) >> l.level) & 1 = 1 ORDER BY n.level DESC"
         );
         self.rows(sql, [size.into()]).await?.iter().map(node).collect()
     }
