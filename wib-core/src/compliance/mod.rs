@@ -18,6 +18,7 @@ mod act;
 mod ahead;
 pub mod calendar;
 mod check;
+pub mod checker;
 mod checks;
 mod facts;
 mod forecast;
