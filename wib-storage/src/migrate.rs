@@ -60,6 +60,7 @@ migrations![
     "0006_engine",
     "0007_evidence",
     "0008_stamps",
+    "0009_rule_packs",
     "0010_facts"
 ];
 
@@ -79,11 +80,13 @@ const APPEND_ONLY: &[&str] = &[
     "audit_events",
     "consents",
     "disclosures",
+    "rule_packs",
 ];
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
-const PLATFORM: &[&str] = &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs"];
+const PLATFORM: &[&str] =
+    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs"];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;
