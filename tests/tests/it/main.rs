@@ -20,3 +20,4 @@ mod script;
 mod stage;
 mod stamps;
 mod tenants;
+mod verdicts;
