@@ -162,7 +162,7 @@ fn verdicts(c: &mut Criterion) {
         }],
         // One a day, the last one yesterday.
         ledger: (1..7).map(attempt).collect(),
-        flags: [(Flag::CallerIdOwned, true)].into(),
+        flags: [(Flag::CallerIdOwned, true), (Flag::LegalHold, false)].into(),
         ..Facts::default()
     };
     let pack = RulePack::standard();

@@ -131,14 +131,15 @@ pub enum Check {
     /// In no zone the person may be in is it a time that the person called bad for the act's medium or for every one.
     /// Defers to the first instant outside all of them. A window that ends no later than it begins ends on the next
     /// day, and belongs to the day on which it begins. Permits when no time was called bad; else places that do not say
-    /// the time are as in [`Check::Hours`], and times that cover everything are reviewed.
+    /// the time are as in [`Check::Hours`], and times that leave no instant within 32 days are
+    /// reviewed.
     TimeWanted,
     /// The number does not ring at an inconvenient place nor at one that the person called bad for the act's medium or
     /// for every one: denies. When the place is unknown and the person called any place bad: reviewed.
     PlaceWanted,
     /// The local time is within the hours in every zone the person may be in; defers to the first instant at which it
     /// is. Any id that is no zone denies; no place, none but area codes, or a place without a zone is reviewed, and so
-    /// are hours that never meet.
+    /// are hours that do not meet within 32 days of 24 hours, their end included.
     Hours {
         /// The first lawful local time.
         opens: Time,

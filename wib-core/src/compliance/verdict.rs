@@ -62,7 +62,8 @@ pub struct Finding {
     /// The rule that exempts from this one, when one does; then it permits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exempt_by: Option<RuleId>,
-    /// The facts it used: texts, integers, ids, instants in RFC 3339; null where it used none but what the rule names.
+    /// The facts it used: texts, integers, ids, instants in RFC 3339; null where it used none but what the rule names. Of a
+    /// rule that exempts, `satisfied` is among them.
     pub facts: Json,
 }
 
@@ -92,7 +93,8 @@ pub struct Explanation {
     pub outcome: Outcome,
     /// The rule that stands in the way: the strictest, the first of the pack among equals.
     pub blocked_by: Option<RuleId>,
-    /// When it defers: the first instant found at which no rule defers, on these facts.
+    /// When it defers: the first instant at which no rule in force by then defers, on these facts, whatever else they say;
+    /// looked for from the latest `not_before` of the findings to the next, 64 times.
     pub not_before: Option<Timestamp>,
     /// What every rule in force that binds the act found, in the order of the pack.
     pub findings: Vec<Finding>,

@@ -62,7 +62,7 @@ pub(crate) fn called_every_day() -> Facts {
 pub(crate) fn resident(region: &str, zone: &str) -> Facts {
     let mut facts = living_in(&[zone]);
     facts.locations[0].regions.push(region.to_owned());
-    facts.flags.insert(Flag::CallerIdOwned, true);
+    facts.flags.extend([(Flag::CallerIdOwned, true), (Flag::LegalHold, false)]);
     facts
 }
 /// The same person, another act.

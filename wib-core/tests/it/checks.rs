@@ -152,6 +152,12 @@ fn hours_need_places_that_say_the_time() {
         Review,
     );
     says(&day, &Facts { locations: vec![], ..chicago() }, NOON, Review);
+    // Phoenix and New York meet in winter only: found within 32 days, and not a day later.
+    let apart = living_in(&["America/New_York", "America/Phoenix"]);
+    let noon = hours("12:00:00", "14:30:00");
+    until(&noon, &apart, "2026-10-16T18:00:00Z", "2026-11-01T19:00:00Z");
+    until(&noon, &apart, "2026-09-30T19:00:00Z", "2026-11-01T19:00:00Z");
+    says(&noon, &apart, "2026-09-30T18:59:59Z", Review);
     says(&hours("08:00:00", "08:30:00"), &living_in(&["America/Chicago", "America/Denver"]), NOON, Review);
 }
 
@@ -638,6 +644,11 @@ fn an_exemption_lifts_its_targets_and_stands_in_nobodys_way() {
     assert_eq!((why.outcome, why.findings[0].exempt_by.as_ref()), (Permit, Some(&RuleId::new("ONE"))));
     assert_eq!((why.findings[0].not_before, why.counterfactuals.len()), (None, 0));
     assert!(why.findings[1].exempt_by.is_none() && why.findings[2].exempt_by.is_none());
+    assert_eq!(
+        (&why.findings[1].facts["satisfied"], &why.findings[2].facts["satisfied"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(alone.explanation().findings[1].facts["satisfied"], false);
     // One that is not in force exempts from nothing.
     exempting.effective_to = Some("2026-06-02".parse().unwrap());
     assert_eq!(judge(&facts, &pack(&[&target, &exempting]), at(NOON)).outcome(), Defer);
@@ -683,6 +694,26 @@ fn the_strictest_blocks_and_the_first_of_equals_names_itself() {
         SignedDuration::ZERO,
     );
     assert_eq!((ages.spans.len(), ages.spans[0].outcome), (1, Permit));
+}
+
+#[test]
+fn an_instant_is_told_at_which_nothing_defers_though_something_else_denies_by_then() {
+    let named = |id, check: &Value| Rule { id: RuleId::new(id), ..rule(check) };
+    let pack = RulePack::new(
+        "three",
+        vec![],
+        vec![
+            named("QUIET", &json!({"kind": "quiet", "days": 7})),
+            named("HOURS", &hours("08:00:00", "21:00:00")),
+            named("NOTICE", &json!({"kind": "notice", "notice": "validation", "days": 5})),
+        ],
+    );
+    let mut facts = with(&chicago(), vec![conversation("2026-06-01T12:00:00-05:00", Direction::Outbound)]);
+    facts.debt.as_mut().unwrap().first_communication_at = Some(at("2026-06-01T12:00:00-05:00"));
+    let verdict = judge(&facts, &pack, at(NOON));
+    let why = verdict.explanation();
+    assert_eq!((why.outcome, why.not_before), (Defer, Some(at("2026-06-08T08:00:00-05:00"))));
+    assert_eq!(judge(&facts, &pack, at("2026-06-08T08:00:00-05:00")).outcome(), Deny);
 }
 
 #[test]

@@ -150,6 +150,7 @@ fn ready(mut facts: Facts) -> Facts {
                 | TelDebit
                 | FeeCharged
                 | PaysDisputed
+                | LegalHold
                 | PostDated
                 | RePresented
                 | AlreadyPaid

@@ -10,9 +10,9 @@ use jiff::{
 
 use crate::kit::{Timestamp, time};
 
-/// How far ahead an opening is looked for. Sundays and holidays close four days in a row at most, and what a person
-/// asked for repeats every week.
-const HORIZON: Duration = Duration::from_secs(16 * 24 * 3600);
+/// How far ahead an opening is looked for. What a person asked for repeats every week; a month shows what a change of
+/// the clocks makes of it.
+const HORIZON: Duration = Duration::from_secs(32 * 24 * 3600);
 
 /// The last zone on earth in which a day begins.
 const LAST: i8 = -12;

@@ -109,6 +109,14 @@ impl Ruling {
         }
         self
     }
+    /// One more fact.
+    pub(super) fn noting(mut self, name: &str, fact: bool) -> Self {
+        if !self.facts.is_object() {
+            self.facts = Json::Object(serde_json::Map::new());
+        }
+        self.facts[name] = fact.into();
+        self
+    }
     /// The same for a rule that only exempts: it never stands in the way.
     pub(super) fn harmless(self) -> Self {
         Self { outcome: Outcome::Permit, not_before: None, needed: None, duty: None, ..self }
