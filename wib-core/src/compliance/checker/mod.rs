@@ -204,8 +204,9 @@ fn finding(claim: &Finding, found: &Found<'_>, rule: &pack::Rule, faults: &mut V
     same(faults, part("exempt_by"), &claim.exempt_by.as_deref(), &found.exempt_by);
     same(faults, part("citation"), &claim.citation, &rule.citation);
     same(faults, part("confidence"), &claim.confidence, &rule.confidence);
-    if let (Some(satisfied), Some(claimed)) = (found.satisfied, claim.facts.get("satisfied")) {
-        same(faults, part("facts.satisfied"), claimed, &Value::Bool(satisfied));
+    if let Some(satisfied) = found.satisfied {
+        let claimed = claim.facts.get("satisfied");
+        same(faults, part("facts.satisfied"), &claimed, &Some(&Value::Bool(satisfied)));
     }
     if claim.explanation.trim().is_empty() {
         faults.push(Fault::new(part("explanation"), "is empty"));
