@@ -98,6 +98,8 @@ pub struct Parts {
     pub(crate) tags: TagKey,
     // Swapped as a whole: a verdict under way keeps the one it began with.
     pack: RwLock<Arc<RulePack>>,
+    // The pack that is known to be in the store.
+    pub(crate) kept: RwLock<Option<Arc<RulePack>>>,
     pub(crate) settings: Settings,
     pub(crate) wake: Notify,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
@@ -127,6 +129,7 @@ impl Wib {
     /// # Errors
     /// `NotFound` when there is no such organisation; `Forbidden` when the person is no member of it.
     pub async fn org(&self, principal: Principal) -> Result<Org> {
+        self.keep_rules().await?;
         let mut tx = self.store.system().await?;
         let organization = tx.organization(principal.organization_id).await?.or_not_found("organization")?;
         let role = match principal.actor {
@@ -309,6 +312,7 @@ impl WibBuilder {
             tags: signer.tag_key(),
             signer,
             pack: RwLock::new(Arc::new(pack)),
+            kept: RwLock::new(None),
             settings: self.settings,
             wake: Notify::new(),
             hashing: Semaphore::new(HASHING),

@@ -45,6 +45,8 @@ pub struct Config {
     pub sandbox: BTreeSet<String>,
     /// `WIB_EVIDENCE_KEY`: signs checkpoints.
     pub evidence_key: Option<SecretString>,
+    /// `WIB_RULES`: a folder of packs of rules (JSON) that are laid over the built-in ones, looked at every 30 s.
+    pub rules: Option<PathBuf>,
     /// `TELNYX_*`
     pub telnyx: Telnyx,
     /// `ASSEMBLYAI_*`
@@ -201,6 +203,7 @@ impl Config {
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.list("WIB_SANDBOX"),
             evidence_key: from.secret("WIB_EVIDENCE_KEY"),
+            rules: from.text("WIB_RULES").map(PathBuf::from),
             telnyx: Telnyx {
                 api_key: from.secret("TELNYX_API_KEY"),
                 public_key: from.text("TELNYX_PUBLIC_KEY"),

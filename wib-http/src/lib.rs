@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod reply;
 pub mod routes;
+pub mod rules;
 pub mod serve;
 pub mod table;
 pub mod webhooks;

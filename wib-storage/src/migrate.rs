@@ -60,6 +60,7 @@ migrations![
     "0006_engine",
     "0007_evidence",
     "0008_stamps",
+    "0009_rule_packs",
     "0010_facts",
     "0011_keep",
     "0012_flow",
@@ -81,6 +82,7 @@ const APPEND_ONLY: &[&str] = &[
     "audit_events",
     "consents",
     "disclosures",
+    "rule_packs",
 ];
 
 /// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.
@@ -152,7 +154,8 @@ fn refused(table: &str) -> Option<String> {
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
-const PLATFORM: &[&str] = &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs"];
+const PLATFORM: &[&str] =
+    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs"];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;

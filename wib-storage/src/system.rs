@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use wib_core::{
     auth::{Session, User, UserId},
     calls::CallId,
-    compliance::CollectorRole,
+    compliance::{CollectorRole, KeptPack},
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
     evidence::StampKind,
     kit::{Error, Id, Result, time::Timestamp},
@@ -253,6 +253,27 @@ impl SystemTx for SqlSystem {
         let sql =
             system_sql!(take_token, "DELETE FROM one_time_tokens WHERE purpose = $1 AND hash = $2 AND expires_at > $3");
         Ok(self.change(sql, [purpose.into(), hash.into(), now.into()]).await? == 1)
+    }
+    async fn keep_pack(&mut self, pack: &KeptPack) -> Result<bool> {
+        let sql = system_sql!(
+            keep_pack,
+            "INSERT INTO rule_packs (hash, version, text, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+        );
+        let (hash, version, text) =
+            (pack.hash.as_str().into(), pack.version.as_str().into(), pack.text.as_str().into());
+        Ok(self.change(sql, [hash, version, text, pack.created_at.into()]).await? == 1)
+    }
+    async fn kept_pack(&mut self, hash: &str) -> Result<Option<KeptPack>> {
+        let row = self.one(system_sql!(kept_pack, "SELECT * FROM rule_packs WHERE hash = $1"), [hash.into()]).await?;
+        let read = |row: Row| {
+            Ok(KeptPack {
+                hash: row.get("hash")?,
+                version: row.get("version")?,
+                text: row.get("text")?,
+                created_at: row.get("created_at")?,
+            })
+        };
+        row.map(read).transpose()
     }
     async fn receive(
         &mut self,

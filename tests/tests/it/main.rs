@@ -26,3 +26,4 @@ mod script;
 mod stage;
 mod stamps;
 mod tenants;
+mod verdicts;

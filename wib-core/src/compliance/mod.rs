@@ -18,12 +18,15 @@ mod act;
 mod ahead;
 pub mod calendar;
 mod check;
+pub mod checker;
 mod checks;
+mod explain;
 mod facts;
 mod forecast;
 pub(crate) mod gate;
 pub(crate) mod gather;
 mod judge;
+mod keep;
 mod pack;
 mod record;
 mod rules;
@@ -33,6 +36,7 @@ pub mod zones;
 pub use act::{Act, ActKind, CollectorRole, DutyKind, Flag, Purpose, Technology};
 pub use ahead::{Ahead, Callable, ListForecast};
 pub use check::CheckContact;
+pub use explain::VerdictFile;
 pub use facts::{
     Callee, CampaignFacts, CircumstanceFact, CircumstanceKind, ConsentFact, ConsentScope, Day, DebtFacts, DisputeFact,
     Facts, Holder, LedgerFact, LicenceFact, Line, ListFact, ListKind, Location, LocationSource, Masked, Medium,
@@ -41,6 +45,6 @@ pub use facts::{
 pub use forecast::{Forecast, Span, forecast};
 pub use judge::judge;
 pub use pack::{Definition, RulePack};
-pub use record::StoredVerdict;
+pub use record::{KeptPack, StoredVerdict};
 pub use rules::{Answer, Check, KeepFrom, Per, Rule, RuleId, Window};
 pub use verdict::{Confidence, Counterfactual, Explanation, Finding, Outcome, Verdict};

@@ -34,6 +34,19 @@ pub struct StoredVerdict {
     /// When it was given.
     pub created_at: Timestamp,
 }
+/// A pack of rules as it is kept once it may have been applied, for the whole installation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptPack {
+    /// `sha256:<hex>` of its text.
+    pub hash: String,
+    /// Its version.
+    pub version: String,
+    /// Its canonical text.
+    pub text: String,
+    /// When it was first in force here.
+    pub created_at: Timestamp,
+}
+
 impl Record for StoredVerdict {
     const NAME: &'static str = "verdict";
     fn id(&self) -> Id<Self> {

@@ -103,6 +103,7 @@ impl Worker {
     /// # Errors
     /// When the queue itself cannot be read. What a handler fails with goes to its message.
     pub async fn step(&self) -> Result<usize> {
+        self.wib.keep_rules().await?;
         let mut tx = self.wib.store.system().await?;
         let batch = tx.lease(self.wib.now(), self.wib.settings.lease, Self::BATCH).await?;
         tx.commit().await?;

@@ -20,7 +20,7 @@ use crate::{
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallId, CallLeg, CallStatus},
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
-    compliance::{CollectorRole, StoredVerdict},
+    compliance::{CollectorRole, KeptPack, StoredVerdict},
     contacts::Contact,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
@@ -249,6 +249,10 @@ pub trait SystemTx: Send {
     async fn put_token(&mut self, purpose: &str, hash: &str, expires_at: Timestamp) -> Result<()>;
     /// Uses up a one-time token; whether it was there and fresh.
     async fn take_token(&mut self, purpose: &str, hash: &str, now: Timestamp) -> Result<bool>;
+    /// Keeps a pack of rules under the hash of its text, unless it is there; whether it was new.
+    async fn keep_pack(&mut self, pack: &KeptPack) -> Result<bool>;
+    /// The pack of that hash.
+    async fn kept_pack(&mut self, hash: &str) -> Result<Option<KeptPack>>;
     /// Writes an event to the inbox, and its message to the queue, unless the vendor's event id is known. Whether it was
     /// new.
     async fn receive(

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod case;
+mod checker;
 mod checks;
 mod compliance;
 mod guards;

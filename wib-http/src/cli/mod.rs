@@ -3,6 +3,7 @@
 mod demo;
 mod evidence;
 mod import;
+mod law;
 mod queue;
 mod sandbox;
 mod serve;
@@ -43,6 +44,9 @@ enum Command {
     /// Export and verify evidence
     #[command(subcommand)]
     Evidence(evidence::Evidence),
+    /// Explain verdicts, check them, and show the rules they are made by
+    #[command(subcommand)]
+    Law(law::Law),
     /// Run the sandbox vendors on a port
     Sandbox(sandbox::Port),
     /// Print the OpenAPI document
@@ -71,6 +75,8 @@ pub(crate) enum Failure {
     Say(String),
     /// A verification that did not hold; everything is said already.
     Silent,
+    /// What was to be checked cannot be read, in words.
+    Unread(String),
 }
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -101,6 +107,10 @@ pub(crate) fn main() -> ExitCode {
             eprintln!("wib: {text}");
             ExitCode::FAILURE
         }
+        Err(Failure::Unread(text)) => {
+            eprintln!("wib: {text}");
+            ExitCode::from(2)
+        }
     }
 }
 
@@ -117,6 +127,8 @@ fn run(command: Command) -> Outcome {
             Ok(())
         }
         Command::Evidence(evidence::Evidence::Verify(verify)) => verify.run(),
+        Command::Law(law::Law::Check(check)) => check.run(),
+        Command::Law(law::Law::Pack { file }) => law::pack(&file),
         other => {
             let config = Config::read(std::env::vars())?;
             log(&config.log, config.log_format);
@@ -124,6 +136,7 @@ fn run(command: Command) -> Outcome {
                 Command::Serve => several()?.block_on(serve::serve(config)),
                 Command::Migrate { what } => single()?.block_on(migrate(&config, what)),
                 Command::Evidence(evidence) => single()?.block_on(evidence.run(&config)),
+                Command::Law(law) => single()?.block_on(law.run(&config)),
                 Command::Import(import) => single()?.block_on(import.run(&config)),
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),

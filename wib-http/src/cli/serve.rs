@@ -7,7 +7,7 @@ use wib_core::{
     engine::{Scheduler, Worker},
     kit::time,
 };
-use wib_http::{AppConfig, app, config::Config, metrics, serve};
+use wib_http::{AppConfig, app, config::Config, metrics, rules::Follower, serve};
 
 use super::{Failure, Outcome, wire};
 
@@ -25,13 +25,19 @@ pub(crate) async fn serve(config: Config) -> Outcome {
         let (worker, scheduler) = (Worker::new(&wib), Scheduler::new(&wib));
         let (lanes, told) = (config.workers, stopped.clone());
         let (tell, vendors) = (stopped.clone(), sandbox.clone().map(|s| (s, wib.clone())));
+        let (follower, end) = (config.rules.clone().map(|folder| Follower::new(&wib, folder)), stopped.clone());
         tokio::spawn(async move {
+            let rules = async {
+                if let Some(follower) = follower {
+                    follower.run(end).await;
+                }
+            };
             let vendors = async {
                 if let Some((sandbox, wib)) = vendors {
                     sandbox.run(wib, tell.clone()).await;
                 }
             };
-            tokio::join!(worker.run(lanes, told.clone()), scheduler.run_forever(told), vendors);
+            tokio::join!(worker.run(lanes, told.clone()), scheduler.run_forever(told), vendors, rules);
         })
     };
     tokio::spawn(metrics::upkeep(counted.clone(), wib.clock().clone()));

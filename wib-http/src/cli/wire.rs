@@ -10,11 +10,15 @@ use std::{
 use wib_core::{
     Settings, Wib,
     ai::LlmChain,
+    compliance::RulePack,
     evidence::Signer,
     kit::{Clock, ExposeSecret, OsRandom, Random, SecretString, SystemClock},
     ports::{Llm, Mailer, Witness},
 };
-use wib_http::config::{Config, Keyed};
+use wib_http::{
+    config::{Config, Keyed},
+    rules,
+};
 use wib_providers::{
     assemblyai::AssemblyAi,
     groq,
@@ -114,6 +118,11 @@ fn make_key(path: &Path) -> std::io::Result<()> {
     linked
 }
 
+/// The rules in force by this configuration.
+pub(crate) fn rules(config: &Config) -> Result<RulePack, Failure> {
+    rules::in_force(config.rules.as_deref()).map_err(|e| Failure::Say(format!("WIB_RULES: {}", e.message())))
+}
+
 /// Wires everything that the configuration names; what has no key is sandboxed.
 pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     make_folder(config)?;
@@ -206,6 +215,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         .mailer(mailer)
         .signer(signer(config)?)
         .settings(settings)
+        .rules(rules(config)?)
         .build()?;
     Ok(Wired { wib, sandbox: in_house.then_some(house), store })
 }

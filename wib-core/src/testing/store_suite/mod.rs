@@ -18,8 +18,8 @@ use crate::{
     circumstances::Circumstance,
     collections::{Account, AccountId, LocationSource, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     compliance::{
-        CircumstanceKind, CollectorRole, ConsentScope, Day, DutyKind, Holder, Line, ListKind, Medium, NoticeKind,
-        Place, Purpose, StoredVerdict, Technology, Wish,
+        CircumstanceKind, CollectorRole, ConsentScope, Day, DutyKind, Holder, KeptPack, Line, ListKind, Medium,
+        NoticeKind, Place, Purpose, StoredVerdict, Technology, Wish,
     },
     consent::{Consent, ConsentEvent, Preference, Source},
     contacts::{Contact, ContactKind, ContactSource},
@@ -86,6 +86,7 @@ macro_rules! store_suite {
             members_and_users_answer
             sessions_end
             a_token_is_used_once
+            a_pack_of_rules_is_kept_once
             the_inbox_receives_once
             a_key_is_queued_once_per_organisation
             no_two_workers_lease_the_same_message

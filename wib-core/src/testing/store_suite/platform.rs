@@ -75,6 +75,23 @@ pub async fn a_token_is_used_once(store: &dyn Store) {
     assert_eq!(taken.iter().filter(|t| **t).count(), 1);
 }
 
+/// The first one of a hash stays.
+pub async fn a_pack_of_rules_is_kept_once(store: &dyn Store) {
+    let pack = |text: &str, seconds| KeptPack {
+        hash: "sha256:aa".to_owned(),
+        version: "2026-11 \"é\"".to_owned(),
+        text: text.to_owned(),
+        created_at: at(seconds),
+    };
+    let (first, second) = (pack("{}", 1), pack("{\"other\":true}", 2));
+    system!(store, |tx| assert!(tx.keep_pack(&first).await.expect("kept")));
+    system!(store, |tx| {
+        assert!(!tx.keep_pack(&second).await.expect("asked"));
+        assert_eq!(tx.kept_pack(&first.hash).await.expect("read"), Some(first.clone()));
+        assert_eq!(tx.kept_pack("sha256:bb").await.expect("read"), None);
+    });
+}
+
 /// A repeat is known by the vendor's id; the event and its message come together.
 pub async fn the_inbox_receives_once(store: &dyn Store) {
     let event = Event { id: "ev-1".to_owned(), body: EventBody::Other("ping \"é\"".to_owned()) };
