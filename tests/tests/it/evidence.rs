@@ -135,7 +135,7 @@ async fn a_call_manifest_tells_the_notice_by_hash_and_time() {
     assert_eq!((notice.kind.as_str(), notice.language.as_str()), ("recording_notice", "en-US"));
     assert_eq!(notice.text_hash, canonical::sha256(b"This call is recorded."));
     assert_eq!((Some(notice.started_at), notice.ended_at), (facts.notice_started_at, facts.notice_ended_at));
-    assert_eq!((manifest.recording_consent, manifest.masked.len()), (None, 0));
+    assert_eq!((manifest.recording_consent.as_deref(), manifest.masked.len()), (Some("implied"), 0));
 }
 
 #[tokio::test]
