@@ -25,6 +25,7 @@ mod contacts;
 mod db;
 mod evidence;
 mod law;
+mod lists;
 pub mod migrate;
 mod orgs;
 mod place;

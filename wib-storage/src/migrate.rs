@@ -58,7 +58,8 @@ migrations![
     "0004_recordings",
     "0005_evidence",
     "0006_engine",
-    "0010_facts"
+    "0010_facts",
+    "0013_violations"
 ];
 
 /// The version of the tables that this program works with.

@@ -1,5 +1,8 @@
 //! The audit log: who did what to what. Rows are added and read, nothing else.
 
+mod read;
+
+pub use read::ListAudit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use uuid::Uuid;

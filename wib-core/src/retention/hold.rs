@@ -5,7 +5,7 @@ use super::{HoldId, HoldStatus, LegalHold};
 use crate::{
     calls::{Call, CallId},
     collections::{AccountId, subject},
-    kit::{OrNotFound, Page, PageRequest, Result, Role, text},
+    kit::{List, OrNotFound, Result, Role, Stretch, text},
     store::Repo,
     wib::Org,
 };
@@ -27,15 +27,15 @@ pub struct CreateHold {
     pub call_id: Option<CallId>,
 }
 
-/// Asks for a page of legal holds, newest first.
+/// Lists legal holds, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ListHolds {
-    /// From 1.
-    pub page: Option<i64>,
     /// At most 200; 50 by default.
     pub limit: Option<i64>,
+    /// How many to skip.
+    pub offset: Option<i64>,
 }
 
 impl Org {
@@ -94,12 +94,12 @@ impl Org {
         Ok(hold)
     }
 
-    /// A page of legal holds, newest first.
+    /// Legal holds, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_holds(&self, command: ListHolds) -> Result<Page<LegalHold>> {
+    pub async fn list_holds(&self, command: ListHolds) -> Result<List<LegalHold>> {
         self.at_least(Role::Viewer)?;
-        self.tx().await?.page_of_holds(&PageRequest::numbered(command.page, command.limit, 50)).await
+        self.tx().await?.list_holds(Stretch::new(command.limit, command.offset, 50, 200)).await
     }
 }

@@ -4,11 +4,13 @@
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
 mod law;
+mod lists;
 mod value;
 use std::time::Duration;
 
 use async_trait::async_trait;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
+pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
@@ -155,6 +157,7 @@ pub trait OrgTx:
     + Wishes
     + Notices
     + Registers
+    + Lists
     + Recordings
     + EvidenceLog
     + Audit

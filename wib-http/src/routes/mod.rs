@@ -1,10 +1,16 @@
 //! The endpoints, a file per slice.
 
+mod audit;
 mod auth;
 mod calls;
+mod compliance;
+mod consent;
+mod dnc;
 mod health;
+mod notices;
 mod operations;
 mod recordings;
+mod retention;
 mod root;
 mod webhooks;
 
@@ -22,6 +28,13 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         recordings::routes(),
+        compliance::routes(),
+        audit::routes(),
+        retention::routes(),
+        consent::routes(),
+        dnc::routes(),
+        notices::routes(),
+        notices::cockpit(),
         webhooks::routes(),
         operations::routes(config),
         openapi::routes(),

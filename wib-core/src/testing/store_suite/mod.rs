@@ -27,10 +27,10 @@ use crate::{
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
     evidence::{Checkpoint, EvidenceEntry},
     imports::AccountStatus,
-    kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
+    kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, Stretch, time::Timestamp},
     licences::Licence,
     lists::ListCheck,
-    notices::{Dispute, Notice, NoticeMethod, NoticeStatus},
+    notices::{Dispute, DisputeKind, Notice, NoticeMethod, NoticeStatus},
     orgs::{Member, Organization, OrganizationId, Plan},
     ports::{
         transcriber::Utterance,
@@ -39,9 +39,10 @@ use crate::{
     },
     recordings::{Recording, RecordingId, RecordingStatus},
     retention::{HoldStatus, LegalHold},
-    store::{Edit, Known, KnownKind, OrgTx, People, Record, Repo, Store},
+    store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     usage::{Usage, UsageKind},
+    violations::{Violation, ViolationCode, ViolationKind, ViolationStatus},
 };
 
 /// Makes one test per case. `make` is an `async fn(&'static str) -> Option<impl Store>`: an empty store for the case of
@@ -92,6 +93,9 @@ macro_rules! store_suite {
             a_list_is_brought_up_to_date_and_never_back
             the_gate_reads_a_span_of_persons_of_one_tenant
             history_is_taken_once
+            violations_come_back_change_and_are_locked
+            stretches_of_every_list_join_to_the_whole_of_one_tenant
+            lists_are_filtered
             runs_of_a_job_are_completed_and_the_last_is_told
         }
     };
@@ -106,12 +110,14 @@ macro_rules! store_suite {
 }
 
 mod law;
+mod lists;
 mod platform;
 mod questions;
 mod rows;
 mod samples;
 
 pub use law::*;
+pub use lists::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;
