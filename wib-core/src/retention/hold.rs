@@ -13,17 +13,20 @@ use crate::{
 /// Makes a legal hold.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
 pub struct CreateHold {
     /// What it is called, 1 to 200 characters.
     pub name: String,
     /// The matter it belongs to, at most 500 characters.
+    #[serde(default)]
     pub matter_reference: Option<String>,
     /// Whether it holds everything; no call is placed meanwhile where the rules say so.
+    #[serde(default)]
     pub applies_to_all: bool,
     /// Whose records it holds.
+    #[serde(default)]
     pub account_id: Option<AccountId>,
     /// Which call's.
+    #[serde(default)]
     pub call_id: Option<CallId>,
 }
 
