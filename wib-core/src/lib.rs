@@ -27,6 +27,7 @@
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`calls`], [`recordings`], [`transcripts`], [`analysis`], [`usage`] | a call and what it leaves |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
+//! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
 //! | [`engine`] | inbox, outbox, queue, jobs, workers |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
@@ -52,6 +53,7 @@ mod mail;
 pub mod notices;
 pub mod orgs;
 pub mod ports;
+pub mod privacy;
 pub mod recordings;
 pub mod retention;
 pub mod store;

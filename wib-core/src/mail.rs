@@ -19,6 +19,7 @@ impl Org {
         let mut tx = self.tx().await?;
         tx.enqueue(&NewMessage { topic: Topic::SendMail, key: mail.key.clone(), payload, run_at: self.wib.now() })
             .await?;
+        self.audit("email:queued", ("email", None)).with(json!({"key": mail.key})).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();
         Ok(())

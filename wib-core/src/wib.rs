@@ -11,7 +11,6 @@ use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    audit::AuditEvent,
     auth::password::PasswordCost,
     calls::tag::TagKey,
     compliance::RulePack,
@@ -310,49 +309,6 @@ impl Org {
     pub(crate) async fn tx(&self) -> Result<Box<dyn OrgTx>> {
         self.wib.store.org(self.organization.id).await
     }
-    /// A line for the audit log, by whoever acts.
-    pub(crate) fn audit(&self, action: &str, resource: (&str, Option<uuid::Uuid>)) -> AuditEvent {
-        AuditEvent {
-            id: self.wib.id(),
-            user_id: self.actor.user(),
-            actor_type: self.actor.kind().to_owned(),
-            action: action.to_owned(),
-            resource_type: resource.0.to_owned(),
-            resource_id: resource.1,
-            old_value: None,
-            new_value: None,
-            metadata: serde_json::json!({}),
-            created_at: self.wib.now(),
-        }
-    }
-    /// The same, with what was and what is; numbers are masked and addresses left out.
-    pub(crate) fn audit_change(
-        &self,
-        action: &str,
-        resource: (&str, Option<uuid::Uuid>),
-        old: Option<serde_json::Value>,
-        new: Option<serde_json::Value>,
-    ) -> AuditEvent {
-        AuditEvent { old_value: old.map(shown), new_value: new.map(shown), ..self.audit(action, resource) }
-    }
-}
-
-/// What the audit log may show of a row.
-fn shown(mut value: serde_json::Value) -> serde_json::Value {
-    match &mut value {
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| *item = shown(item.take())),
-        serde_json::Value::Object(row) => {
-            for (key, item) in row.iter_mut() {
-                *item = match (key.as_str(), item.as_str()) {
-                    ("phone", Some(text)) => text.parse::<Phone>().map(|p| p.masked()).unwrap_or_default().into(),
-                    ("email", Some(_)) => "*".into(),
-                    _ => item.take(),
-                };
-            }
-        }
-        _ => {}
-    }
-    value
 }
 
 /// What belongs to no organisation yet: sign-in, webhooks, health, the engine's own questions.
@@ -391,7 +347,7 @@ impl System {
         let mut tx = org.tx().await?;
         let (old, new) = (json!({"collector_role": before}), json!({"collector_role": role}));
         let about = ("organization", Some(id.uuid()));
-        tx.insert(&org.audit_change("organization:collector_role_changed", about, Some(old), Some(new))).await?;
+        org.audit_change("organization:collector_role_changed", about, Some(old), Some(new)).write(&mut *tx).await;
         tx.commit().await
     }
     pub(crate) fn new_organization(&self, name: &str) -> Result<Organization> {

@@ -116,6 +116,11 @@ impl Blobs for FolderBlobs {
 pub struct MemoryBlobs(Arc<Mutex<BTreeMap<String, Bytes>>>);
 
 impl MemoryBlobs {
+    /// Everything that is there, by key.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, Bytes)> {
+        self.lock().iter().map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+    }
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Bytes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -138,6 +138,22 @@ impl Conn {
         self.failed = false;
         Ok(changed)
     }
+    /// How many rows a statement changed. One that is refused leaves the transaction as it was: the inner answer says so;
+    /// the outer one is an error when not even that could be had.
+    pub(crate) async fn attempt(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Result<u64>> {
+        const SAVE: Sql = Sql::same("savepoint", "SAVEPOINT attempt");
+        const KEEP: Sql = Sql::same("release_savepoint", "RELEASE SAVEPOINT attempt");
+        const UNDO: Sql = Sql::same("undo_savepoint", "ROLLBACK TO SAVEPOINT attempt");
+        self.change(&SAVE, vec![]).await?;
+        let outcome = self.change(sql, args).await;
+        if outcome.is_err() {
+            // A refused statement marks the transaction; what undoes it takes the mark away, if it works.
+            self.failed = false;
+            self.change(&UNDO, vec![]).await?;
+        }
+        self.change(&KEEP, vec![]).await?;
+        Ok(outcome)
+    }
     pub(crate) async fn one(&mut self, sql: &Sql, args: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.all(sql, args).await?.into_iter().next())
     }

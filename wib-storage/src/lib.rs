@@ -24,6 +24,7 @@ mod collections;
 mod contacts;
 mod db;
 mod evidence;
+mod keep;
 mod law;
 mod lists;
 pub mod migrate;

@@ -58,8 +58,10 @@ migrations![
     "0004_recordings",
     "0005_evidence",
     "0006_engine",
+    "0007_evidence",
     "0010_facts",
-    "0013_violations"
+    "0011_keep",
+    "0013_violations",
 ];
 
 /// The version of the tables that this program works with.
@@ -68,8 +70,83 @@ fn newest() -> i64 {
 }
 
 /// Rows that are added and read, nothing else.
-const APPEND_ONLY: &[&str] =
-    &["verdicts", "transcripts", "evidence", "checkpoints", "audit_events", "consents", "disclosures"];
+const APPEND_ONLY: &[&str] = &[
+    "verdicts",
+    "transcripts",
+    "evidence",
+    "evidence_nodes",
+    "checkpoints",
+    "audit_events",
+    "consents",
+    "disclosures",
+];
+
+/// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.
+const ONCE: &[(&str, &[&str], &str)] = &[
+    (
+        // A line comes under its seal.
+        "audit_events",
+        &[
+            "organization_id",
+            "id",
+            "user_id",
+            "actor_type",
+            "action",
+            "resource_type",
+            "resource_id",
+            "old_value",
+            "new_value",
+            "metadata",
+            "created_at",
+        ],
+        "OLD.sealed_seq IS NULL AND NEW.sealed_seq IS NOT NULL",
+    ),
+    (
+        // Its words go, its hash stays.
+        "transcripts",
+        &[
+            "organization_id",
+            "id",
+            "call_id",
+            "recording_id",
+            "version",
+            "vendor",
+            "model",
+            "language",
+            "transcript_hash",
+            "live",
+            "created_at",
+        ],
+        "NEW.utterances = '[]'",
+    ),
+    (
+        // The address and the words of an erased person go.
+        "consents",
+        &[
+            "organization_id",
+            "id",
+            "person_id",
+            "account_id",
+            "phone",
+            "scope",
+            "event",
+            "written",
+            "source",
+            "at",
+            "expires_at",
+            "recorded_by",
+            "created_at",
+        ],
+        "NEW.email IS NULL AND NEW.evidence IS NULL",
+    ),
+];
+
+/// The condition under which a change of a row is refused.
+fn refused(table: &str) -> Option<String> {
+    let (_, frozen, change) = ONCE.iter().find(|(name, ..)| *name == table)?;
+    let moved: Vec<_> = frozen.iter().map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}")).collect();
+    Some(format!("NOT ({change}) OR {}", moved.join(" OR ")))
+}
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
@@ -295,7 +372,8 @@ impl Work {
         }
         let text = self.rules(rules).await?;
         let checksum = hex::encode(Sha256::digest(&text));
-        if renew || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
+        // A step may have made a table anew, without what was computed from it.
+        if renew || !missing.is_empty() || history.iter().all(|h| h.version != RULES || h.checksum != checksum) {
             self.run(&text).await?;
             self.run(&format!("DELETE FROM wib_migrations WHERE version = {RULES}")).await?;
             self.note(RULES, "rules", &checksum, now).await?;
@@ -401,8 +479,10 @@ fn triggers() -> String {
     for table in APPEND_ONLY {
         for verb in ["UPDATE", "DELETE"] {
             let name = format!("{table}_no_{}", verb.to_lowercase());
+            let when = if verb == "UPDATE" { refused(table) } else { None };
+            let when = when.map(|when| format!("WHEN {when} ")).unwrap_or_default();
             text.push_str(&format!(
-                "DROP TRIGGER IF EXISTS {name};\nCREATE TRIGGER {name} BEFORE {verb} ON {table} \
+                "DROP TRIGGER IF EXISTS {name};\nCREATE TRIGGER {name} BEFORE {verb} ON {table} {when}\
                  BEGIN SELECT RAISE(ABORT, '{table} are only added'); END;\n"
             ));
         }
@@ -447,10 +527,16 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
          $$ BEGIN RAISE EXCEPTION '% are only added', TG_TABLE_NAME; END $$"
         .to_owned());
     for table in APPEND_ONLY {
-        add(format!(
-            "CREATE OR REPLACE TRIGGER {table}_only_added BEFORE UPDATE OR DELETE ON {table} \
-             FOR EACH ROW EXECUTE FUNCTION wib_only_added()"
-        ));
+        add(format!("DROP TRIGGER IF EXISTS {table}_only_added ON {table}"));
+        for verb in ["UPDATE", "DELETE"] {
+            let when = if verb == "UPDATE" { refused(table) } else { None };
+            let when = when.map(|when| format!("WHEN ({when}) ")).unwrap_or_default();
+            add(format!(
+                "CREATE OR REPLACE TRIGGER {table}_no_{} BEFORE {verb} ON {table} \
+                 FOR EACH ROW {when}EXECUTE FUNCTION wib_only_added()",
+                verb.to_lowercase()
+            ));
+        }
     }
     text
 }
@@ -539,5 +625,47 @@ mod tests {
         let rules = Rules::of(&Database::Postgres(store.urls().clone())).unwrap();
         let id = |n| format!("'{}'::uuid", format!("{n:02x}").repeat(16));
         moves_on(&mut work, &rules, id, |n| format!("'2026-06-0{n}T00:00:00Z'::timestamptz")).await;
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod upgrades {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    async fn run(conn: &mut SqliteConnection, text: &str) -> sqlx::Result<()> {
+        raw_sql(AssertSqlSafe(text.to_owned())).execute(conn).await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn links_of_before_become_first_versions_of_calls_and_keep_their_words() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.expect("opened");
+        for step in &ALL[..6] {
+            run(&mut conn, &to_sqlite(step.text)).await.expect(step.file);
+        }
+        let then = ["evidence", "checkpoints"].map(|table| {
+            format!("CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'only added'); END;")
+        });
+        run(&mut conn, &then.concat()).await.expect("the triggers of then");
+        let rows = "PRAGMA foreign_keys = OFF;
+            INSERT INTO evidence VALUES (x'01', x'02', x'03', 1, '{}', 'mh', 'ph', 'eh', 5), (x'01', x'04', x'05', 2, '{}', 'm', 'p', 'e', 6);
+            INSERT INTO checkpoints VALUES (x'01', x'06', 2, 'e', 'signer', 'signature', 6);";
+        run(&mut conn, rows).await.expect("rows of then");
+        run(&mut conn, &to_sqlite(ALL[6].text)).await.expect("migrated");
+        for step in &ALL[7..] {
+            run(&mut conn, &to_sqlite(step.text)).await.expect(step.file);
+        }
+        run(&mut conn, &triggers()).await.expect("the triggers of now");
+        let shown = "SELECT group_concat(hex(id) || kind || hex(subject_id) || hex(call_id) || version || COALESCE(supersedes, '-') \
+            || format || seq || manifest || manifest_hash || prev_hash || entry_hash || created_at, ' ') FROM evidence";
+        let row = raw_sql(shown).fetch_one(&mut conn).await.expect("read");
+        let links: String = row.get(0);
+        assert_eq!(links, "02call03031-wib-link/11{}mhpheh5 04call05051-wib-link/12{}mpe6");
+        let row =
+            raw_sql("SELECT head || COALESCE(root, '-') FROM checkpoints").fetch_one(&mut conn).await.expect("read");
+        assert_eq!(row.get::<String, _>(0), "e-");
+        let changed = run(&mut conn, "DELETE FROM evidence").await.expect_err("only added");
+        assert!(changed.to_string().contains("only added"), "{changed}");
     }
 }

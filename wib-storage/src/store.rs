@@ -22,8 +22,8 @@ use crate::{
 /// A [`Store`] on SQLite or PostgreSQL.
 #[derive(Clone)]
 pub struct SqlStore {
-    app: Db,
-    jobs: Db,
+    pub(crate) app: Db,
+    pub(crate) jobs: Db,
     clock: Arc<dyn Clock>,
 }
 impl fmt::Debug for SqlStore {

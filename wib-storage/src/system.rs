@@ -18,7 +18,7 @@ use wib_core::{
 use crate::{
     db::{Conn, Row},
     queue,
-    sql::{SystemSql, system_sql},
+    sql::{Sql, SystemSql, system_sql},
     table::{insert, read_all},
 };
 
@@ -67,12 +67,27 @@ pub(crate) async fn enqueue(
     message: &NewMessage,
     now: Timestamp,
 ) -> Result<bool> {
+    insert_message(conn, message_id(organization, message), organization, message, now).await
+}
+
+/// Queues a message of an organisation, or leaves the transaction as it was.
+pub(crate) async fn attempt_enqueue(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    message: &NewMessage,
+    now: Timestamp,
+) -> Result<Result<u64>> {
+    let organization = Some(organization);
+    let (sql, args) = insertion(message_id(organization, message), organization, message, now);
+    conn.attempt(&sql, args).await
+}
+
+fn message_id(organization: Option<OrganizationId>, message: &NewMessage) -> Id<Message> {
     let owner = organization.map(|id| id.to_string()).unwrap_or_default();
     let name = format!("{owner}\0{}\0{}", message.topic, message.key);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(name)[..16]);
-    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
-    insert_message(conn, id.into(), organization, message, now).await
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().into()
 }
 
 /// Queues a message under an id; whether its key was new.
@@ -83,6 +98,16 @@ pub(crate) async fn insert_message(
     message: &NewMessage,
     now: Timestamp,
 ) -> Result<bool> {
+    let (sql, args) = insertion(id, organization, message, now);
+    Ok(conn.change(&sql, args).await? == 1)
+}
+
+fn insertion(
+    id: Id<Message>,
+    organization: Option<OrganizationId>,
+    message: &NewMessage,
+    now: Timestamp,
+) -> (Sql, Vec<Value>) {
     let sql = system_sql!(
         enqueue,
         "INSERT INTO queue
@@ -99,7 +124,7 @@ pub(crate) async fn insert_message(
         message.run_at.into(),
         now.into(),
     ];
-    Ok(conn.change(&sql.0, args).await? == 1)
+    (sql.0, args)
 }
 
 fn user(row: &Row) -> Result<User> {
@@ -164,6 +189,10 @@ impl SystemTx for SqlSystem {
     }
     async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>> {
         organization(&mut self.conn, id).await
+    }
+    async fn organizations_after(&mut self, after: OrganizationId, limit: i64) -> Result<Vec<OrganizationId>> {
+        let sql = system_sql!(organizations_after, "SELECT id FROM organizations WHERE id > $1 ORDER BY id LIMIT $2");
+        self.all(sql, [after.into(), limit.into()]).await?.iter().map(|row| row.get("id")).collect()
     }
     async fn memberships(&mut self, user: UserId) -> Result<Vec<Member>> {
         let sql = system_sql!(memberships, "SELECT * FROM members WHERE user_id = $1 ORDER BY created_at, id");

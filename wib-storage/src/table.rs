@@ -102,6 +102,15 @@ pub(crate) async fn insert_new<T: Table>(conn: &mut Conn, organization: Organiza
     Ok(conn.change(&T::statements().insert_new, row_of(organization, row)?).await? == 1)
 }
 
+/// Adds a row, or leaves the transaction as it was.
+pub(crate) async fn attempt_insert<T: Table>(
+    conn: &mut Conn,
+    organization: OrganizationId,
+    row: &T,
+) -> Result<Result<u64>> {
+    conn.attempt(&T::statements().insert, row_of(organization, row)?).await
+}
+
 /// The records of rows.
 pub(crate) fn read_all<T: Table>(rows: &[Row]) -> Result<Vec<T>> {
     rows.iter().map(T::read).collect()

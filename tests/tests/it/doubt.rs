@@ -128,7 +128,7 @@ async fn a_call_is_sealed_with_what_the_vendor_knows_though_only_its_end_was_tol
         stage.deliver_only(|name| name == "call.hangup").await;
     }
     let sealed = stage.org.evidence(call.id).await.unwrap();
-    assert_eq!(sealed.manifest.status, "completed");
+    assert_eq!(sealed.call().unwrap().status, "completed");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn talk(faults: impl IntoIterator<Item = Fault>) -> (Stage, CallExport) {
 }
 
 fn completeness(export: &CallExport) -> &str {
-    &export.evidence.as_ref().unwrap().manifest.completeness
+    export.evidence.as_ref().unwrap().manifest["completeness"].as_str().unwrap()
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn an_answer_of_the_model_that_is_no_json_leaves_the_call_without_an_analy
     let export = stage.sealed(call.id).await;
     assert!(export.analyses.is_empty() && kinds(&export).contains(&"analysis.unavailable"));
     assert_eq!(export.transcripts.len(), 1);
-    assert!(export.evidence.unwrap().manifest.artifacts.iter().all(|a| a.kind != "analysis"));
+    assert!(export.evidence.unwrap().call().unwrap().artifacts.iter().all(|a| a.kind != "analysis"));
 }
 
 #[tokio::test]

@@ -151,7 +151,7 @@ async fn the_genuine_deliveries_of_the_contracts_bytes_untouched_carry_a_call_fr
     let file = export.evidence.as_ref().unwrap().to_bytes().unwrap();
     let found = verify(&file, Some(&stage.wib.evidence_public_key())).unwrap();
     assert!(found.holds(), "{:?}", found.faults);
-    let manifest = found.bundle.unwrap().manifest;
+    let manifest = found.bundle.unwrap().call().unwrap();
     let hashes = |kind: &str| {
         let some = manifest.artifacts.iter().filter(|a| a.kind == kind);
         some.map(|a| a.hash.clone().unwrap()).collect::<Vec<_>>()

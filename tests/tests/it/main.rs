@@ -2,13 +2,21 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod attacks;
+mod audit;
 mod doubt;
+mod evidence;
 mod faults;
+mod forge;
 mod genuine;
 mod injection;
+mod keeping;
+mod keys;
 mod kill;
 mod law;
 mod orders;
+mod privacy;
+mod retention;
 mod sameness;
 mod script;
 mod stage;

@@ -138,7 +138,7 @@ fn end(name: &str, export: &CallExport) -> Value {
         ])
     };
     let recordings: Vec<_> = export.recordings.iter().map(kept).collect();
-    let manifest = &export.evidence.as_ref().unwrap().manifest;
+    let manifest = &export.evidence.as_ref().unwrap().call().unwrap();
     let artifacts: Vec<_> = manifest.artifacts.iter().map(|a| json!([a.kind, a.standing, a.note])).collect();
     let texts: Vec<_> = export.transcripts.iter().map(wib_core::transcripts::Transcript::text).collect();
     let whole = json!({

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Session, User, UserId, password};
 use crate::{
-    audit::AuditEvent,
+    audit::Line,
     kit::{Actor, Error, FieldFault, Kind, Principal, Result, Role, time},
     orgs::Member,
     wib::System,
@@ -262,25 +262,14 @@ impl System {
 
     /// Signing in and out goes on when the audit log cannot be written; the failure is logged and counted.
     async fn audit_sign_in(&self, organization: crate::orgs::OrganizationId, user: UserId, action: &str) {
-        let event = AuditEvent {
-            id: self.wib.id(),
-            user_id: Some(user),
-            actor_type: "human".to_owned(),
-            action: action.to_owned(),
-            resource_type: "user".to_owned(),
-            resource_id: Some(user.uuid()),
-            old_value: None,
-            new_value: None,
-            metadata: serde_json::json!({}),
-            created_at: self.wib.now(),
-        };
+        let line = Line::by(&self.wib, Actor::Human(user), action, ("user", Some(user.uuid())));
         let written = async {
             let mut tx = self.wib.store.org(organization).await?;
-            tx.insert(&event).await?;
+            line.write(&mut *tx).await;
             tx.commit().await
         };
         if let Err(error) = written.await {
-            metrics::counter!("wib_audit_failures_total").increment(1);
+            metrics::counter!("wib_audit_lost_total").increment(1);
             tracing::error!(error = error.chain(), action, "the audit log could not be written");
         }
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     Call, CallEvent, CallId, CallLeg, LegRole,
+    seal::seal_again,
     tag::{Step, Tag},
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
+    evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
     orgs::OrganizationId,
     ports::{
@@ -411,9 +413,19 @@ async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()>
     }
     for (topic, run_at) in due {
         let message = NewMessage { topic, key: call.id.to_string(), payload: json!({"call_id": call.id}), run_at };
-        tx.enqueue(&message).await?;
+        let first = tx.enqueue(&message).await?;
+        if topic == Topic::Seal && !first {
+            seal_late(wib, tx, call).await?;
+        }
     }
     Ok(())
+}
+
+/// Something became known of a call that is over. Facts and lines are only added: their hash and number name the change.
+async fn seal_late(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<()> {
+    let facts = canonical::hash(&call.facts)?;
+    let told = tx.timeline(call.id).await?.into_iter().filter(|e| e.event_type != evidence::SEALED).count();
+    seal_again(wib, tx, call.id, &format!("{told}:{facts}")).await
 }
 
 /// Brings the ledgers in line with the facts. A late "busy" takes an attempt back out of the count; a late "machine"

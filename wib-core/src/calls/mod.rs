@@ -21,5 +21,5 @@ pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, 
 pub use facts::{CallFacts, Fact, HangupFact};
 pub use model::{Call, CallEvent, CallId, CallLeg, CallStatus, FlowType, LegRole};
 pub use read::{CallExport, ListCalls, Segment};
-pub(crate) use seal::seal;
+pub(crate) use seal::{seal, seal_again};
 pub use start::StartCall;

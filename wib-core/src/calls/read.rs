@@ -7,7 +7,7 @@ use crate::{
     compliance::StoredVerdict,
     contacts::Contact,
     engine::{NewMessage, Topic},
-    evidence::Bundle,
+    evidence::{self, Bundle},
     kit::{Error, OrNotFound, Page, PageRequest, Result, Role, time::Timestamp},
     ports::transcriber::Utterance,
     recordings::Recording,
@@ -127,14 +127,14 @@ impl Org {
         if call.status.terminal() {
             return Ok(call);
         }
-        let now = self.wib.now();
+        let (now, before) = (self.wib.now(), call.clone());
         call.facts.absorb_end_asked(now);
         call.settle(now);
         tx.update(&call).await?;
         let message =
             NewMessage { topic: Topic::HangUp, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
         tx.enqueue(&message).await?;
-        tx.insert(&self.audit("call:ended", ("call", Some(id.uuid())))).await?;
+        self.audit("call:ended", ("call", Some(id.uuid()))).changed(&before, &call).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();
         Ok(call)
@@ -181,13 +181,7 @@ impl Org {
             Some(verdict) => tx.find(verdict).await?,
             None => None,
         };
-        let evidence = match tx.entry_of_call(id).await? {
-            Some(entry) => match tx.checkpoint_covering(entry.seq).await? {
-                Some(checkpoint) => Some(Bundle::new(&entry, &checkpoint, &self.wib.signer)?),
-                None => None,
-            },
-            None => None,
-        };
+        let evidence = evidence::bundle_of_call(&self.wib, &mut *tx, id).await?;
         let export = CallExport {
             exported_at: self.wib.now(),
             verdict,
@@ -202,7 +196,7 @@ impl Org {
             evidence,
             call,
         };
-        tx.insert(&self.audit("call:exported", ("call", Some(id.uuid())))).await?;
+        self.audit("call:exported", ("call", Some(id.uuid()))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(export)
     }

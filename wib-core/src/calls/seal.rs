@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::{Call, CallEvent, CallId, carry::ask_after};
 use crate::{
-    engine::{Done, Message},
-    evidence,
+    engine::{Done, Message, NewMessage, Topic},
+    evidence::{self, EntryKind},
     kit::{Error, OrNotFound, Result, time},
-    recordings::RecordingStatus,
+    recordings::{Recording, RecordingStatus},
+    retention::{MarkStatus, SubjectKind},
     store::OrgTx,
     transcripts::TranscriptStatus,
     usage::{Usage, UsageKind},
@@ -27,6 +28,11 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(id).await?.or_not_found("call")?;
+    let timeline = tx.retention_mark(SubjectKind::Timeline, id.uuid()).await?;
+    if timeline.is_some_and(|mark| mark.status == MarkStatus::Purged) {
+        // Without its timeline it cannot be sealed as it was; the link of the purge tells the rest.
+        return Ok(Done::Ack);
+    }
     let late = now >= time::after(message.created_at, LONGEST);
     let leg = tx.legs(id).await?.into_iter().next();
     if let Some(leg) = leg.filter(|_| call.facts.gap() && !late) {
@@ -60,13 +66,13 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
         tx.note_usage(&usage).await?;
     }
     let whole = complete && call.status.terminal() && all_kept(&mut *tx, &call).await?;
-    if evidence::seal(wib, &mut *tx, &call, whole).await? {
+    if let Some(version) = evidence::seal(wib, &mut *tx, &call, whole).await? {
         let event = CallEvent {
             id: wib.id(),
             call_id: id,
-            source: "sealed".to_owned(),
-            event_type: "call.sealed".to_owned(),
-            event_data: json!({"complete": whole}),
+            source: if version == 1 { "sealed".to_owned() } else { format!("sealed:{version}") },
+            event_type: evidence::SEALED.to_owned(),
+            event_data: json!({"complete": whole, "version": version}),
             at: now,
         };
         tx.note_event(&event).await?;
@@ -74,6 +80,19 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     }
     tx.commit().await?;
     Ok(Done::Ack)
+}
+
+/// Asks for a sealed call to be sealed again, because of a change: once per change, and while it may have more versions.
+/// A call that is not sealed yet will be, with whatever is there by then.
+pub(crate) async fn seal_again(wib: &Wib, tx: &mut dyn OrgTx, id: CallId, change: &str) -> Result<()> {
+    let newest = tx.newest_entry(EntryKind::Call, id.uuid()).await?;
+    if newest.is_none_or(|entry| entry.version >= evidence::VERSIONS) {
+        return Ok(());
+    }
+    let run_at = time::after(wib.now(), wib.settings.seal_after);
+    let key = format!("{id}:{change}");
+    tx.enqueue(&NewMessage { topic: Topic::Seal, key, payload: json!({"call_id": id}), run_at }).await?;
+    Ok(())
 }
 
 /// Whether nothing more is to come.
@@ -97,8 +116,8 @@ async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
 async fn all_kept(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     let recorded = tx.recordings_of_call(call.id).await?;
     let jobs = tx.transcript_jobs_of_call(call.id).await?;
+    // What was deleted later had come: its hash stays.
+    let kept = |r: &Recording| r.status == RecordingStatus::Completed || r.media_hash.is_some();
     let lost = call.facts.recording_failed_at.is_some() && recorded.is_empty();
-    Ok(!lost
-        && recorded.iter().all(|r| r.status == RecordingStatus::Completed)
-        && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
+    Ok(!lost && recorded.iter().all(kept) && jobs.iter().all(|j| j.status == TranscriptStatus::Completed))
 }

@@ -70,9 +70,9 @@ impl Org {
         let id: CallId = self.wib.id();
         let (verdict, stored) = gate::decide(&mut *tx, &self.wib, &facts, account.as_ref(), Some(id)).await?;
         let Some(account) = account.filter(|_| verdict.permits()) else {
-            let mut line = self.audit("compliance:predial_blocked", ("verdict", Some(stored.id.uuid())));
-            line.metadata = json!({"blocked_by": stored.blocked_by, "number": to.masked()});
-            tx.insert(&line).await?;
+            let told = json!({"blocked_by": stored.blocked_by, "number": to.masked()});
+            let line = self.audit("compliance:predial_blocked", ("verdict", Some(stored.id.uuid())));
+            line.with(told).write(&mut *tx).await;
             tx.commit().await?;
             return Err(gate::refusal(&verdict, &stored));
         };
@@ -134,7 +134,7 @@ impl Org {
         let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
         tx.enqueue(&message(Topic::Dial, now)).await?;
         tx.enqueue(&message(Topic::WatchCall, time::after(now, WATCH_AFTER))).await?;
-        tx.insert(&self.audit("call:started", ("call", Some(id.uuid())))).await?;
+        self.audit("call:started", ("call", Some(id.uuid()))).new(&call).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();
         metrics::counter!("wib_calls_started_total").increment(1);

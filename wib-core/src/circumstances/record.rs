@@ -89,8 +89,9 @@ impl Org {
         };
         tx.insert(&circumstance).await?;
         let about = ("circumstance", Some(circumstance.id.uuid()));
-        tx.insert(&self.audit_change("compliance:circumstance_recorded", about, None, Some(json!(circumstance))))
-            .await?;
+        self.audit_change("compliance:circumstance_recorded", about, None, Some(json!(circumstance)))
+            .write(&mut *tx)
+            .await;
         tx.commit().await?;
         Ok(circumstance)
     }
@@ -114,7 +115,7 @@ impl Org {
         tx.update(&circumstance).await?;
         let about = ("circumstance", Some(id.uuid()));
         let new = Some(json!(circumstance));
-        tx.insert(&self.audit_change("compliance:circumstance_ended", about, Some(old), new)).await?;
+        self.audit_change("compliance:circumstance_ended", about, Some(old), new).write(&mut *tx).await;
         tx.commit().await?;
         Ok(circumstance)
     }

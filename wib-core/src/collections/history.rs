@@ -124,10 +124,8 @@ impl Org {
                 }
             }
             if rows.peek().is_none() {
-                let mut line = self.audit("collection:history_imported", ("contact", None));
-                line.new_value =
-                    Some(json!({"added": report.added, "known": report.known, "left_out": report.left_out}));
-                tx.insert(&line).await?;
+                let told = json!({"added": report.added, "known": report.known, "left_out": report.left_out});
+                self.audit("collection:history_imported", ("contact", None)).new(&told).write(&mut *tx).await;
             }
             tx.commit().await?;
         }

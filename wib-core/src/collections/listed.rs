@@ -1,5 +1,4 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Suppression;
 use crate::{
@@ -68,9 +67,7 @@ impl Org {
             created_at: self.wib.now(),
         };
         tx.insert(&row).await?;
-        let mut line = self.audit("dnc:created", ("suppression", Some(row.id.uuid())));
-        line.metadata = json!({"number": row.phone.masked(), "source": row.source});
-        tx.insert(&line).await?;
+        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).new(&row).write(&mut *tx).await;
         tx.commit().await?;
         Ok((row, true))
     }
@@ -84,9 +81,7 @@ impl Org {
         let mut tx = self.tx().await?;
         let row: Suppression = Repo::find(&mut *tx, id).await?.or_not_found("entry")?;
         tx.unsuppress(&row.phone).await?;
-        let mut line = self.audit("dnc:deleted", ("suppression", Some(id.uuid())));
-        line.metadata = json!({"number": row.phone.masked()});
-        tx.insert(&line).await?;
+        self.audit("dnc:deleted", ("suppression", Some(id.uuid()))).old(&row).write(&mut *tx).await;
         tx.commit().await?;
         Ok(row)
     }

@@ -5,6 +5,7 @@ use crate::{
     consent::Source,
     imports::{AccountStatus, Imported, ImportedAccount, read_accounts},
     kit::{Error, OrNotFound, Phone, Result, Role},
+    privacy,
     store::{OrgTx, Repo},
     wib::Org,
 };
@@ -41,10 +42,8 @@ impl Org {
             report.1 += i64::from(known);
             report.0.push((account, phone));
         }
-        let mut line = self.audit("collection:csv_imported", ("account", None));
-        line.metadata =
-            serde_json::json!({"accounts": report.0.len(), "updated": report.1, "faults": file.faults.len()});
-        tx.insert(&line).await?;
+        let told = serde_json::json!({"accounts": report.0.len(), "updated": report.1, "faults": file.faults.len()});
+        self.audit("collection:csv_imported", ("account", None)).with(told).write(&mut *tx).await;
         tx.commit().await?;
         Ok(ImportReport { accounts: report.0, updated: report.1, file })
     }
@@ -63,7 +62,11 @@ impl Org {
             let open = tx.disputes(account.id, DISPUTES).await?.iter().any(|d| d.answered_at.is_none());
             account.status = if open { AccountStatus::Disputed } else { row.status };
             account.debt_key = row.debt_key.clone().or(account.debt_key);
-            tx.update(&account).await?;
+            if account != known {
+                tx.update(&account).await?;
+                let line = self.audit("collection:account_updated", ("account", Some(account.id.uuid())));
+                line.changed(&known, &account).write(tx).await;
+            }
             self.learn(tx, &account, &row).await?;
             return Ok((account, true));
         }
@@ -109,6 +112,9 @@ impl Org {
 
     /// Adds numbers, places and circumstances of a row that the person does not have yet.
     async fn learn(&self, tx: &mut dyn OrgTx, account: &Account, row: &ImportedAccount) -> Result<()> {
+        if privacy::erased(tx, account.person_id).await? {
+            return Ok(());
+        }
         let (now, person_id, account_id) = (self.wib.now(), account.person_id, account.id);
         let known = tx.phones(person_id.into(), NUMBERS).await?;
         for phone in std::iter::once(&row.primary_phone).chain(&row.secondary_phone) {
@@ -168,7 +174,7 @@ impl Org {
                 tx.insert(&circumstance).await?;
                 let about = ("circumstance", Some(circumstance.id.uuid()));
                 let new = Some(serde_json::json!(circumstance));
-                tx.insert(&self.audit_change("compliance:circumstance_recorded", about, None, new)).await?;
+                self.audit_change("compliance:circumstance_recorded", about, None, new).write(&mut *tx).await;
             }
         }
         Ok(())
@@ -193,7 +199,8 @@ impl Org {
             created_at: self.wib.now(),
         };
         tx.insert(&place).await?;
-        tx.insert(&self.audit("collection:account_updated", ("person", Some(person_id.uuid())))).await?;
+        let line = self.audit("collection:account_updated", ("person", Some(person_id.uuid())));
+        line.new(&place).write(&mut *tx).await;
         tx.commit().await?;
         Ok(place)
     }

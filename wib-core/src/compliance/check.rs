@@ -91,14 +91,13 @@ impl Org {
         if command.log {
             let explanation = verdict.explanation();
             let about = account.map(|a| a.id.uuid());
-            let word = if verdict.permits() { "compliance:predial_passed" } else { "compliance:predial_blocked" };
-            let mut line = self.audit(word, ("account", about));
-            line.metadata = json!({
+            let told = json!({
                 "severity": if verdict.permits() { "info" } else { "block" },
                 "outcome": verdict.outcome(), "blocked_by": explanation.blocked_by, "act": act,
                 "number": number.as_ref().map(Phone::masked),
             });
-            tx.insert(&line).await?;
+            let word = if verdict.permits() { "compliance:predial_passed" } else { "compliance:predial_blocked" };
+            self.audit(word, ("account", about)).with(told).write(&mut *tx).await;
             tx.commit().await?;
         }
         Ok(verdict)

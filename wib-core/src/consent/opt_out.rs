@@ -77,7 +77,8 @@ impl Org {
             let person = tx.lock_person(*id).await?.or_not_found("person")?;
             self.stop(&mut *tx, person, &command, evidence.as_deref()).await?;
         }
-        let mut line = self.audit("consent:opted_out", ("person", persons.first().map(|id| id.uuid())));
+        let line = self.audit("consent:opted_out", ("person", persons.first().map(|id| id.uuid())));
+        let mut told = json!({"source": command.source, "evidence": evidence});
         if let Some(phone) = &command.phone {
             if tx.suppression(phone).await?.is_none() {
                 let (phone, source) = (phone.clone(), command.source.to_string());
@@ -92,14 +93,11 @@ impl Org {
                 };
                 tx.insert(&row).await?;
                 let about = ("suppression", Some(row.id.uuid()));
-                tx.insert(&self.audit_change("dnc:created", about, None, Some(json!(row)))).await?;
+                self.audit_change("dnc:created", about, None, Some(json!(row))).write(&mut *tx).await;
             }
-            line.metadata = json!({"number": phone.masked(), "source": command.source, "evidence": evidence});
-        } else {
-            line.metadata = json!({"source": command.source, "evidence": evidence});
+            told["number"] = json!(phone.masked());
         }
-        line.new_value = Some(json!({"persons": persons}));
-        tx.insert(&line).await?;
+        line.new(&json!({"persons": persons})).with(told).write(&mut *tx).await;
         tx.commit().await?;
         metrics::counter!("wib_opt_outs_total").increment(1);
         Ok(OptedOut { understood: true, persons, at })

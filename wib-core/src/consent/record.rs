@@ -185,7 +185,7 @@ impl Org {
         };
         tx.insert(&consent).await?;
         let about = ("consent", Some(consent.id.uuid()));
-        tx.insert(&self.audit_change("consent:recorded", about, None, Some(json!(consent)))).await?;
+        self.audit_change("consent:recorded", about, None, Some(json!(consent))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(consent)
     }
@@ -228,7 +228,7 @@ impl Org {
             revoked.push(consent);
         }
         let about = ("person", Some(person.id.uuid()));
-        tx.insert(&self.audit_change("consent:revoked", about, None, Some(json!(revoked)))).await?;
+        self.audit_change("consent:revoked", about, None, Some(json!(revoked))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(revoked)
     }
@@ -270,7 +270,7 @@ impl Org {
         };
         tx.insert(&preference).await?;
         let about = ("preference", Some(preference.id.uuid()));
-        tx.insert(&self.audit_change("consent:preference_recorded", about, None, Some(json!(preference)))).await?;
+        self.audit_change("consent:preference_recorded", about, None, Some(json!(preference))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(preference)
     }
@@ -292,7 +292,7 @@ impl Org {
         preference.ended_at = Some(self.wib.now());
         tx.update(&preference).await?;
         let about = ("preference", Some(id.uuid()));
-        tx.insert(&self.audit_change("consent:preference_ended", about, Some(old), Some(json!(preference)))).await?;
+        self.audit_change("consent:preference_ended", about, Some(old), Some(json!(preference))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(preference)
     }

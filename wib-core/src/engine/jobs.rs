@@ -8,7 +8,9 @@ use tokio::sync::watch;
 
 use super::JobRun;
 use crate::{
+    audit,
     kit::{Error, Result, time, time::Timestamp},
+    retention,
     wib::Wib,
 };
 
@@ -34,6 +36,16 @@ pub const JOBS: &[Job] = &[
         name: "purge_queue",
         cron: "30 3 * * *",
         purpose: "removes messages and inbox events that were done a month ago",
+    },
+    Job {
+        name: "seal_audit",
+        cron: "*/10 * * * *",
+        purpose: "seals new lines of the audit log into the evidence chain",
+    },
+    Job {
+        name: "apply_retention",
+        cron: "30 4 * * *",
+        purpose: "deletes what no law, hold or wish keeps any longer, where an organisation asks for it",
     },
 ];
 
@@ -122,6 +134,11 @@ impl Scheduler {
 
     async fn work(&self, name: &str) -> Result<i64> {
         let now = self.wib.now();
+        match name {
+            "seal_audit" => return audit::seal_all(&self.wib).await,
+            "apply_retention" => return retention::apply_all(&self.wib).await,
+            _ => {}
+        }
         let mut tx = self.wib.store.system().await?;
         let processed = match name {
             "cleanup_sessions" => tx.delete_expired(now).await?,

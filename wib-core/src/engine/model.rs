@@ -36,6 +36,14 @@ text_enum! {
         Seal = "seal",
         /// Send a mail.
         SendMail = "send_mail",
+        /// Write a line of the audit log that was refused.
+        WriteAudit = "write_audit",
+        /// Delete bytes that retention or a person's erasure has released.
+        DeleteBlob = "delete_blob",
+        /// Have the voice vendor forget a recording.
+        ForgetRecording = "forget_recording",
+        /// Have the transcriber forget a transcript.
+        ForgetTranscript = "forget_transcript",
     }
 }
 

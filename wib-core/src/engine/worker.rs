@@ -5,10 +5,10 @@ use tokio::sync::watch;
 
 use super::{Message, Topic};
 use crate::{
-    analysis, calls,
+    analysis, audit, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     ports::webhook::EventBody,
-    recordings, transcripts,
+    recordings, retention, transcripts,
     wib::Wib,
 };
 
@@ -64,7 +64,14 @@ impl Topic {
             Self::Dial | Self::HangUp => (8, 1, 30),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
-            Self::ApplyEvent | Self::WatchCall | Self::FetchTranscript | Self::Seal | Self::SendMail => (20, 1, 300),
+            Self::ApplyEvent
+            | Self::WatchCall
+            | Self::FetchTranscript
+            | Self::Seal
+            | Self::SendMail
+            | Self::WriteAudit => (20, 1, 300),
+            // What the law has released should go, but no minute is lost by waiting.
+            Self::DeleteBlob | Self::ForgetRecording | Self::ForgetTranscript => (20, 5, 3600),
         };
         Limits { tries, base: Duration::from_secs(base), cap: Duration::from_secs(cap) }
     }
@@ -243,6 +250,10 @@ impl Worker {
             Topic::Analyse => analysis::analyse(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
+            Topic::WriteAudit => audit::write(wib, message).await,
+            Topic::DeleteBlob => retention::delete_blob(wib, message).await,
+            Topic::ForgetRecording => retention::forget_recording(wib, message).await,
+            Topic::ForgetTranscript => retention::forget_transcript(wib, message).await,
         }
     }
 

@@ -1,30 +1,27 @@
 use serde::Serialize;
 
 use super::{
-    Artifact, Bundle, Checkpoint, EvidenceEntry, GENESIS, MANIFEST, Manifest,
-    bundle::{link_hash, statement},
+    Artifact, EntryKind, MANIFEST, Manifest, Notice,
+    append::{self, Entry, Place},
 };
 use crate::{
-    calls::{Call, CallId},
+    calls::{Call, CallEvent},
     compliance::StoredVerdict,
-    kit::{Id, OrNotFound, Result, Role, canonical, time::Timestamp},
-    orgs::OrganizationId,
+    kit::{Id, OrNotFound, Result, canonical, time::Timestamp},
     recordings::RecordingStatus,
-    store::{OrgTx, Repo},
-    wib::{Org, Wib},
+    retention::{MarkStatus, SubjectKind},
+    store::{OrgTx, Record, Repo},
+    wib::Wib,
 };
 
-/// What a walk along an organisation's chain found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ChainReport {
-    /// Links walked.
-    pub links: i64,
-    /// Hash of the last one.
-    pub head: String,
-    /// Places whose link does not hold, with the reason.
-    pub faults: Vec<String>,
-}
+/// The most versions of a call. What changes after that is in the timeline alone.
+pub(crate) const VERSIONS: i64 = 16;
+
+/// The kind of the timeline's lines that tell of a seal. They are about the evidence, not of it.
+pub(crate) const SEALED: &str = "call.sealed";
+
+/// The words of the notice before recording.
+const RECORDING_NOTICE: &str = "recording_notice";
 
 /// A line of the timeline as it is hashed: without our own row ids, so that the same events hash the same.
 #[derive(Serialize)]
@@ -35,92 +32,94 @@ struct TimelineLine<'a> {
     at: Timestamp,
 }
 
-impl Org {
-    /// The evidence file of a sealed call.
-    ///
-    /// # Errors
-    /// `NotFound` when there is no such call, or it is not sealed yet.
-    pub async fn evidence(&self, call: CallId) -> Result<Bundle> {
-        self.at_least(Role::Viewer)?;
-        let mut tx = self.tx().await?;
-        let entry = tx.entry_of_call(call).await?.or_not_found("sealed evidence of this call")?;
-        let checkpoint = tx.checkpoint_covering(entry.seq).await?.or_not_found("checkpoint")?;
-        Bundle::new(&entry, &checkpoint, &self.wib.signer)
-    }
-
-    /// Walks the whole chain and recomputes every hash.
-    ///
-    /// # Errors
-    /// When the database does not answer. A broken chain is an answer.
-    pub async fn verify_chain(&self) -> Result<ChainReport> {
-        const STEP: i64 = 500;
-        let mut report = ChainReport { links: 0, head: GENESIS.to_owned(), faults: vec![] };
-        loop {
-            let links = self.tx().await?.chain_after(report.links, STEP).await?;
-            let Some(last) = links.last().map(|l| l.seq) else { return Ok(report) };
-            for link in &links {
-                report.links += 1;
-                let seq = link.seq;
-                let mut fault = |what: &str| report.faults.push(format!("link {seq}: {what}"));
-                if seq != report.links {
-                    fault("is out of place");
-                }
-                if link.prev_hash != report.head {
-                    fault("does not name the link before");
-                }
-                if canonical::sha256(link.manifest.as_bytes()) != link.manifest_hash {
-                    fault("its manifest was changed");
-                }
-                if link_hash(self.id(), seq, &link.manifest_hash, &link.prev_hash)? != link.entry_hash {
-                    fault("its hash does not fit");
-                }
-                report.head.clone_from(&link.entry_hash);
-            }
-            report.links = last;
-        }
-    }
-}
-
-/// Adds the call to its organisation's chain, with a signed checkpoint over the new link. Once per call: a second time
-/// answers `false`.
-pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool) -> Result<bool> {
-    let head = tx.lock_chain_head().await?;
-    if tx.entry_of_call(call.id).await?.is_some() {
-        return Ok(false);
-    }
-    let now = wib.now();
-    let manifest = canonical::to_text(&manifest(tx, call, complete, now).await?)?;
-    let (seq, prev_hash) = head.map_or_else(|| (1, GENESIS.to_owned()), |h| (h.seq + 1, h.entry_hash));
-    let manifest_hash = canonical::sha256(manifest.as_bytes());
-    let entry_hash = link_hash(call.organization_id, seq, &manifest_hash, &prev_hash)?;
-    let entry = EvidenceEntry {
-        id: wib.id(),
-        call_id: call.id,
-        seq,
-        manifest,
-        manifest_hash,
-        prev_hash,
-        entry_hash,
-        created_at: now,
+/// Adds the call to its organisation's chain, as it is now; the version that it got. `None` when the newest version says
+/// the same, or the call has as many as it may.
+pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: bool) -> Result<Option<i64>> {
+    let subject_id = call.id.uuid();
+    let place = append::place(wib, tx, EntryKind::Call, subject_id).await?;
+    let sealed = match &place.newest {
+        Some(entry) => Manifest::read(&serde_json::from_str(&entry.manifest).unwrap_or_default())?,
+        None => None,
     };
-    tx.insert(&entry).await?;
-    tx.insert(&checkpoint(wib, call.organization_id, &entry, now)?).await?;
-    Ok(true)
+    let manifest = manifest(wib, tx, call, complete, &place, sealed.as_ref()).await?;
+    if sealed.is_some_and(|sealed| manifest.says_what(&sealed)) {
+        return Ok(None);
+    }
+    if place.version() > VERSIONS {
+        metrics::counter!("wib_seals_refused_total").increment(1);
+        tracing::warn!(call = %call.id, "a sealed call changed again and has all its versions");
+        return Ok(None);
+    }
+    let entry = Entry { kind: EntryKind::Call, subject_id, call_id: Some(call.id), manifest: &manifest };
+    append::append(wib, tx, entry).await.map(|entry| Some(entry.version))
 }
 
-fn checkpoint(wib: &Wib, organization: OrganizationId, entry: &EvidenceEntry, now: Timestamp) -> Result<Checkpoint> {
-    let signed = statement(organization, entry.seq, &entry.entry_hash, now)?;
-    Ok(Checkpoint {
-        id: wib.id(),
-        size: entry.seq,
-        head: entry.entry_hash.clone(),
-        signer: wib.signer.fingerprint(),
-        signature: wib.signer.sign(signed.as_bytes()),
-        created_at: now,
+/// The notices as the facts tell them. Their words are those of the settings now, unless they were sealed before: settings
+/// may change, what was said does not.
+fn notices(wib: &Wib, call: &Call, sealed: Option<&Manifest>) -> Vec<Notice> {
+    let Some(started_at) = call.facts.notice_started_at else { return vec![] };
+    let known = sealed.and_then(|m| m.notices.iter().find(|n| n.kind == RECORDING_NOTICE));
+    let (text_hash, language) = known.map_or_else(
+        || {
+            let text = canonical::sha256(wib.settings.recording_notice.as_bytes());
+            (text, wib.settings.notice_language.clone())
+        },
+        |known| (known.text_hash.clone(), known.language.clone()),
+    );
+    let ended_at = call.facts.notice_ended_at;
+    // Vendors tell when a recording was saved, not when it began.
+    vec![Notice { kind: RECORDING_NOTICE.to_owned(), text_hash, language, started_at, ended_at, offset_ms: None }]
+}
+
+async fn manifest(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call: &Call,
+    complete: bool,
+    place: &Place,
+    sealed: Option<&Manifest>,
+) -> Result<Manifest> {
+    Ok(Manifest {
+        format: MANIFEST.to_owned(),
+        organization_id: call.organization_id,
+        call_id: call.id,
+        version: place.version(),
+        supersedes: place.supersedes(),
+        live: call.live,
+        direction: call.direction.to_string(),
+        status: call.status.to_string(),
+        started_at: call.created_at,
+        answered_at: call.answered_at,
+        ended_at: call.ended_at,
+        completeness: if complete { "complete" } else { "partial" }.to_owned(),
+        recording_consent: None,
+        notices: notices(wib, call, sealed),
+        masked: vec![],
+        artifacts: artifacts(tx, call).await?,
+        sealed_at: place.at,
     })
 }
 
-async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestamp) -> Result<Manifest> {
+/// The lines that are of the call, not of its evidence.
+fn told(timeline: &[CallEvent]) -> impl Iterator<Item = &CallEvent> {
+    timeline.iter().filter(|e| e.event_type != SEALED || !e.source.starts_with("sealed"))
+}
+
+/// What a timeline hashes to.
+pub(crate) fn timeline_hash(timeline: &[CallEvent]) -> Result<String> {
+    let lines: Vec<_> = told(timeline)
+        .map(|e| TimelineLine { source: &e.source, event_type: &e.event_type, event_data: &e.event_data, at: e.at })
+        .collect();
+    canonical::hash(&lines)
+}
+
+/// What is to be said of a thing that retention deleted.
+async fn purged(tx: &mut dyn OrgTx, kind: SubjectKind, id: uuid::Uuid) -> Result<Option<&'static str>> {
+    let mark = tx.retention_mark(kind, id).await?;
+    Ok(mark.filter(|m| m.status == MarkStatus::Purged).map(|_| "purged as the retention rules permit"))
+}
+
+async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
     let mut artifacts = Vec::new();
     let mut add = |kind: &str, id: String, hash: Option<String>, by: [&str; 3], at, inputs, note: Option<&str>| {
         artifacts.push(Artifact {
@@ -151,11 +150,12 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
     }
     let recordings = tx.recordings_of_call(call.id).await?;
     for recording in &recordings {
+        let purged = purged(tx, SubjectKind::Recording, recording.id.uuid()).await?;
         let note = match recording.status {
             RecordingStatus::Completed => None,
             RecordingStatus::Pending => Some("not fetched when the call was sealed"),
             RecordingStatus::Failed => Some("could not be fetched"),
-            RecordingStatus::Deleted => Some("deleted"),
+            RecordingStatus::Deleted => purged.or(Some("deleted")),
         };
         let by = ["vendor", call.vendor.as_str(), "evidence"];
         add(
@@ -169,16 +169,13 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
         );
     }
     let timeline = tx.timeline(call.id).await?;
-    let lines: Vec<_> = timeline
-        .iter()
-        .map(|e| TimelineLine { source: &e.source, event_type: &e.event_type, event_data: &e.event_data, at: e.at })
-        .collect();
+    let last = told(&timeline).map(|e| e.at).max().unwrap_or(call.created_at);
     add(
         "timeline",
         call.id.to_string(),
-        Some(canonical::hash(&lines)?),
+        Some(timeline_hash(&timeline)?),
         ["system", "wib", "evidence"],
-        now,
+        last,
         vec![],
         None,
     );
@@ -194,27 +191,13 @@ async fn manifest(tx: &mut dyn OrgTx, call: &Call, complete: bool, now: Timestam
             by,
             transcript.created_at,
             inputs,
-            None,
+            purged(tx, SubjectKind::Transcript, transcript.id.uuid()).await?,
         );
     }
     if let Some(id) = call.verdict_id {
-        let verdict: StoredVerdict =
-            Repo::find(tx, id).await?.or_not_found(<StoredVerdict as crate::store::Record>::NAME)?;
+        let verdict: StoredVerdict = Repo::find(tx, id).await?.or_not_found(<StoredVerdict as Record>::NAME)?;
         let by = ["system", verdict.pack.as_str(), "evidence"];
         add("verdict", Id::to_string(&id), Some(verdict.explanation_hash), by, verdict.created_at, vec![], None);
     }
-    Ok(Manifest {
-        format: MANIFEST.to_owned(),
-        organization_id: call.organization_id,
-        call_id: call.id,
-        live: call.live,
-        direction: call.direction.to_string(),
-        status: call.status.to_string(),
-        started_at: call.created_at,
-        answered_at: call.answered_at,
-        ended_at: call.ended_at,
-        completeness: if complete { "complete" } else { "partial" }.to_owned(),
-        artifacts,
-        sealed_at: now,
-    })
+    Ok(artifacts)
 }

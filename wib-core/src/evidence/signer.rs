@@ -1,6 +1,6 @@
 use std::fmt;
 
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -43,7 +43,7 @@ impl Signer {
     /// `sha256:<hex>` of the public key.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        fingerprint(&self.0.verifying_key())
+        canonical::sha256(self.0.verifying_key().as_bytes())
     }
     pub(super) fn sign(&self, message: &[u8]) -> String {
         hex::encode(self.0.sign(message).to_bytes())
@@ -54,9 +54,4 @@ impl Signer {
         mac.update(b"wib call tag v1");
         TagKey::new(mac.finalize().into_bytes().into())
     }
-}
-
-/// `sha256:<hex>` of a public key.
-pub(super) fn fingerprint(key: &VerifyingKey) -> String {
-    canonical::sha256(key.as_bytes())
 }

@@ -1,7 +1,6 @@
 //! Licences to collect, by region.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::{
     kit::{Error, Id, OrNotFound, Result, Role, time::Timestamp},
@@ -79,9 +78,8 @@ impl Org {
         let (from_at, until_at) = (command.from_at, command.until_at);
         let licence = Licence { id: self.wib.id(), region, number, from_at, until_at, created_at: now };
         tx.insert(&licence).await?;
-        let mut line = self.audit("compliance:licence_recorded", ("licence", Some(licence.id.uuid())));
-        line.new_value = Some(json!(licence));
-        tx.insert(&line).await?;
+        let line = self.audit("compliance:licence_recorded", ("licence", Some(licence.id.uuid())));
+        line.new(&licence).write(&mut *tx).await;
         tx.commit().await?;
         Ok(licence)
     }
@@ -96,12 +94,11 @@ impl Org {
         if at <= licence.from_at {
             return Err(Error::field("at", "must be after the licence began"));
         }
-        let mut line = self.audit("compliance:licence_ended", ("licence", Some(id.uuid())));
-        line.old_value = Some(json!(licence));
+        let before = licence.clone();
         licence.until_at = Some(at);
-        line.new_value = Some(json!(licence));
         tx.update(&licence).await?;
-        tx.insert(&line).await?;
+        let line = self.audit("compliance:licence_ended", ("licence", Some(id.uuid())));
+        line.changed(&before, &licence).write(&mut *tx).await;
         tx.commit().await?;
         Ok(licence)
     }

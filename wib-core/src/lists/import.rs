@@ -108,12 +108,11 @@ impl Org {
                 if whole {
                     tx.put_list_check(&check(None, false)).await?;
                 }
-                let mut line = self.audit("compliance:list_imported", ("list", None));
-                line.new_value = Some(json!({
+                let told = json!({
                     "list": command.list, "source": source, "as_of": command.as_of, "numbers": report.numbers,
                     "left_out": report.left_out,
-                }));
-                tx.insert(&line).await?;
+                });
+                self.audit("compliance:list_imported", ("list", None)).new(&told).write(&mut *tx).await;
             }
             tx.commit().await?;
         }

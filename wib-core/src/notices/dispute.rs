@@ -8,7 +8,7 @@ use crate::{
     compliance::NoticeKind,
     imports::AccountStatus,
     kit::{Error, OrNotFound, Result, Role, text, time::Timestamp},
-    retention::{HoldStatus, LegalHold},
+    retention::{self, HoldStatus, LegalHold},
     store::Repo,
     wib::Org,
 };
@@ -85,6 +85,7 @@ impl Org {
             released_at: None,
         };
         tx.insert(&hold).await?;
+        retention::seal_hold(&self.wib, &mut *tx, &hold).await?;
         let dispute = Dispute {
             id,
             person_id: person.id,
@@ -113,9 +114,8 @@ impl Org {
         account.status = AccountStatus::Disputed;
         tx.update(&account).await?;
         let about = ("dispute", Some(id.uuid()));
-        let mut line = self.audit_change("collection:dispute_filed", about, Some(old), Some(json!(dispute)));
-        line.metadata = json!({"hold_id": hold.id});
-        tx.insert(&line).await?;
+        let line = self.audit_change("collection:dispute_filed", about, Some(old), Some(json!(dispute)));
+        line.with(json!({"hold_id": hold.id})).write(&mut *tx).await;
         tx.commit().await?;
         Ok(dispute)
     }
@@ -171,6 +171,7 @@ impl Org {
         let mut hold: LegalHold = Repo::find(&mut *tx, dispute.hold_id).await?.or_not_found("legal hold")?;
         (hold.status, hold.released_at) = (HoldStatus::Released, Some(now));
         tx.update(&hold).await?;
+        retention::seal_hold(&self.wib, &mut *tx, &hold).await?;
         tx.insert(&Notice {
             id: self.wib.id(),
             person_id: dispute.person_id,
@@ -194,7 +195,7 @@ impl Org {
             }
         }
         let about = ("dispute", Some(id.uuid()));
-        tx.insert(&self.audit_change("collection:dispute_answered", about, Some(old), Some(json!(dispute)))).await?;
+        self.audit_change("collection:dispute_answered", about, Some(old), Some(json!(dispute))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(dispute)
     }

@@ -82,7 +82,7 @@ impl Org {
         };
         tx.insert(&notice).await?;
         let about = ("notice", Some(notice.id.uuid()));
-        tx.insert(&self.audit_change("compliance:validation_notice_created", about, None, Some(json!(notice)))).await?;
+        self.audit_change("compliance:validation_notice_created", about, None, Some(json!(notice))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(notice)
     }
@@ -178,7 +178,7 @@ impl Org {
         notice: Notice,
     ) -> Result<Notice> {
         let about = ("notice", Some(notice.id.uuid()));
-        tx.insert(&self.audit_change(action, about, Some(old), Some(json!(notice)))).await?;
+        self.audit_change(action, about, Some(old), Some(json!(notice))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(notice)
     }

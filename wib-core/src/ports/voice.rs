@@ -1,22 +1,26 @@
 //! Placing and steering phone calls.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::VendorError;
 use crate::{
-    kit::{Phone, time::Timestamp},
+    kit::{Error, Phone, time::Timestamp},
     text_enum,
 };
 
 /// A vendor that places and steers phone calls.
 ///
+/// A command to a leg that is gone is refused with [`Fault::Missing`](super::Fault::Missing), but for a hang-up.
+///
 /// Every command carries a `key`: repeating it with the same key has no second effect for as long as the vendor
 /// remembers (Telnyx: 60 s). Longer doubt is resolved by [`find`](Voice::find), never by dialling again blindly.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[async_trait]
-pub trait Voice: Send + Sync + std::fmt::Debug {
+pub trait Voice: Send + Sync + fmt::Debug {
     /// The vendor's name in rows and logs.
     fn vendor(&self) -> &'static str;
     /// False for a sandbox: what it makes is marked so everywhere.
@@ -31,6 +35,17 @@ pub trait Voice: Send + Sync + std::fmt::Debug {
     async fn speak(&self, leg: &Leg, speak: &Speak) -> Result<(), VendorError>;
     /// Starts recording both sides of a leg, each on its own channel.
     async fn start_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError>;
+    /// Ends the recording of a leg; what was recorded is saved and told by
+    /// [`RecordingSaved`](VoiceEventKind::RecordingSaved). The call goes on.
+    async fn stop_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError>;
+    /// Records nothing from now on, until [`resume_recording`](Voice::resume_recording): neither side is in the file.
+    async fn pause_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError>;
+    /// Goes on with a paused recording, in the same file.
+    async fn resume_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError>;
+    /// Has the vendor forget a recording, by its [id](VendorRecording::id). One that is gone already is a success.
+    async fn delete_recording(&self, id: &str) -> Result<(), VendorError>;
+    /// Presses keys into a leg: `0`-`9`, `A`-`D`, `*`, `#`; `w` waits half a second, `W` a whole one.
+    async fn send_keys(&self, leg: &Leg, keys: &str, key: &str) -> Result<(), VendorError>;
     /// Looks for the call that was dialled with this tag since then: what became of a dial nobody saw the answer of.
     ///
     /// `Ok(None)` means that the vendor knows of no such call.
@@ -168,6 +183,40 @@ pub struct VendorRecording {
     pub ended_at: Option<Timestamp>,
 }
 
+/// A key that somebody pressed: `0`-`9`, `A`-`D`, `*` or `#`.
+///
+/// It may be part of a card's number or code (PCI DSS v4.0.1 requirement 3.3.1): `Debug` never shows it. Its JSON does;
+/// [`EventBody::forget_keys`](super::webhook::EventBody::forget_keys) takes it out of what is to be kept.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "char", into = "char")]
+pub struct Key(char);
+impl Key {
+    /// The key.
+    #[must_use]
+    pub fn reveal(self) -> char {
+        self.0
+    }
+}
+impl TryFrom<char> for Key {
+    type Error = Error;
+    fn try_from(key: char) -> Result<Self, Error> {
+        match key.to_ascii_uppercase() {
+            key @ ('0'..='9' | 'A'..='D' | '*' | '#') => Ok(Self(key)),
+            _ => Err(Error::invalid("not a key of a telephone")),
+        }
+    }
+}
+impl From<Key> for char {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
 /// Something that happened to a leg. Events may come twice, late, and in any order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoiceEvent {
@@ -209,6 +258,16 @@ pub enum VoiceEventKind {
     SpeakStarted,
     /// A spoken text ended.
     SpeakEnded,
+    /// A machine's greeting ended: what is spoken from now on is left as a message.
+    GreetingEnded {
+        /// Whether its beep was heard.
+        beep: bool,
+    },
+    /// The far end pressed a key.
+    KeyPressed {
+        /// Which; `None` once it was dropped, or when the vendor's word is no key.
+        key: Option<Key>,
+    },
     /// A recording can be fetched.
     RecordingSaved(VendorRecording),
     /// A recording was not kept.
@@ -246,6 +305,8 @@ impl VoiceEventKind {
             Self::AnsweredBy(_) => "call.answered_by",
             Self::SpeakStarted => "call.speak.started",
             Self::SpeakEnded => "call.speak.ended",
+            Self::GreetingEnded { .. } => "call.greeting.ended",
+            Self::KeyPressed { .. } => "call.key.pressed",
             Self::RecordingSaved(_) => "call.recording.saved",
             Self::RecordingFailed { .. } => "call.recording.failed",
             Self::Hangup { .. } => "call.hangup",
@@ -262,4 +323,29 @@ pub struct Inspection {
     pub alive: bool,
     /// Its past events, as far as the vendor keeps them.
     pub events: Vec<VoiceEvent>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_and_written_and_never_shown() {
+        let pressed: VoiceEventKind = serde_json::from_str(r#"{"kind":"key_pressed","data":{"key":"7"}}"#).unwrap();
+        assert_eq!(pressed, VoiceEventKind::KeyPressed { key: Key::try_from('7').ok() });
+        assert_eq!(serde_json::to_string(&pressed).unwrap(), r#"{"kind":"key_pressed","data":{"key":"7"}}"#);
+        let shown = format!("{pressed:?} {:?}", Key::try_from('7'));
+        assert!(shown.contains("[redacted]") && !shown.contains('7'), "{shown}");
+    }
+
+    #[test]
+    fn only_what_a_telephone_has_is_a_key() {
+        for key in "0123456789ABCD*#".chars() {
+            assert_eq!(Key::try_from(key).unwrap().reveal(), key);
+        }
+        assert_eq!(Key::try_from('a').unwrap().reveal(), 'A');
+        for none in ['E', 'w', ' ', '\u{0667}', '+'] {
+            assert!(Key::try_from(none).is_err(), "{none}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::voice::VoiceEvent;
+use super::voice::{VoiceEvent, VoiceEventKind};
 use crate::kit::time::Timestamp;
 
 /// A vendor's way of signing deliveries.
@@ -101,6 +101,16 @@ pub enum EventBody {
     },
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
+}
+
+impl EventBody {
+    /// Drops which key was pressed, so that what is kept of the event cannot be part of a card's number; whether this is
+    /// such an event. Its delivery's bytes name the key too.
+    pub fn forget_keys(&mut self) -> bool {
+        let Self::Voice(VoiceEvent { what: VoiceEventKind::KeyPressed { key }, .. }) = self else { return false };
+        *key = None;
+        true
+    }
 }
 
 /// That a delivery's sender was verified. Only the checks of this module give one.

@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
-    calls::CallId,
+    calls::{CallId, seal_again},
     kit::{Error, Kind, OrNotFound, Page, PageRequest, Result, Role},
+    retention,
     wib::Org,
 };
 
@@ -39,7 +40,7 @@ impl Org {
         self.at_least(Role::Viewer)?;
         let mut tx = self.tx().await?;
         let recording = tx.find(id).await?.or_not_found("recording")?;
-        tx.insert(&self.audit("recording:accessed", ("recording", Some(id.uuid())))).await?;
+        self.audit("recording:accessed", ("recording", Some(id.uuid()))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(recording)
     }
@@ -58,21 +59,28 @@ impl Org {
         Ok((recording, bytes))
     }
 
-    /// Deletes a recording's bytes. The row stays, with its hash: the chain goes on verifying.
+    /// Deletes a recording's bytes, unless a legal hold covers them. The row stays, with its hash: the chain goes on verifying.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden` below manager; `Unavailable` when the blob cannot be deleted.
+    /// `NotFound`; `Forbidden` below manager; `Conflict` with the code `UNDER_HOLD`; `Unavailable` when the blob cannot be deleted.
     pub async fn delete_recording(&self, id: RecordingId) -> Result<Recording> {
         self.at_least(Role::Manager)?;
         let mut tx = self.tx().await?;
+        let recording: Recording = tx.find(id).await?.or_not_found("recording")?;
+        // Whoever seals the call holds it: either it sees the deletion, or we see that it is sealed.
+        let call = tx.lock_call(recording.call_id).await?.or_not_found("call")?;
         let mut recording: Recording = tx.find(id).await?.or_not_found("recording")?;
+        retention::refuse_under_hold(&mut *tx, call.account_id, call.id).await?;
+        let before = recording.clone();
         if let Some(key) = &recording.blob_key {
             // Bytes first: a crash in between leaves a row that can be deleted again, never bytes without a row.
             self.wib.blobs.delete(key).await?;
         }
         recording.status = RecordingStatus::Deleted;
         tx.update(&recording).await?;
-        tx.insert(&self.audit("recording:deleted", ("recording", Some(id.uuid())))).await?;
+        let line = self.audit("recording:deleted", ("recording", Some(id.uuid())));
+        line.changed(&before, &recording).write(&mut *tx).await;
+        seal_again(&self.wib, &mut *tx, recording.call_id, &format!("deleted:{id}")).await?;
         tx.commit().await?;
         Ok(recording)
     }

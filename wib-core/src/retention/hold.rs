@@ -1,13 +1,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{HoldId, HoldStatus, LegalHold};
+use super::{HoldId, HoldStatus, LegalHold, record};
 use crate::{
     calls::{Call, CallId},
     collections::{AccountId, subject},
+    evidence::EntryKind,
     kit::{List, OrNotFound, Result, Role, Stretch, text},
-    store::Repo,
-    wib::Org,
+    store::{OrgTx, Repo},
+    wib::{Org, Wib},
 };
 
 /// Makes a legal hold.
@@ -41,6 +42,16 @@ pub struct ListHolds {
     pub offset: Option<i64>,
 }
 
+/// What the chain tells of a hold. Its name may name a person, and stays out; from this link on, nothing it covers is
+/// deleted.
+pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, hold: &LegalHold) -> Result<()> {
+    let told = json!({
+        "status": hold.status, "applies_to_all": hold.applies_to_all, "account_id": hold.account_id,
+        "call_id": hold.call_id, "created_by": hold.created_by, "released_at": hold.released_at,
+    });
+    record(wib, tx, EntryKind::Hold, hold.id.uuid(), hold.call_id, told).await.map(drop)
+}
+
 impl Org {
     /// Makes a legal hold: what it covers is not deleted.
     ///
@@ -70,8 +81,9 @@ impl Org {
             released_at: None,
         };
         tx.insert(&hold).await?;
+        seal(&self.wib, &mut *tx, &hold).await?;
         let about = ("legal_hold", Some(hold.id.uuid()));
-        tx.insert(&self.audit_change("retention:legal_hold_created", about, None, Some(json!(hold)))).await?;
+        self.audit_change("retention:legal_hold_created", about, None, Some(json!(hold))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(hold)
     }
@@ -90,9 +102,10 @@ impl Org {
         let old = json!(hold);
         (hold.status, hold.released_at) = (HoldStatus::Released, Some(self.wib.now()));
         tx.update(&hold).await?;
+        seal(&self.wib, &mut *tx, &hold).await?;
         let about = ("legal_hold", Some(id.uuid()));
         let new = Some(json!(hold));
-        tx.insert(&self.audit_change("retention:legal_hold_released", about, Some(old), new)).await?;
+        self.audit_change("retention:legal_hold_released", about, Some(old), new).write(&mut *tx).await;
         tx.commit().await?;
         Ok(hold)
     }

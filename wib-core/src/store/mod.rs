@@ -3,26 +3,29 @@
 //! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
+mod keep;
 mod law;
 mod lists;
 mod value;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
     analysis::Analysis,
-    audit::AuditEvent,
+    audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallId, CallLeg, CallStatus},
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     compliance::{CollectorRole, StoredVerdict},
     contacts::Contact,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
-    evidence::{Checkpoint, EvidenceEntry},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
@@ -132,17 +135,47 @@ pub trait Recordings: Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> +
 pub trait EvidenceLog: Repo<EvidenceEntry> + Repo<Checkpoint> {
     /// The last link, held until the end of the transaction so that the chain never forks.
     async fn lock_chain_head(&mut self) -> Result<Option<EvidenceEntry>>;
-    /// The entry of a call.
-    async fn entry_of_call(&mut self, call: CallId) -> Result<Option<EvidenceEntry>>;
+    /// The newest version of that subject.
+    async fn newest_entry(&mut self, kind: EntryKind, subject: Uuid) -> Result<Option<EvidenceEntry>>;
     /// Links with a place above `after`, in order, at most `limit`.
     async fn chain_after(&mut self, after: i64, limit: i64) -> Result<Vec<EvidenceEntry>>;
-    /// The smallest checkpoint that covers the place.
-    async fn checkpoint_covering(&mut self, seq: i64) -> Result<Option<Checkpoint>>;
+    /// The newest checkpoint of the largest size up to `most`; one with a root goes before one without.
+    async fn newest_checkpoint(&mut self, most: i64) -> Result<Option<Checkpoint>>;
+    /// Checkpoints of a signer behind a size, time and id, in that order, at most `limit`.
+    async fn checkpoints_after(
+        &mut self,
+        after: (i64, Timestamp, Uuid),
+        signer: &str,
+        limit: i64,
+    ) -> Result<Vec<Checkpoint>>;
+    /// A page of checkpoints, newest first.
+    async fn page_of_checkpoints(&mut self, request: &PageRequest) -> Result<Page<Checkpoint>>;
+    /// Leaves of the tree.
+    async fn tree_size(&mut self) -> Result<i64>;
+    /// The complete subtrees that the first `size` leaves fall into, as far as they are there.
+    async fn tree_edge(&mut self, size: i64) -> Result<Vec<EvidenceNode>>;
+    /// The hash of a node, when it is there.
+    async fn tree_node(&mut self, level: u32, position: u64) -> Result<Option<Hash>>;
+    /// Adds nodes; one that is there is a `Conflict`.
+    async fn add_nodes(&mut self, nodes: &[EvidenceNode]) -> Result<()>;
 }
 
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
+    /// Adds the line. One that is refused is queued as [`Topic::WriteAudit`](crate::engine::Topic::WriteAudit) with the
+    /// payload `{"event": line}` and its id as key. Neither refusal spoils the transaction.
+    async fn note_audit(&mut self, line: &AuditEvent) -> Noted;
+    /// Lines that no batch has, up to a date, by date and id, at most `limit`.
+    async fn unsealed_audit(&mut self, until: Timestamp, limit: i64) -> Result<Vec<AuditEvent>>;
+    /// How many lines no batch has.
+    async fn count_unsealed_audit(&mut self) -> Result<i64>;
+    /// Puts the lines that no batch has, up to this one, under the link of that place; how many.
+    async fn seal_audit(&mut self, last: (Timestamp, Id<AuditEvent>), seq: i64) -> Result<i64>;
+    /// The lines under a link, by date and id, at most `limit`.
+    async fn audit_of_seal(&mut self, seq: i64, limit: i64) -> Result<Vec<AuditEvent>>;
+    /// Places above `after` that lines are put under, in order, at most `limit`.
+    async fn audit_seals(&mut self, after: i64, limit: i64) -> Result<Vec<i64>>;
     /// A page of the log, newest first.
     async fn page_of_audit(&mut self, request: &PageRequest) -> Result<Page<AuditEvent>>;
 }
@@ -161,6 +194,7 @@ pub trait OrgTx:
     + Recordings
     + EvidenceLog
     + Audit
+    + Keeping
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -192,6 +226,8 @@ pub trait SystemTx: Send {
     async fn insert_member(&mut self, member: &Member) -> Result<()>;
     /// The organisation.
     async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>>;
+    /// Organisations with ids above `after`, by id, at most `limit`.
+    async fn organizations_after(&mut self, after: OrganizationId, limit: i64) -> Result<Vec<OrganizationId>>;
     /// A user's memberships, oldest first.
     async fn memberships(&mut self, user: UserId) -> Result<Vec<Member>>;
     /// Adds a session.

@@ -83,9 +83,10 @@ impl Org {
             created_at: self.wib.now(),
         };
         tx.insert(&violation).await?;
-        let about = ("violation", Some(violation.id.uuid()));
-        let new = json!({"code": violation.code, "kind": violation.kind, "call_id": violation.call_id});
-        tx.insert(&self.audit_change("compliance:violation_logged", about, None, Some(new))).await?;
+        self.audit("compliance:violation_logged", ("violation", Some(violation.id.uuid())))
+            .new(&json!({"code": violation.code, "kind": violation.kind, "call_id": violation.call_id}))
+            .write(&mut *tx)
+            .await;
         tx.commit().await?;
         metrics::counter!("wib_violations_total", "code" => violation.code.as_str()).increment(1);
         Ok(violation)
@@ -108,9 +109,10 @@ impl Org {
             _ => (self.actor().user(), Some(self.wib.now())),
         };
         tx.update(&violation).await?;
-        let about = ("violation", Some(violation.id.uuid()));
-        let new = json!({"status": violation.status});
-        tx.insert(&self.audit_change("compliance:violation_resolved", about, Some(old), Some(new))).await?;
+        self.audit("compliance:violation_resolved", ("violation", Some(violation.id.uuid())))
+            .changed(&old, &json!({"status": violation.status}))
+            .write(&mut *tx)
+            .await;
         tx.commit().await?;
         Ok(violation)
     }

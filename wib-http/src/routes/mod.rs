@@ -6,6 +6,7 @@ mod calls;
 mod compliance;
 mod consent;
 mod dnc;
+mod evidence;
 mod health;
 mod notices;
 mod operations;
@@ -35,6 +36,8 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         dnc::routes(),
         notices::routes(),
         notices::cockpit(),
+        evidence::routes(),
+        evidence::routes_of_call(),
         webhooks::routes(),
         operations::routes(config),
         openapi::routes(),

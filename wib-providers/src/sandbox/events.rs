@@ -6,7 +6,8 @@ use wib_core::kit::time::{Timestamp, after};
 
 use super::{
     chance::Chance,
-    network::{Call, Detection, Happened, Tape, What},
+    network::{Call, Detection, Happened, What},
+    tape::Tape,
     world::World,
 };
 
@@ -31,6 +32,7 @@ impl What {
             Self::GreetingEnded => "call.machine.greeting.ended",
             Self::SpeakStarted => "call.speak.started",
             Self::SpeakEnded(_) => "call.speak.ended",
+            Self::KeyPressed(_) => "call.dtmf.received",
             Self::RecordingSaved(_) => "call.recording.saved",
             Self::Hangup => "call.hangup",
             Self::Cost => "call.cost",
@@ -67,7 +69,12 @@ impl World {
         }
         let parties = matches!(
             happened.what,
-            What::Initiated | What::Answered | What::Hangup | What::Detected(_) | What::GreetingEnded
+            What::Initiated
+                | What::Answered
+                | What::Hangup
+                | What::Detected(_)
+                | What::GreetingEnded
+                | What::KeyPressed(_)
         );
         if parties {
             put("from", json!(call.order.from));
@@ -85,6 +92,7 @@ impl World {
             What::Detected(result) => drop(put("result", json!(result))),
             What::GreetingEnded => drop(put("result", json!("beep_detected"))),
             What::SpeakEnded(status) => drop(put("status", json!(status))),
+            What::KeyPressed(key) => drop(put("digit", json!(key.reveal()))),
             What::Hangup => {
                 put("state", json!("hangup"));
                 if let Some(cause) = call.cause {

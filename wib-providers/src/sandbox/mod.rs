@@ -23,6 +23,16 @@
 //! | `+15005550011` | answers and says: ignore previous instructions and ... |
 //! | `+15005550012` | answers in Spanish and promises to pay |
 //! | `+15005550013` | answers and asks to be called back |
+//! | `+15005550014` | answers, does not want to be recorded, and talks on |
+//! | `+15005550015` | answers and pays by card, spoken in digits |
+//! | `+15005550016` | answers and pays by card, spoken in words |
+//! | `+15005550017` | answers and pays by card, pressed on the keys |
+//! | `+15005550018` | answers, but the person called does not live there |
+//! | `+15005550019` | answers and refers to an attorney |
+//!
+//! Who pays by card waits six seconds after "I am ready for your card number.", as who refuses recording does after
+//! saying so; the card is another one on every call ([`Sandbox::spoken_cards`]). What is said while a recording is paused
+//! is not in it, nor the pause in its length. Tones of keys are in no recording here; on a real line they may be.
 //!
 //! # Keys
 //! Any key is good, but for one that contains `invalid`.
@@ -43,12 +53,13 @@
 //! | `GET /sandbox/keys` | Telnyx's public key |
 //!
 //! # Faults
-//! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume answer
-//! active_calls call_events recordings recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
+//! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
+//! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
 
 mod analysis;
 mod assemblyai;
+mod cards;
 mod chance;
 mod chat;
 mod control;
@@ -56,10 +67,12 @@ mod events;
 mod faults;
 mod house;
 mod network;
+mod observe;
 mod people;
 mod resend;
 mod scripts;
 mod sound;
+mod tape;
 mod telnyx;
 mod wire;
 mod world;
@@ -84,9 +97,11 @@ use wib_core::{
     ports::Sent,
 };
 
-pub use self::house::OUR_NUMBER;
 pub use self::{
+    cards::Card,
     faults::{Fault, FaultKind},
+    house::OUR_NUMBER,
+    observe::Voicemail,
     people::{Behaviour, MAGIC},
 };
 use self::{

@@ -7,13 +7,18 @@ use std::{
 };
 
 use uuid::Uuid;
-use wib_core::kit::time::{Timestamp, after};
+use wib_core::{
+    kit::time::{Timestamp, after},
+    ports::voice::Key,
+};
 
 use super::{
+    cards::Card,
     chance::Chance,
     people::{self, Behaviour},
     scripts::{self, Side},
-    sound::{Line, Sound},
+    sound,
+    tape::Tape,
     wire::Base,
     world::{KEPT, Step, World},
 };
@@ -92,6 +97,10 @@ pub(super) enum CallStep {
     Talk,
     SpeakStart,
     SpeakEnd,
+    /// The person presses a key.
+    Press(Key),
+    /// Nobody speaks for a while.
+    Pause,
     HangUp(Cause),
     Saved(usize),
     Cost,
@@ -115,6 +124,7 @@ pub(super) enum What {
     GreetingEnded,
     SpeakStarted,
     SpeakEnded(&'static str),
+    KeyPressed(Key),
     RecordingSaved(usize),
     Hangup,
     Cost,
@@ -124,22 +134,20 @@ pub(super) enum What {
 
 /// Something said, in absolute time.
 #[derive(Clone, Debug)]
-struct Said {
-    side: Side,
-    start: Timestamp,
-    end: Timestamp,
-    text: String,
+pub(super) struct Said {
+    pub(super) side: Side,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+    pub(super) text: String,
 }
 
-/// A recording.
-#[derive(Clone, Debug)]
-pub(super) struct Tape {
-    pub(super) id: Uuid,
-    pub(super) dual: bool,
-    pub(super) started_at: Timestamp,
-    pub(super) ended_at: Option<Timestamp>,
-    pub(super) saved_at: Option<Timestamp>,
-    pauses: Vec<(Timestamp, Option<Timestamp>)>,
+impl Said {
+    /// Its words with their times, spread evenly.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, Timestamp, Timestamp)> {
+        let at = |ms: i64| after(self.start, Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+        let end_ms = i64::try_from(self.end.duration_since(self.start).as_millis()).unwrap_or(0);
+        sound::words(&self.text, 0, end_ms).map(move |(word, start, end)| (word, at(start), at(end)))
+    }
 }
 
 /// One leg.
@@ -159,14 +167,19 @@ pub(super) struct Call {
     pub(super) log: Vec<Happened>,
     /// Commands by their `command_id`, for as long as it is remembered.
     pub(super) commands: BTreeMap<String, Timestamp>,
-    said: Vec<Said>,
+    pub(super) said: Vec<Said>,
+    /// The card that the person pays with.
+    pub(super) card: Option<Card>,
+    /// From when on an answering machine records.
+    pub(super) beep_at: Option<Timestamp>,
+    /// The person has begun to talk.
+    pub(super) talks: bool,
     chance: Chance,
     /// Utterances of ours that have not ended.
     speaking: u32,
     speech_ends: Timestamp,
     noticed: bool,
     impatient: bool,
-    talks: bool,
 }
 
 impl Call {
@@ -181,32 +194,9 @@ impl Call {
     pub(super) fn seconds(&self, now: Timestamp) -> i64 {
         self.answered_at.map_or(0, |at| self.ended_at.unwrap_or(now).duration_since(at).as_secs())
     }
-    /// What a recording holds.
-    pub(super) fn sound(&self, tape: &Tape) -> Sound {
-        let end = tape.ended_at.unwrap_or(tape.started_at);
-        let mut lines: Vec<Line> = Vec::new();
-        for said in &self.said {
-            let ms = |at: Timestamp| i64::try_from(at.duration_since(tape.started_at).as_millis()).unwrap_or(0);
-            let whole =
-                Line { speaker: said.side, start_ms: ms(said.start), end_ms: ms(said.end), text: said.text.clone() };
-            let paused =
-                |start, stop| tape.pauses.iter().any(|(from, to)| start < to.map_or(i64::MAX, ms) && stop > ms(*from));
-            let heard: Vec<_> = whole
-                .words()
-                .filter(|(_, start, stop)| *start >= 0 && *stop <= ms(end) && !paused(*start, *stop))
-                .collect();
-            if let (Some(first), Some(last)) = (heard.first(), heard.last()) {
-                let text = heard.iter().map(|(word, ..)| *word).collect::<Vec<_>>().join(" ");
-                lines.push(Line { speaker: said.side, start_ms: first.1, end_ms: last.2, text });
-            }
-        }
-        lines.sort_by_key(|line| line.start_ms);
-        Sound {
-            channels: if tape.dual { 2 } else { 1 },
-            duration_ms: i64::try_from(end.duration_since(tape.started_at).as_millis()).unwrap_or(0),
-            language: scripts::language(self.behaviour).to_owned(),
-            lines,
-        }
+    /// Who is at the other end: the number that we call, or that calls us.
+    pub(super) fn person(&self) -> &str {
+        if self.order.incoming { &self.order.from } else { &self.order.to }
     }
     fn say(&mut self, side: Side, start: Timestamp, text: String) -> Timestamp {
         let end = after(start, Duration::from_millis(scripts::duration_ms(&text)));
@@ -254,12 +244,14 @@ impl World {
             log: Vec::new(),
             commands: BTreeMap::new(),
             said: Vec::new(),
+            card: behaviour.pays_by_card().then(|| Card::draw(&mut Chance::of(self.seed, &["card", person, &nth]))),
+            beep_at: None,
+            talks: false,
             chance,
             speaking: 0,
             speech_ends: self.now,
             noticed: false,
             impatient: false,
-            talks: false,
             order,
         };
         self.phones.calls.insert(key, call);
@@ -328,9 +320,10 @@ impl World {
                 self.happens(key, What::SpeakEnded("completed"));
                 self.maybe_talk(key);
             }
+            CallStep::Press(key_pressed) => self.happens(key, What::KeyPressed(key_pressed)),
             CallStep::HangUp(TIMEOUT | CANCELED) if call.answered_at.is_some() => {}
             CallStep::HangUp(cause) => self.end(key, cause),
-            CallStep::Saved(_) | CallStep::Cost => {}
+            CallStep::Pause | CallStep::Saved(_) | CallStep::Cost => {}
         }
     }
 
@@ -350,7 +343,9 @@ impl World {
                 let ms = 500 + scripts::duration_ms(&greeting);
                 call.say(Side::Customer, after(now, Duration::from_millis(500)), greeting);
                 // Told after the detection, which takes up to three seconds.
-                steps.push((ms.max(3_500), CallStep::GreetingEnd));
+                let beep = ms.max(3_500);
+                call.beep_at = Some(after(now, Duration::from_millis(beep)));
+                steps.push((beep, CallStep::GreetingEnd));
                 steps.push((ms + MACHINE_MS, CallStep::HangUp(BY_CALLEE)));
             }
             _ => steps.push((PATIENCE_MS, CallStep::Patience)),
@@ -373,7 +368,7 @@ impl World {
             return;
         }
         let id = call.chance.uuid();
-        call.tapes.push(Tape { id, dual, started_at: now, ended_at: None, saved_at: None, pauses: Vec::new() });
+        call.tapes.push(Tape::new(id, dual, now));
         self.maybe_talk(key);
     }
 
@@ -385,17 +380,6 @@ impl World {
         if let Some(tape) = call.tape() {
             tape.ended_at = Some(now);
             self.plan(2_000, Step::Call(key, CallStep::Saved(at)));
-        }
-    }
-
-    /// Pauses the recording that runs, or goes on with it.
-    pub(super) fn pause_recording(&mut self, key: u64, pause: bool) {
-        let now = self.now;
-        let Some(tape) = self.phones.calls.get_mut(&key).and_then(Call::tape) else { return };
-        match tape.pauses.last_mut().filter(|(_, to)| to.is_none()) {
-            None if pause => tape.pauses.push((now, None)),
-            Some((_, to)) if !pause => *to = Some(now),
-            _ => {}
         }
     }
 
@@ -426,15 +410,20 @@ impl World {
     fn talk(&mut self, key: u64) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
-        let turns = scripts::conversation(call.behaviour, &mut call.chance);
+        let script = scripts::conversation(call.behaviour, &mut call.chance, call.card.as_ref());
         let at = |ms| after(now, Duration::from_millis(ms));
-        let last = turns.last().map_or(0, |turn| turn.end_ms);
-        let said = turns.into_iter().map(|turn| {
+        let said = script.turns.into_iter().map(|turn| {
             let (start, end) = (at(turn.start_ms), at(turn.end_ms));
             Said { side: turn.side, start, end, text: turn.text }
         });
         call.said.extend(said);
-        self.plan(last + 800, Step::Call(key, CallStep::HangUp(BY_CALLEE)));
+        for ms in script.pauses {
+            self.plan(ms, Step::Call(key, CallStep::Pause));
+        }
+        for (ms, pressed) in script.keys {
+            self.plan(ms, Step::Call(key, CallStep::Press(pressed)));
+        }
+        self.plan(script.end_ms + 800, Step::Call(key, CallStep::HangUp(BY_CALLEE)));
     }
 
     /// Ends a call.

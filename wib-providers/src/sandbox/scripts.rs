@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use wib_core::ports::voice::Key;
+
 use super::{
+    cards::Card,
     chance::Chance,
     people::{Behaviour, Person},
 };
@@ -26,6 +29,30 @@ pub(super) struct Turn {
     pub(super) text: String,
 }
 
+/// A script, timed from its beginning in milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pub(super) turns: Vec<Turn>,
+    /// Where nobody speaks for a while.
+    pub(super) pauses: Vec<u64>,
+    /// The keys that the person presses.
+    pub(super) keys: Vec<(u64, Key)>,
+    pub(super) end_ms: u64,
+}
+
+/// A step of a script.
+enum Beat {
+    Says(Side, String),
+    /// Nobody speaks for so many milliseconds.
+    Waits(u64),
+    Presses(String),
+}
+
+/// How long people wait for what must happen before they go on, such as the masking of a recording.
+const WAIT_MS: u64 = 6_000;
+/// From one key to the next.
+const KEY_MS: u64 = 350;
+
 /// How long a text takes to say.
 pub(super) fn duration_ms(text: &str) -> u64 {
     (text.chars().count() as u64 * 62).max(500)
@@ -42,20 +69,35 @@ pub(super) fn language(behaviour: Behaviour) -> &'static str {
     if behaviour == Behaviour::Spanish { "es" } else { "en" }
 }
 
-/// The conversation that this behaviour leads to.
-pub(super) fn conversation(behaviour: Behaviour, chance: &mut Chance) -> Vec<Turn> {
+/// The conversation that this behaviour leads to; who pays does so with that card.
+pub(super) fn conversation(behaviour: Behaviour, chance: &mut Chance, card: Option<&Card>) -> Script {
     let person = Person::draw(chance);
-    let mut at = 0;
-    let mut turns = Vec::new();
-    for (side, text) in lines(behaviour, &person, chance) {
-        let end = at + duration_ms(&text);
-        turns.push(Turn { side, start_ms: at, end_ms: end, text });
-        at = end + chance.between(250, 900);
+    let (mut at, mut script) = (0, Script::default());
+    for beat in beats(behaviour, &person, card, chance) {
+        match beat {
+            Beat::Says(side, text) => {
+                let end = at + duration_ms(&text);
+                script.turns.push(Turn { side, start_ms: at, end_ms: end, text });
+                script.end_ms = end;
+                at = end + chance.between(250, 900);
+            }
+            Beat::Waits(ms) => {
+                script.pauses.push(at);
+                at += ms;
+            }
+            Beat::Presses(keys) => {
+                for key in keys.chars().filter_map(|key| Key::try_from(key).ok()) {
+                    script.keys.push((at, key));
+                    script.end_ms = at;
+                    at += KEY_MS;
+                }
+            }
+        }
     }
-    turns
+    script
 }
 
-fn lines(behaviour: Behaviour, person: &Person, chance: &mut Chance) -> Vec<(Side, String)> {
+fn beats(behaviour: Behaviour, person: &Person, card: Option<&Card>, chance: &mut Chance) -> Vec<Beat> {
     use Side::{Agent, Customer};
     let Person { name, agent, amount, day, dia } = person;
     let opening = chance.pick(&[
@@ -63,7 +105,13 @@ fn lines(behaviour: Behaviour, person: &Person, chance: &mut Chance) -> Vec<(Sid
         "This is about your account with us.",
         "Do you have a minute about your account?",
     ]);
-    let mut lines = match behaviour {
+    let lines = match behaviour {
+        Behaviour::WrongParty => vec![
+            (Customer, "Hello?".to_owned()),
+            (Agent, format!("Hello, my name is {agent}. May I speak with {name}?")),
+            (Customer, format!("{name} does not live here. You have the wrong number.")),
+            (Agent, "I am sorry for the trouble. Goodbye.".to_owned()),
+        ],
         Behaviour::Spanish => vec![
             (Customer, format!("Hola, habla {name}. ¿Quién llama?")),
             (Agent, format!("Hola, soy {agent}. Llamo por el saldo de ${amount} de su cuenta.")),
@@ -73,7 +121,8 @@ fn lines(behaviour: Behaviour, person: &Person, chance: &mut Chance) -> Vec<(Sid
             (Agent, format!("Hello, my name is {agent}. {opening} The balance is ${amount}.")),
         ],
     };
-    lines.extend(match behaviour {
+    let opening = says(lines);
+    let talk = says(match behaviour {
         Behaviour::Promises => vec![
             (Customer, "I know, I fell behind a little. Sorry about that.".to_owned()),
             (Agent, "I understand. When could you make a payment?".to_owned()),
@@ -105,11 +154,46 @@ fn lines(behaviour: Behaviour, person: &Person, chance: &mut Chance) -> Vec<(Sid
             (Customer, format!("Puedo pagar ${amount} el {dia}.")),
             (Agent, format!("Gracias. He anotado ${amount} para el {dia}.")),
         ],
+        Behaviour::Attorney => vec![
+            (Customer, "I have a lawyer, talk to my attorney.".to_owned()),
+            (Agent, "I understand. How do we reach your attorney?".to_owned()),
+            (Customer, "Ruiz and Hall, in Chicago. Goodbye.".to_owned()),
+        ],
+        Behaviour::PaysByCard | Behaviour::PaysByCardInWords | Behaviour::PaysByKeys => vec![
+            (Customer, "When will it be taken from my account?".to_owned()),
+            (Agent, format!("The payment of ${amount} is taken on {day}.")),
+            (Customer, format!("{day} is fine. Goodbye.")),
+        ],
+        Behaviour::WrongParty => Vec::new(),
         _ => vec![
             (Customer, "Okay. Can you tell me how to look at my statement online?".to_owned()),
             (Agent, "Of course. You will find it on our website under documents.".to_owned()),
             (Customer, "Thank you, I will have a look. Have a nice day.".to_owned()),
         ],
     });
-    lines
+    let between = match behaviour {
+        Behaviour::RefusesRecording => {
+            let mut refusal = says(vec![(Customer, "I do not want to be recorded.".to_owned())]);
+            refusal.push(Beat::Waits(WAIT_MS));
+            return [refusal, opening, talk].into_iter().flatten().collect();
+        }
+        Behaviour::PaysByCard => card.map(|card| Beat::Says(Customer, card.in_digits())),
+        Behaviour::PaysByCardInWords => card.map(|card| Beat::Says(Customer, card.in_words(chance))),
+        Behaviour::PaysByKeys => card.map(|card| Beat::Presses(card.pressed())),
+        _ => None,
+    };
+    let payment = between.map(|gives| {
+        let mut beats = says(vec![
+            (Customer, format!("I can pay the ${amount} with my card now.")),
+            (Agent, "I am ready for your card number.".to_owned()),
+        ]);
+        beats.extend([Beat::Waits(WAIT_MS), gives]);
+        beats.extend([Beat::Says(Agent, "Thank you.".to_owned()), Beat::Waits(WAIT_MS)]);
+        beats
+    });
+    [opening, payment.unwrap_or_default(), talk].into_iter().flatten().collect()
+}
+
+fn says(lines: Vec<(Side, String)>) -> Vec<Beat> {
+    lines.into_iter().map(|(side, text)| Beat::Says(side, text)).collect()
 }

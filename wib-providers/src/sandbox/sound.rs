@@ -35,13 +35,17 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Its words with their times, spread evenly.
+    /// Its words with their times.
     pub(super) fn words(&self) -> impl Iterator<Item = (&str, i64, i64)> {
-        let count = i64::try_from(self.text.split_whitespace().count()).unwrap_or(1).max(1);
-        let span = self.end_ms - self.start_ms;
-        let at = move |n: i64| self.start_ms + span * n / count;
-        self.text.split_whitespace().zip(0..).map(move |(word, n)| (word, at(n), at(n + 1)))
+        words(&self.text, self.start_ms, self.end_ms)
     }
+}
+
+/// The words of a text with their times, spread evenly.
+pub(super) fn words(text: &str, start: i64, end: i64) -> impl Iterator<Item = (&str, i64, i64)> {
+    let count = i64::try_from(text.split_whitespace().count()).unwrap_or(1).max(1);
+    let at = move |n: i64| start + (end - start) * n / count;
+    text.split_whitespace().zip(0..).map(move |(word, n)| (word, at(n), at(n + 1)))
 }
 
 impl Sound {

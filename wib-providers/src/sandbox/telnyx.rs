@@ -10,7 +10,8 @@ use wib_core::kit::time::Timestamp;
 
 use super::{
     events::instant,
-    network::{BY_CALLER, CANCELED, Call, Detection, Order, Tape, What},
+    network::{BY_CALLER, CANCELED, Call, Detection, Order, What},
+    tape::Tape,
     wire::{Ask, json as answer, text, typed},
     world::World,
 };
@@ -18,7 +19,7 @@ use super::{
 /// How long a `command_id` is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
 const COMMANDS: &[&str] =
-    &["hangup", "speak", "record_start", "record_stop", "record_pause", "record_resume", "answer"];
+    &["hangup", "speak", "record_start", "record_stop", "record_pause", "record_resume", "send_dtmf", "answer"];
 
 /// The name of the operation that a request asks for, as faults know it.
 pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
@@ -33,6 +34,7 @@ pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
         ("GET", ["v2", "call_events"]) => "call_events",
         ("GET", ["v2", "recordings"]) => "recordings",
         ("GET", ["v2", "recordings", _]) => "recording",
+        ("DELETE", ["v2", "recordings", _]) => "delete_recording",
         _ => "unknown",
     }
 }
@@ -95,6 +97,7 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
         ("GET", ["v2", "call_events"]) => Ok(world.call_events(ask)),
         ("GET", ["v2", "recordings"]) => Ok(world.recordings(ask)),
         ("GET", ["v2", "recordings", id]) => world.recording(id),
+        ("DELETE", ["v2", "recordings", id]) => world.delete_recording(id),
         _ => Err(missing()),
     };
     answered.unwrap_or_else(|refusal| *refusal)
@@ -238,6 +241,10 @@ impl World {
             let detail = "This call can't receive this command because the call has not been answered yet.";
             return Err(refuse(422, "90034", "Call has not been answered yet", detail, None));
         }
+        if matches!(*command, "record_stop" | "record_pause" | "record_resume") && call.tape().is_none() {
+            // Which code Telnyx has for this is not documented; that of a command that cannot be done stands in.
+            return Err(refuse(422, "90033", "Unable to execute command", "The call is not being recorded.", None));
+        }
         let need = |field: &str| {
             let pointer = format!("/{field}");
             let refusal = || refuse(422, "10004", "Missing required parameter", "A field is missing.", Some(&pointer));
@@ -250,6 +257,9 @@ impl World {
         } else if *command == "record_start" {
             need("format")?;
             dual = need("channels")? == "dual";
+        } else if *command == "send_dtmf" && !need("digits")?.bytes().all(|b| b"0123456789ABCD*#wW".contains(&b)) {
+            let detail = "digits must be 0-9, A-D, *, #, w or W.";
+            return Err(refuse(422, "10015", "Invalid value for digits", detail, Some("/digits")));
         }
         if let Some(state) = state(body)? {
             call.client_state = Some(state);
@@ -264,7 +274,14 @@ impl World {
             "record_start" => self.record(key, dual),
             "record_stop" => self.stop_recording(key),
             "answer" => self.pick_up(key),
-            pause => self.pause_recording(key, pause == "record_pause"),
+            paused => {
+                let tape = self.phones.calls.get_mut(&key).and_then(Call::tape);
+                match (tape, paused) {
+                    (Some(tape), "record_pause") => tape.pause(now),
+                    (Some(tape), "record_resume") => tape.resume(now),
+                    _ => {}
+                }
+            }
         }
         Ok(done)
     }
@@ -326,7 +343,8 @@ impl World {
         let mut all: Vec<_> = calls.flat_map(|call| call.tapes.iter().map(move |tape| (call, tape))).collect();
         all.retain(|(_, tape)| {
             let created = tape.saved_at.is_some_and(|at| within(ask, "created_at", at));
-            created
+            !tape.deleted
+                && created
                 && within(ask, "start_time", tape.started_at)
                 && tape.ended_at.is_some_and(|at| within(ask, "end_time", at))
         });
@@ -337,6 +355,18 @@ impl World {
         let id = id.parse().map_err(|_| missing())?;
         let (call, tape) = self.tape(id).ok_or_else(missing)?;
         Ok(ok(&self.recording_data(call, tape)))
+    }
+
+    fn delete_recording(&mut self, id: &str) -> Result<Response<Bytes>, Refusal> {
+        let id = id.parse().map_err(|_| missing())?;
+        let (call, tape) = self.tape(id).ok_or_else(missing)?;
+        let shown = ok(&self.recording_data(call, tape));
+        let tapes = self.phones.recordings.remove(&id).and_then(|key| self.phones.calls.get_mut(&key));
+        let mut tapes = tapes.into_iter().flat_map(|call| &mut call.tapes);
+        if let Some(tape) = tapes.find(|tape| tape.id == id) {
+            tape.deleted = true;
+        }
+        Ok(shown)
     }
 
     fn recording_data(&self, call: &Call, tape: &Tape) -> Value {
@@ -355,7 +385,7 @@ impl World {
             "initiated_by": "StartCallRecordingAPI",
             "from": call.order.from,
             "to": call.order.to,
-            "duration_millis": ended.duration_since(tape.started_at).as_millis(),
+            "duration_millis": tape.length_ms(),
             "recording_started_at": instant(tape.started_at),
             "recording_ended_at": instant(ended),
             "created_at": saved,

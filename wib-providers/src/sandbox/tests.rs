@@ -1,6 +1,8 @@
 //! The vendors' models over raw HTTP, without adapters.
 
 mod contracts;
+mod people;
+mod recordings;
 mod vendors;
 
 use std::{
@@ -105,19 +107,35 @@ impl Rig {
     }
     /// A whole call as the product makes it: the notice, then the recording. Gives the events.
     fn play(&self, to: &str) -> Vec<Value> {
+        self.act(to, |_| {})
+    }
+    /// The same, with something done on the call after whatever happens.
+    fn act(&self, to: &str, mut then: impl FnMut(&Value)) -> Vec<Value> {
         let call = self.dial(to, &json!({}));
         let mut events = Vec::new();
-        self.run(300, |delivery, event| {
+        let end = wib_core::kit::time::after(self.clock.now(), Duration::from_secs(300));
+        while let Some(due) = self.sandbox.next_due().filter(|due| *due <= end) {
+            self.clock.advance_to(due);
+            events.extend(self.serve(&call));
+            then(&call);
+        }
+        self.clock.advance_to(end);
+        events
+    }
+    /// Takes what is due: answers with the notice, and after it with the recording.
+    fn serve(&self, call: &Value) -> Vec<Value> {
+        let mut events = Vec::new();
+        self.run(0, |delivery, event| {
             assert_eq!(delivery.url.as_deref(), Some(HOOK));
             match event["data"]["event_type"].as_str().unwrap() {
                 "call.answered" => {
                     let speak = json!({"payload": NOTICE, "voice": "female", "command_id": "s"});
-                    assert_eq!(self.command(&call, "speak", &speak).0, 200);
+                    assert_eq!(self.command(call, "speak", &speak).0, 200);
                 }
                 "call.speak.ended" if event["data"]["payload"]["status"] == "completed" => {
                     let record =
                         json!({"channels": "dual", "format": "wav", "command_id": "r", "client_state": "dGFnMg=="});
-                    assert_eq!(self.command(&call, "record_start", &record).0, 200);
+                    assert_eq!(self.command(call, "record_start", &record).0, 200);
                 }
                 _ => {}
             }

@@ -13,6 +13,12 @@
 //!   about ten minutes.
 //! - A dual recording has "the first leg on channel A, and the rest on channel B" (number voice settings, call
 //!   recording). The first leg of our calls is the one we dialled, so channel A is what the person called said.
+//! - A paused recording is resumed as one recording ("Recording can be resumed", command Record pause). That its audio
+//!   leaves the paused part out rather than holding silence, no document says: unverified. `recording_started_at` and
+//!   `recording_ended_at` are instants, so the time between them counts pauses in; `duration_millis` of the list is the
+//!   file's.
+//! - What Telnyx answers to stop, pause and resume while nothing is recorded is not documented either.
+//! - Pause and resume have no events; keys pressed by the far end come as `call.dtmf.received`, one by one.
 //! - Costs and call quality are decimal text.
 
 mod voice;

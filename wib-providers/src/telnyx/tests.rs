@@ -1,3 +1,5 @@
+mod recordings;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +10,9 @@ use wib_core::{
     kit::{Phone, Timestamp},
     ports::{
         Fault, Sent, Voice,
-        voice::{AnsweredBy, Dial, Direction, HangupCause, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
+        voice::{
+            AnsweredBy, Dial, Direction, HangupCause, Key, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind,
+        },
         webhook::{Event, EventBody, Headers, Refused, WebhookSource},
     },
 };
@@ -119,13 +123,17 @@ async fn a_refused_dial_keeps_the_vendors_code_and_no_number() {
 
 #[tokio::test]
 async fn commands_name_the_leg_encoded_and_repeat_under_their_key() {
-    let script = Script::new((0..4).map(|i| Reply::status(if i == 0 { 500 } else { 200 })));
+    let script = Script::new((0..8).map(|i| Reply::status(if i == 0 { 500 } else { 200 })));
     let telnyx = telnyx(&script);
     let speak =
         Speak { text: "This call is recorded.".into(), language: "en".into(), tag: TAG.into(), key: "k2".into() };
     script.run(telnyx.speak(&leg(), &speak)).await.unwrap();
     script.run(telnyx.start_recording(&leg(), "k3")).await.unwrap();
     script.run(telnyx.hang_up(&leg(), "k4")).await.unwrap();
+    script.run(telnyx.stop_recording(&leg(), "k5")).await.unwrap();
+    script.run(telnyx.pause_recording(&leg(), "k6")).await.unwrap();
+    script.run(telnyx.resume_recording(&leg(), "k7")).await.unwrap();
+    script.run(telnyx.send_keys(&leg(), "1w#", "k8")).await.unwrap();
     let seen = script.seen();
     let wanted = [
         (
@@ -135,6 +143,10 @@ async fn commands_name_the_leg_encoded_and_repeat_under_their_key() {
         ("speak", seen[0].json()),
         ("record_start", json!({"format": "mp3", "channels": "dual", "command_id": "k3"})),
         ("hangup", json!({"command_id": "k4"})),
+        ("record_stop", json!({"command_id": "k5"})),
+        ("record_pause", json!({"command_id": "k6"})),
+        ("record_resume", json!({"command_id": "k7"})),
+        ("send_dtmf", json!({"digits": "1w#", "command_id": "k8"})),
     ];
     for (seen, (action, body)) in seen.iter().zip(&wanted) {
         assert_eq!(seen.target, format!("/v2/calls/v3%3Aa%2Fb%2Bc%3D/actions/{action}"));
@@ -158,6 +170,28 @@ async fn hanging_up_what_is_gone_is_a_success_and_speaking_to_it_is_not() {
 }
 
 #[tokio::test]
+async fn a_recording_s_command_is_repeated_under_its_key_and_misses_a_leg_that_is_gone() {
+    for lost in [Reply::Silence, Reply::status(503), Reply::Fails(Sent::Unknown)] {
+        let script = Script::new([lost, Reply::status(200)]);
+        script.run(telnyx(&script).pause_recording(&leg(), "k")).await.unwrap();
+        let keys: Vec<_> = script.seen().iter().map(|seen| seen.json()["command_id"].clone()).collect();
+        assert_eq!(keys, ["k", "k"]);
+    }
+    let gone = || [ended(), Reply::status(404), ended(), ended()];
+    let script = Script::new(gone());
+    let telnyx = telnyx(&script);
+    let leg = leg();
+    for refused in [
+        script.run(telnyx.stop_recording(&leg, "k")).await,
+        script.run(telnyx.pause_recording(&leg, "k")).await,
+        script.run(telnyx.resume_recording(&leg, "k")).await,
+        script.run(telnyx.send_keys(&leg, "1", "k")).await,
+    ] {
+        assert_eq!(refused.unwrap_err().fault, Fault::Missing);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_commanded_never_leaves() {
     let script = Script::new([]);
     let telnyx = telnyx(&script);
@@ -165,6 +199,9 @@ async fn what_cannot_be_commanded_never_leaves() {
     assert_eq!((error.fault, error.sent), (Fault::Request, Sent::No));
     let speak = Speak { text: "ok".into(), language: "tlh".into(), tag: TAG.into(), key: "k".into() };
     assert_eq!(script.run(telnyx.speak(&leg(), &speak)).await.unwrap_err().sent, Sent::No);
+    for keys in ["", "1 2", "12e", "\u{0661}"] {
+        assert_eq!(script.run(telnyx.send_keys(&leg(), keys, "k")).await.unwrap_err().sent, Sent::No, "{keys}");
+    }
 }
 
 #[test]
@@ -246,6 +283,7 @@ async fn an_inspection_tells_state_events_and_recordings() {
         event("call.machine.premium.detection.ended", 6, json!({})),
         event("call.machine.premium.detection.ended", 7, json!({"result": "human_business"})),
         event("call.cost", 20, json!({"total_cost": "0.01"})),
+        event("call.dtmf.received", 8, json!({"digit": "4"})),
         event("call.recording.saved", 20, json!({})),
         event("call.hangup", 19, json!({"hangup_cause": "user_busy"})),
     ], "meta": {"total_pages": 1}});
@@ -311,43 +349,6 @@ fn kept(url: &str) -> Value {
     json!({"id": "rec-1", "download_urls": {"mp3": url}, "recording_started_at": "2026-02-13T09:59:00Z"})
 }
 
-#[tokio::test]
-async fn a_recording_is_fetched_from_its_own_host_without_the_key() {
-    let script = Script::new([audio()]);
-    let bytes =
-        script.run(telnyx(&script).fetch_recording(&recording("rec-1", "https://s3.test/a.mp3?sig=1"), 5)).await;
-    assert_eq!(bytes.unwrap(), "audio");
-    let seen = script.one();
-    assert_eq!((seen.host.as_str(), seen.target.as_str()), ("s3.test", "/a.mp3?sig=1"));
-    assert_eq!(seen.header("authorization"), None);
-}
-
-#[tokio::test]
-async fn an_expired_recording_is_read_again_by_its_id_or_by_its_leg() {
-    let fresh = "https://s3.test/fresh.mp3";
-    let single = Reply::json(200, json!({"data": kept(fresh)}));
-    let script = Script::new([Reply::status(403), single, audio()]);
-    let old = recording("rec-1", "https://s3.test/old.mp3");
-    assert_eq!(script.run(telnyx(&script).fetch_recording(&old, 5)).await.unwrap(), "audio");
-    let seen = script.seen();
-    assert_eq!((seen[1].target.as_str(), seen[2].target.as_str()), ("/v2/recordings/rec-1", "/fresh.mp3"));
-    assert!(seen[1].header("authorization").is_some());
-    let list = Reply::json(200, json!({"data": [{"id": "other"}, kept(fresh)]}));
-    let script = Script::new([list, audio()]);
-    assert_eq!(script.run(telnyx(&script).fetch_recording(&recording("leg:l1", ""), 5)).await.unwrap(), "audio");
-    assert!(script.seen()[0].target.starts_with("/v2/recordings?filter%5Bcall_leg_id%5D=l1"));
-}
-
-#[tokio::test]
-async fn a_recording_larger_than_allowed_is_not_taken() {
-    let script = Script::new([audio()]);
-    let error = script.run(telnyx(&script).fetch_recording(&recording("rec-1", "https://s3.test/a.mp3"), 4)).await;
-    assert_eq!(error.unwrap_err().fault, Fault::Request);
-    let script = Script::new([Reply::status(404), Reply::status(404)]);
-    let error = script.run(telnyx(&script).fetch_recording(&recording("rec-1", "https://s3.test/a.mp3"), 4)).await;
-    assert_eq!(error.unwrap_err().fault, Fault::Missing);
-}
-
 fn delivery(name: &str, payload: Value) -> Value {
     let mut all =
         json!({"call_control_id": CONTROL, "call_leg_id": LEG, "call_session_id": "s1", "client_state": STATE});
@@ -385,7 +386,20 @@ fn every_kind_of_event_is_told_in_the_cores_words() {
         ("call.cost", json!({"total_cost": 0.0106}), cost(10_600)),
         ("call.cost", json!({"total_cost": "0.00000001"}), cost(1)),
         ("call.cost", json!({"total_cost": null, "status": "error"}), other("call.cost")),
-        ("call.dtmf.received", json!({"digit": "5"}), other("call.dtmf.received")),
+        ("call.dtmf.received", json!({"digit": "5"}), VoiceEventKind::KeyPressed { key: Key::try_from('5').ok() }),
+        ("call.dtmf.received", json!({"digit": "55"}), VoiceEventKind::KeyPressed { key: None }),
+        ("call.dtmf.received", json!({}), VoiceEventKind::KeyPressed { key: None }),
+        (
+            "call.machine.premium.greeting.ended",
+            json!({"result": "beep_detected"}),
+            VoiceEventKind::GreetingEnded { beep: true },
+        ),
+        (
+            "call.machine.premium.greeting.ended",
+            json!({"result": "no_beep_detected"}),
+            VoiceEventKind::GreetingEnded { beep: false },
+        ),
+        ("call.machine.greeting.ended", json!({"result": "ended"}), VoiceEventKind::GreetingEnded { beep: false }),
         ("call.something.new", json!({"result": {"odd": []}}), other("call.something.new")),
         ("streaming.started", json!({}), other("streaming.started")),
     ] {

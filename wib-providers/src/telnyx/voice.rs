@@ -58,10 +58,9 @@ impl Voice for Telnyx {
     }
 
     async fn hang_up(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        let command = self.command("hang_up", leg, "/calls/{}/actions/hangup")?;
-        match command.json(&wire::CommandRequest { command_id: key }).send().await {
+        match self.order("hang_up", leg, "/calls/{}/actions/hangup", key).await {
             Err(gone) if gone.fault == Fault::Missing => Ok(()),
-            done => done.map(drop),
+            done => done,
         }
     }
 
@@ -82,6 +81,38 @@ impl Voice for Telnyx {
         let command = self.command("start_recording", leg, "/calls/{}/actions/record_start")?;
         let request = wire::RecordRequest { format: "mp3", channels: "dual", command_id: key };
         command.json(&request).send().await.map(drop)
+    }
+
+    async fn stop_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
+        self.order("stop_recording", leg, "/calls/{}/actions/record_stop", key).await
+    }
+
+    async fn pause_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
+        self.order("pause_recording", leg, "/calls/{}/actions/record_pause", key).await
+    }
+
+    async fn resume_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
+        self.order("resume_recording", leg, "/calls/{}/actions/record_resume", key).await
+    }
+
+    async fn delete_recording(&self, id: &str) -> Result<(), VendorError> {
+        let listed = match wire::leg_of_recording(id) {
+            None => Some(id.to_owned()),
+            Some((leg, start)) => self.listed(leg, start).await?,
+        };
+        let Some(id) = listed else { return Ok(()) };
+        match self.client.ask("delete_recording", Method::DELETE, "/recordings/{}").fill(&id).send().await {
+            Err(gone) if gone.fault == Fault::Missing => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    async fn send_keys(&self, leg: &Leg, keys: &str, key: &str) -> Result<(), VendorError> {
+        if keys.is_empty() || !keys.bytes().all(|b| b"0123456789ABCD*#wW".contains(&b)) {
+            return Err(self.client.fault(Fault::Request, Sent::No, "not keys of a telephone"));
+        }
+        let command = self.command("send_keys", leg, "/calls/{}/actions/send_dtmf")?;
+        command.json(&wire::KeysRequest { digits: keys, command_id: key }).send().await.map(drop)
     }
 
     async fn find(&self, tag: &str, to: &Phone, since: Timestamp) -> Result<Option<Leg>, VendorError> {
@@ -107,7 +138,7 @@ impl Voice for Telnyx {
             let filters = [("filter[leg_id]", id.as_str()), ("filter[type]", "webhook")];
             let told = self.pages::<wire::CallEvent>("inspect", "/call_events", &filters).await?;
             events.extend(told.iter().filter_map(|event| observed(leg, event)));
-            let kept = self.pages::<wire::Recording>("inspect", "/recordings", &[("filter[call_leg_id]", id)]).await?;
+            let kept = self.recordings("inspect", id).await?;
             events.extend(kept.into_iter().map(|recording| saved(leg, self.client.now(), recording)));
         }
         let hung_up = events.iter().any(|e| matches!(e.what, VoiceEventKind::Hangup { .. }));
@@ -144,6 +175,18 @@ impl Telnyx {
         let nameless = || self.client.fault(Fault::Request, Sent::No, "the leg has no call_control_id");
         let id = leg.control_id.as_deref().ok_or_else(nameless)?;
         Ok(self.client.ask(operation, Method::POST, template).fill(id).repeatable())
+    }
+
+    /// A command that says nothing but its key.
+    async fn order(
+        &self,
+        operation: &'static str,
+        leg: &Leg,
+        template: &'static str,
+        key: &str,
+    ) -> Result<(), VendorError> {
+        let command = self.command(operation, leg, template)?;
+        command.json(&wire::CommandRequest { command_id: key }).send().await.map(drop)
     }
 
     async fn find_active(&self, tag: &str) -> Result<Option<Leg>, VendorError> {
@@ -206,19 +249,42 @@ impl Telnyx {
     }
 
     async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
-        let Some(leg_id) = wire::leg_of_recording(&recording.id) else {
+        let Some((leg_id, _)) = wire::leg_of_recording(&recording.id) else {
             let ask = self.client.ask("fetch_recording", Method::GET, "/recordings/{}").fill(&recording.id);
             return Ok(ask.send().await?.json::<wire::Single<_>>()?.data);
         };
-        let filters = [("filter[call_leg_id]", leg_id)];
-        let mut kept = self.pages::<wire::Recording>("fetch_recording", "/recordings", &filters).await?;
+        let mut kept = self.recordings("fetch_recording", leg_id).await?;
         let same =
             |r: &wire::Recording| r.recording_started_at.is_some() && r.recording_started_at == recording.started_at;
         let at = kept.iter().position(same).or((kept.len() == 1).then_some(0));
         let missing = || self.client.fault(Fault::Missing, Sent::Refused, "no such recording on the leg");
         at.map(|at| kept.swap_remove(at)).ok_or_else(missing)
     }
+
+    /// The recordings of a leg that Telnyx keeps.
+    async fn recordings(&self, operation: &'static str, leg: &str) -> Result<Vec<wire::Recording>, VendorError> {
+        self.pages(operation, "/recordings", &[("filter[call_leg_id]", leg)]).await
+    }
+
+    /// Telnyx's id of the leg's recording that began then; `None` when it keeps none such. Which one is meant must be
+    /// certain: the wrong one is not deleted, nor is a doubtful one called gone.
+    async fn listed(&self, leg: &str, start: Option<Timestamp>) -> Result<Option<String>, VendorError> {
+        let doubtful = || self.client.fault(Fault::Nonsense, Sent::No, "the recording is one of several on its leg");
+        let mut kept = self.recordings("delete_recording", leg).await?;
+        let meant = |r: &wire::Recording| match (r.recording_started_at, start) {
+            (Some(theirs), Some(ours)) => theirs.duration_since(ours).unsigned_abs() <= SAME_START,
+            _ => true,
+        };
+        kept.retain(meant);
+        if kept.len() > 1 {
+            return Err(doubtful());
+        }
+        Ok(kept.pop().map(|recording| recording.id))
+    }
 }
+
+/// How far the start of a recording may differ between the event of its saving and the list, which tells milliseconds.
+const SAME_START: Duration = Duration::from_millis(1);
 
 /// The id of an event that was read, not delivered. It sorts behind the ids of deliveries, so that of two tellings at
 /// the same instant the delivered one holds.
@@ -226,12 +292,13 @@ fn observed_id(leg: &Leg, name: &str, at: Timestamp) -> String {
     format!("observed:{}:{name}:{at}", leg.leg_id.as_deref().unwrap_or_default())
 }
 
-/// An event of the list as the delivery would have told it. Recordings are read from their own list; a charge without
-/// its delivery's id would count twice.
+/// An event of the list as the delivery would have told it. Recordings are read from their own list; a charge or a key
+/// without its delivery's id would count twice.
 fn observed(leg: &Leg, event: &wire::CallEvent) -> Option<VoiceEvent> {
     let common = event.common();
     let what = wire::kind(&event.name, event.payload()).ok()?;
-    if matches!(what, VoiceEventKind::RecordingSaved(_) | VoiceEventKind::Cost { .. } | VoiceEventKind::Other(_)) {
+    use VoiceEventKind::{Cost, KeyPressed, Other, RecordingSaved};
+    if matches!(what, RecordingSaved(_) | Cost { .. } | KeyPressed { .. } | Other(_)) {
         return None;
     }
     let told = common.leg();

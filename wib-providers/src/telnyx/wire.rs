@@ -7,7 +7,7 @@ use wib_core::{
     kit::time::Timestamp,
     ports::{
         Fault,
-        voice::{AnsweredBy, Direction, HangupCause, Leg, VendorRecording, VoiceEventKind},
+        voice::{AnsweredBy, Direction, HangupCause, Key, Leg, VendorRecording, VoiceEventKind},
     },
 };
 
@@ -63,6 +63,12 @@ pub(super) struct SpeakRequest<'a> {
 pub(super) struct RecordRequest<'a> {
     pub format: &'static str,
     pub channels: &'static str,
+    pub command_id: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct KeysRequest<'a> {
+    pub digits: &'a str,
     pub command_id: &'a str,
 }
 
@@ -223,6 +229,12 @@ struct Detection {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Pressed {
+    digit: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Saved {
     recording_id: Option<String>,
     call_leg_id: Option<String>,
@@ -264,10 +276,11 @@ fn recording_name(leg: Option<&str>, started: Option<Timestamp>, id: Option<Stri
     }
 }
 
-/// The leg in a recording's name, when it is known by it.
-pub(super) fn leg_of_recording(name: &str) -> Option<&str> {
+/// The leg and the start in a recording's name, when it is known by them.
+pub(super) fn leg_of_recording(name: &str) -> Option<(&str, Option<Timestamp>)> {
     let leg = name.strip_prefix(OF_LEG)?;
-    Some(leg.split_once('@').map_or(leg, |(leg, _)| leg))
+    let Some((leg, start)) = leg.split_once('@') else { return Some((leg, None)) };
+    Some((leg, start.parse().ok().and_then(|start| Timestamp::from_microsecond(start).ok())))
 }
 
 /// What an event says, from its name and payload. An error means that the payload has another shape.
@@ -289,6 +302,15 @@ pub(super) fn kind(name: &str, payload: &Value) -> Result<VoiceEventKind, serde_
         "call.machine.detection.ended" | "call.machine.premium.detection.ended" => {
             let result = Detection::deserialize(payload)?.result;
             result.as_deref().map_or_else(other, |word| VoiceEventKind::AnsweredBy(answered_by(word)))
+        }
+        "call.machine.greeting.ended" | "call.machine.premium.greeting.ended" => {
+            let beep = Detection::deserialize(payload)?.result.as_deref() == Some("beep_detected");
+            VoiceEventKind::GreetingEnded { beep }
+        }
+        "call.dtmf.received" => {
+            let digit = Pressed::deserialize(payload)?.digit;
+            let key = digit.and_then(|digit| digit.parse::<char>().ok()).and_then(|key| Key::try_from(key).ok());
+            VoiceEventKind::KeyPressed { key }
         }
         "call.speak.started" => VoiceEventKind::SpeakStarted,
         "call.speak.ended" => VoiceEventKind::SpeakEnded,

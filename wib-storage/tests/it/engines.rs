@@ -9,12 +9,13 @@ use wib_core::{
     compliance::{CollectorRole, Holder, Line, Place},
     kit::{Clock, Id, Kind, OsRandom, SystemClock},
     orgs::{Organization, Plan},
+    ports::webhook::{Event, EventBody},
     store::Store,
     testing::store_suite,
 };
 use wib_storage::{
     Database, SqlStore,
-    testing::{memory_store, postgres_store},
+    testing::{dump, memory_store, postgres_store, raw, tables_with},
 };
 
 use crate::clock;
@@ -149,4 +150,42 @@ fn an_address_is_read() {
     for text in ["", "sqlite:", "sqlite://", "mysql://x", "wib.db"] {
         assert_eq!(text.parse::<Database>().unwrap_err().kind(), Kind::Invalid, "{text}");
     }
+}
+
+/// A text in a column of texts, one inside JSON and one inside bytes.
+async fn canaries(store: &SqlStore) {
+    let now = SystemClock.now();
+    let org = Organization {
+        id: id(),
+        name: "Canary One".to_owned(),
+        plan: Plan::Free,
+        live: false,
+        collector_role: CollectorRole::Agency,
+        created_at: now,
+    };
+    let mut tx = store.system().await.unwrap();
+    tx.insert_organization(&org).await.unwrap();
+    let body = EventBody::Other("canary two".to_owned());
+    tx.receive(id(), "house", &Event { id: "e".to_owned(), body }, b"\x00canary three\xff", now).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn found(dump: &[(String, Vec<u8>)]) -> [Vec<String>; 4] {
+    ["Canary One", "canary two", "canary three", "canary four"].map(|text| tables_with(dump, text))
+}
+
+#[tokio::test]
+async fn a_dump_shows_every_byte_of_both_engines() {
+    let expected = [vec!["organizations"], vec!["inbox"], vec!["inbox"], vec![]];
+    let lite = memory_store(clock()).await;
+    canaries(&lite).await;
+    assert_eq!(found(&dump(&lite).await.unwrap()), expected);
+    let Some(pg) = postgres_store("a_dump_shows_every_byte_of_both_engines", clock()).await else { return };
+    canaries(&pg).await;
+    assert_eq!(found(&dump(&pg).await.unwrap()), expected);
+    raw(&lite, "UPDATE organizations SET name = 'canary four'").await.unwrap();
+    pg.raw("UPDATE organizations SET name = 'canary four'").await.unwrap();
+    let moved = [vec![], vec!["inbox"], vec!["inbox"], vec!["organizations"]];
+    assert_eq!(found(&dump(&lite).await.unwrap()), moved);
+    assert_eq!(found(&dump(&pg).await.unwrap()), moved);
 }

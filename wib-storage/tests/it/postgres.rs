@@ -122,8 +122,8 @@ async fn the_application_may_not_touch_what_is_the_platforms() {
 async fn rows_of_evidence_are_only_added() {
     let Some(store) = filled("rows_of_evidence_are_only_added").await else { return };
     let mut jobs = store.urls().login("jobs").connect().await.unwrap();
-    for table in ["verdicts", "transcripts", "evidence", "checkpoints", "audit_events"] {
-        for text in [format!("UPDATE {table} SET created_at = now()"), format!("DELETE FROM {table}")] {
+    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "audit_events"] {
+        for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
             let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
             let error = run(&mut jobs, &format!("{begin}; {text}")).await.unwrap_err().to_string();
             assert!(error.contains("only added"), "{text}: {error}");

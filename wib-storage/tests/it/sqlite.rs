@@ -131,8 +131,17 @@ async fn rows_of_evidence_are_only_added() {
     store_suite::every_record_comes_back_as_it_went(&store).await;
     store_suite::every_record_of_the_law_comes_back_as_it_went(&store).await;
     store.close().await;
-    for table in ["verdicts", "transcripts", "evidence", "checkpoints", "audit_events", "consents", "disclosures"] {
-        for text in [format!("UPDATE {table} SET created_at = 0"), format!("DELETE FROM {table}")] {
+    for table in [
+        "verdicts",
+        "transcripts",
+        "evidence",
+        "evidence_nodes",
+        "checkpoints",
+        "audit_events",
+        "consents",
+        "disclosures",
+    ] {
+        for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
             let error = sql(&path, &text).await.unwrap_err().to_string();
             assert!(error.contains("only added"), "{text}: {error}");
         }

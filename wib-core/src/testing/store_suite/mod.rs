@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     analysis::{Analysis, Insight, Sentiment},
-    audit::AuditEvent,
+    audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
     calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
     circumstances::Circumstance,
@@ -25,7 +25,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     disclosures::{Disclosure, SpokenBy},
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
-    evidence::{Checkpoint, EvidenceEntry},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, Stretch, time::Timestamp},
     licences::Licence,
@@ -37,8 +37,9 @@ use crate::{
         voice::{AnsweredBy, Direction, HangupCause, Leg},
         webhook::{Event, EventBody},
     },
+    privacy::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem, TOMBSTONE},
     recordings::{Recording, RecordingId, RecordingStatus},
-    retention::{HoldStatus, LegalHold},
+    retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
     store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     usage::{Usage, UsageKind},
@@ -72,8 +73,16 @@ macro_rules! store_suite {
             a_transcript_leads_to_its_job
             versions_jobs_and_analyses_of_a_call_are_listed
             the_chain_is_read_in_order
+            links_have_kinds_and_versions
+            checkpoints_are_read_in_order_and_in_pages
+            nodes_of_the_tree_are_found_by_place_and_along_the_edge
             two_writers_never_fork_the_chain
             a_locked_call_or_person_waits_for_the_first_writer
+            a_refused_audit_line_is_queued_and_spoils_nothing
+            audit_lines_come_under_a_seal_once
+            what_may_be_deleted_is_found_until_it_is_marked
+            content_is_taken_away_and_its_hash_stays
+            a_person_is_forgotten_but_for_ids
             members_and_users_answer
             sessions_end
             a_token_is_used_once
@@ -109,6 +118,7 @@ macro_rules! store_suite {
     };
 }
 
+mod keep;
 mod law;
 mod lists;
 mod platform;
@@ -116,6 +126,7 @@ mod questions;
 mod rows;
 mod samples;
 
+pub use keep::*;
 pub use law::*;
 pub use lists::*;
 pub use platform::*;

@@ -280,7 +280,7 @@ pub async fn versions_jobs_and_analyses_of_a_call_are_listed(store: &dyn Store) 
     });
 }
 
-/// By place, from behind a place, and the checkpoint that covers one.
+/// By place, from behind a place, and by subject.
 pub async fn the_chain_is_read_in_order(store: &dyn Store) {
     let t = tenant(store).await;
     let mut links = vec![];
@@ -292,20 +292,93 @@ pub async fn the_chain_is_read_in_order(store: &dyn Store) {
         for link in &links {
             tx.insert(link).await.expect("a link is added");
         }
-        for size in [3, 1] {
-            tx.insert(&a_checkpoint(size)).await.expect("a checkpoint is added");
-        }
     });
     links.sort_by_key(|l| l.seq);
     org!(store, t.org, |tx| {
         assert_eq!(tx.lock_chain_head().await.expect("read").as_ref(), links.last());
         assert_eq!(tx.chain_after(0, 9).await.expect("read"), links);
         assert_eq!(tx.chain_after(1, 1).await.expect("read"), links[1..2]);
-        assert_eq!(tx.entry_of_call(links[0].call_id).await.expect("read").as_ref(), links.first());
-        assert_eq!(tx.entry_of_call(t.call).await.expect("read"), None);
-        let mut covering = async |seq| tx.checkpoint_covering(seq).await.expect("read").map(|c| c.size);
-        assert_eq!((covering(1).await, covering(2).await, covering(4).await), (Some(1), Some(3), None));
+        let mut newest = async |call: CallId| tx.newest_entry(EntryKind::Call, call.uuid()).await.expect("read");
+        assert_eq!(newest(links[0].call_id.expect("of a call")).await.as_ref(), links.first());
+        assert_eq!(newest(t.call).await, None);
     });
+}
+
+/// A subject has each version once; other kinds do not disturb it.
+pub async fn links_have_kinds_and_versions(store: &dyn Store) {
+    use crate::kit::text::TextEnum;
+    let t = tenant(store).await;
+    let first = an_entry(t.call, 1);
+    let next =
+        |version, seq| EvidenceEntry { version, supersedes: Some(first.entry_hash.clone()), ..an_entry(t.call, seq) };
+    let second = next(2, 2);
+    org!(store, t.org, |tx| {
+        tx.insert(&first).await.expect("added");
+        tx.insert(&second).await.expect("added");
+        for (kind, seq) in EntryKind::ALL.iter().zip(3..).filter(|(kind, _)| **kind != EntryKind::Call) {
+            let row = EvidenceEntry { kind: *kind, call_id: None, ..an_entry(t.call, seq) };
+            tx.insert(&row).await.expect("every kind can be kept");
+        }
+        let newest = tx.newest_entry(EntryKind::Call, t.call.uuid()).await.expect("read");
+        assert_eq!(newest.as_ref(), Some(&second));
+        let newest = tx.newest_entry(EntryKind::Pack, t.call.uuid()).await.expect("read");
+        assert_eq!(newest.map(|entry| (entry.kind, entry.version)), Some((EntryKind::Pack, 1)));
+    });
+    for taken in [next(2, 20), next(3, 2)] {
+        let mut tx = store.org(t.org).await.expect("opened");
+        assert_eq!(tx.insert(&taken).await.expect_err("it is taken").kind(), Kind::Conflict);
+    }
+}
+
+/// Up to a size, from behind a place by one signer, newest first.
+pub async fn checkpoints_are_read_in_order_and_in_pages(store: &dyn Store) {
+    let t = tenant(store).await;
+    let made = |size, root: Option<&str>, seconds, signer: &str| Checkpoint {
+        root: root.map(str::to_owned),
+        signer: signer.to_owned(),
+        created_at: at(seconds),
+        ..a_checkpoint(size)
+    };
+    let (one, old, new, theirs) =
+        (made(1, None, 1, "a"), made(3, None, 3, "a"), made(3, Some("r"), 2, "a"), made(4, Some("r"), 4, "b"));
+    org!(store, t.org, |tx| {
+        assert_eq!(tx.newest_checkpoint(i64::MAX).await.expect("read"), None);
+        for row in [&theirs, &new, &old, &one] {
+            tx.insert(row).await.expect("added");
+        }
+        for (most, found) in [(i64::MAX, Some(&theirs)), (3, Some(&new)), (2, Some(&one)), (0, None)] {
+            assert_eq!(tx.newest_checkpoint(most).await.expect("read").as_ref(), found, "up to {most}");
+        }
+        let start = (-1, at(0), uuid::Uuid::nil());
+        let all = tx.checkpoints_after(start, "a", 9).await.expect("read");
+        assert_eq!(all, [one.clone(), new.clone(), old.clone()]);
+        let behind = (new.size, new.created_at, new.id.uuid());
+        assert_eq!(tx.checkpoints_after(behind, "a", 9).await.expect("read"), [old.clone()]);
+        assert_eq!(tx.checkpoints_after(start, "a", 1).await.expect("read"), [one.clone()]);
+        let page = tx.page_of_checkpoints(&PageRequest { limit: 3, ..PageRequest::default() }).await.expect("read");
+        assert_eq!((page.total, page.items), (4, vec![theirs, old, new]));
+    });
+}
+
+/// By level and position; and those that a number of leaves falls into.
+pub async fn nodes_of_the_tree_are_found_by_place_and_along_the_edge(store: &dyn Store) {
+    let t = tenant(store).await;
+    org!(store, t.org, |tx| {
+        assert_eq!(tx.tree_size().await.expect("read"), 0);
+        assert_eq!(tx.tree_edge(0).await.expect("read"), []);
+        // Seven leaves: 4 + 2 + 1.
+        let nodes: Vec<_> =
+            [(0, 7), (1, 3), (2, 1)].into_iter().flat_map(|(l, n)| (0..n).map(move |p| a_node(l, p))).collect();
+        tx.add_nodes(&nodes).await.expect("added");
+        assert_eq!(tx.tree_size().await.expect("read"), 7);
+        assert_eq!(tx.tree_edge(7).await.expect("read"), [a_node(2, 0), a_node(1, 2), a_node(0, 6)]);
+        assert_eq!(tx.tree_edge(4).await.expect("read"), [a_node(2, 0)]);
+        assert_eq!(tx.tree_edge(9).await.expect("read"), [], "there are not so many");
+        assert_eq!(tx.tree_node(1, 2).await.expect("read"), Some(a_node(1, 2).hash));
+        assert_eq!(tx.tree_node(3, 0).await.expect("read"), None);
+    });
+    let mut tx = store.org(t.org).await.expect("opened");
+    assert_eq!(tx.add_nodes(&[a_node(0, 0)]).await.expect_err("it is there").kind(), Kind::Conflict);
 }
 
 /// From the first link on.

@@ -97,10 +97,28 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
     comes_back(store, t.org, &[an_analysis(t.call, t.transcript)]).await;
     comes_back(store, t.org, &[a_usage(t.call, "voice"), Usage { cost_micros: None, ..a_usage(t.call, "other") }])
         .await;
-    comes_back(store, t.org, &[an_entry(t.call, 1)]).await;
-    comes_back(store, t.org, &[a_checkpoint(1)]).await;
+    let first = an_entry(t.call, 1);
+    let second = EvidenceEntry { version: 2, supersedes: Some(first.entry_hash.clone()), ..an_entry(t.call, 2) };
+    let other = EvidenceEntry {
+        kind: EntryKind::Hold,
+        subject_id: id::<Call>().uuid(),
+        call_id: None,
+        format: LinkFormat::V1,
+        ..an_entry(t.call, 3)
+    };
+    comes_back(store, t.org, &[first, second, other]).await;
+    comes_back(store, t.org, &[a_checkpoint(1), Checkpoint { root: None, ..a_checkpoint(2) }]).await;
+    org!(store, t.org, |tx| {
+        tx.add_nodes(&[a_node(0, 0)]).await.expect("added");
+        assert_eq!(tx.tree_node(0, 0).await.expect("read"), Some(a_node(0, 0).hash));
+    });
     let bare = AuditEvent { user_id: None, resource_id: None, old_value: None, new_value: None, ..an_audit_event(2) };
-    comes_back(store, t.org, &[an_audit_event(1), bare]).await;
+    let sealed = AuditEvent { sealed_seq: Some(3), ..an_audit_event(3) };
+    comes_back(store, t.org, &[an_audit_event(1), bare, sealed]).await;
+    comes_back(store, t.org, &[a_policy()]).await;
+    let bare = RetentionMark { next_look_at: None, hash: None, verdict_id: None, seq: None, ..a_mark(t.call) };
+    comes_back(store, t.org, &[a_mark(t.call), bare]).await;
+    comes_back(store, t.org, &[an_erasure(t.person)]).await;
 }
 
 /// Rules of the database about enums know every member.
@@ -253,6 +271,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
         tx.note_usage(&a_usage(ours.call, "voice")).await.expect("added");
         tx.insert(&an_entry(ours.call, 1)).await.expect("added");
         tx.insert(&a_checkpoint(1)).await.expect("added");
+        tx.add_nodes(&[a_node(0, 0)]).await.expect("added");
         tx.insert(&an_audit_event(1)).await.expect("added");
     });
     let all = PageRequest::default();
@@ -277,9 +296,17 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             assert_eq!(tx.analyses_of_call(ours.call).await.expect("read").len(), answers);
             assert_eq!(tx.usage_of_call(ours.call).await.expect("read").len(), answers);
             assert_eq!(tx.lock_chain_head().await.expect("read").is_some(), org == ours.org);
-            assert_eq!(tx.entry_of_call(ours.call).await.expect("read").is_some(), org == ours.org);
+            let newest = tx.newest_entry(EntryKind::Call, ours.call.uuid()).await.expect("read");
+            assert_eq!(newest.is_some(), org == ours.org);
             assert_eq!(tx.chain_after(0, 9).await.expect("read").len(), answers);
-            assert_eq!(tx.checkpoint_covering(1).await.expect("read").is_some(), org == ours.org);
+            assert_eq!(tx.newest_checkpoint(9).await.expect("read").is_some(), org == ours.org);
+            let signer = a_checkpoint(1).signer;
+            let signed = tx.checkpoints_after((0, at(0), uuid::Uuid::nil()), &signer, 9).await.expect("read");
+            assert_eq!(signed.len(), answers);
+            assert_eq!(tx.page_of_checkpoints(&all).await.expect("read").total, mine);
+            assert_eq!(tx.tree_size().await.expect("read"), mine);
+            assert_eq!(tx.tree_edge(1).await.expect("read").len(), answers);
+            assert_eq!(tx.tree_node(0, 0).await.expect("read").is_some(), org == ours.org);
             assert_eq!(tx.page_of_audit(&all).await.expect("read").total, mine);
             // Each has a call and a recording of its own, and sees no other.
             let calls = tx.page_of_calls(&[], &all).await.expect("read");

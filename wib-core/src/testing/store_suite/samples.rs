@@ -279,7 +279,12 @@ pub(super) fn a_usage(call: CallId, source: &str) -> Usage {
 pub(super) fn an_entry(call: CallId, seq: i64) -> EvidenceEntry {
     EvidenceEntry {
         id: id(),
-        call_id: call,
+        kind: EntryKind::Call,
+        subject_id: call.uuid(),
+        call_id: Some(call),
+        version: 1,
+        supersedes: None,
+        format: LinkFormat::V2,
         seq,
         manifest: "{\"b\":1,\"a\":2}".to_owned(),
         manifest_hash: "sha256:44".to_owned(),
@@ -293,10 +298,14 @@ pub(super) fn a_checkpoint(size: i64) -> Checkpoint {
         id: id(),
         size,
         head: "5".repeat(64),
+        root: Some("sha256:88".to_owned()),
         signer: "sha256:66".to_owned(),
         signature: "77".to_owned(),
         created_at: at(11),
     }
+}
+pub(super) fn a_node(level: u32, position: u64) -> EvidenceNode {
+    EvidenceNode { level, position, hash: [level.to_le_bytes()[0] + position.to_le_bytes()[0]; 32] }
 }
 pub(super) fn an_audit_event(seconds: i64) -> AuditEvent {
     AuditEvent {
@@ -310,6 +319,46 @@ pub(super) fn an_audit_event(seconds: i64) -> AuditEvent {
         new_value: Some(json!([1, 2])),
         metadata: json!({}),
         created_at: at(seconds),
+        sealed_seq: None,
+    }
+}
+pub(super) fn a_policy() -> RetentionPolicy {
+    RetentionPolicy {
+        id: id(),
+        recording_retention_days: 1,
+        transcript_retention_days: 3650,
+        call_log_retention_days: 730,
+        auto_delete_enabled: true,
+        gdpr_mode: false,
+        updated_at: at(1),
+    }
+}
+pub(super) fn a_mark(call: CallId) -> RetentionMark {
+    RetentionMark {
+        id: id(),
+        kind: SubjectKind::Recording,
+        subject_id: id::<Recording>().uuid(),
+        call_id: call,
+        status: MarkStatus::Purged,
+        next_look_at: Some(at(9)),
+        hash: Some(fresh::<RetentionMark>("hash")),
+        verdict_id: Some(id()),
+        seq: Some(7),
+        updated_at: at(2),
+    }
+}
+pub(super) fn an_erasure(person: PersonId) -> Erasure {
+    let kept = KeptItem { what: "numbers".to_owned(), count: 2, why: "a law".to_owned(), until: Some(at(99)) };
+    Erasure {
+        id: id(),
+        person_id: person,
+        reason: ErasureReason::Request,
+        status: ErasureStatus::Pending,
+        report: ErasureReport { erased: vec![Counted { what: "notes".to_owned(), count: 1 }], kept: vec![kept] },
+        requested_by: Some(id()),
+        next_look_at: Some(at(9)),
+        created_at: at(1),
+        updated_at: at(2),
     }
 }
 pub(super) fn a_message(topic: Topic, key: &str, seconds: i64) -> NewMessage {

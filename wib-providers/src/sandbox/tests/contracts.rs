@@ -51,7 +51,7 @@ fn telnyx_s_webhooks_fit_its_document() {
             seen.insert(name.to_owned());
         }
     }
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
 }
 
 #[test]
@@ -81,6 +81,9 @@ fn telnyx_s_answers_fit_its_document() {
         ("record_pause", &json!({})),
         ("record_resume", &json!({})),
         ("record_stop", &json!({})),
+        ("record_pause", &json!({})),
+        ("send_dtmf", &json!({"digits": "1"})),
+        ("send_dtmf", &json!({"digits": "?"})),
         ("answer", &json!({})),
         ("hangup", &json!({})),
         ("hangup", &json!({})),
@@ -110,8 +113,15 @@ fn telnyx_s_answers_fit_its_document() {
     let list = rig.get(&format!("/telnyx/v2/recordings?filter[call_leg_id]={leg}"));
     assert_eq!(list.1["meta"]["total_results"], 1);
     check_answer(&document, "get", "/recordings", &list);
-    for id in [list.1["data"][0]["id"].as_str().unwrap(), "nobody"] {
+    let id = list.1["data"][0]["id"].as_str().unwrap();
+    for id in [id, "nobody"] {
         check_answer(&document, "get", "/recordings/{recording_id}", &rig.get(&format!("/telnyx/v2/recordings/{id}")));
+    }
+    for expected in [200, 404] {
+        let (status, body) = rig.send("DELETE", &format!("/telnyx/v2/recordings/{id}"), &[], "");
+        assert_eq!(status, expected);
+        let body = serde_json::from_slice(&body).unwrap();
+        check_answer(&document, "delete", "/recordings/{recording_id}", &(status, body));
     }
 }
 

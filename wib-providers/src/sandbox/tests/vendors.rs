@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn transcribe(rig: &Rig, audio: Bytes, more: &Value) -> Value {
+pub(super) fn transcribe(rig: &Rig, audio: Bytes, more: &Value) -> Value {
     let (_, upload) = rig.send("POST", "/assemblyai/v2/upload", &[], audio);
     let upload: Value = serde_json::from_slice(&upload).unwrap();
     let mut order = json!({"audio_url": upload["upload_url"], "speech_models": ["universal"]});
