@@ -542,6 +542,7 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
 }
 
 #[cfg(all(test, feature = "sqlite", feature = "testing"))]
+#[expect(clippy::unwrap_used, reason = "a test may")]
 mod tests {
     use std::sync::Arc;
 

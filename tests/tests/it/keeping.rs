@@ -23,7 +23,7 @@ use crate::stage::{NOON, Stage, at};
 #[derive(Debug)]
 pub(crate) enum Behind {
     Lite(SqlStore),
-    Pg(PgStore),
+    Pg(Box<PgStore>),
 }
 
 impl Behind {
@@ -101,7 +101,7 @@ impl Archive {
         let clock = Arc::new(VirtualClock::new(at(NOON)));
         let mut all = vec![Self::new().await];
         if let Some(store) = postgres_store(test, clock.clone()).await {
-            all.push(Self::on(Behind::Pg(store), clock).await);
+            all.push(Self::on(Behind::Pg(Box::new(store)), clock).await);
         }
         all
     }

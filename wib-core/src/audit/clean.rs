@@ -81,9 +81,9 @@ fn field(name: String, value: Json, depth: usize) -> (String, Json) {
     let kept_out = |word: &str| if value.is_null() { Json::Null } else { json!(word) };
     let shown = if SECRET.iter().any(|secret| lower.contains(secret)) {
         kept_out("[secret]")
-    } else if PERSONAL.contains(&lower.as_str()) {
-        kept_out("[personal]")
-    } else if WORDS.contains(&lower.as_str()) && !value.as_str().is_some_and(ours) {
+    } else if PERSONAL.contains(&lower.as_str())
+        || (WORDS.contains(&lower.as_str()) && !value.as_str().is_some_and(ours))
+    {
         kept_out("[personal]")
     } else {
         walk(value, depth + 1)

@@ -39,12 +39,12 @@ impl Line {
         })
     }
     /// How it was: for what is no more.
-    pub(crate) fn old(mut self, of: &impl Serialize) -> Self {
+    pub(crate) fn was(mut self, of: &impl Serialize) -> Self {
         self.0.old_value = Some(clean(value(of)));
         self
     }
     /// How it is: for what is new.
-    pub(crate) fn new(mut self, of: &impl Serialize) -> Self {
+    pub(crate) fn is(mut self, of: &impl Serialize) -> Self {
         self.0.new_value = Some(clean(value(of)));
         self
     }
@@ -87,8 +87,8 @@ impl Org {
         let line = self.audit(action, resource);
         match (old, new) {
             (Some(old), Some(new)) => line.changed(&old, &new),
-            (Some(old), None) => line.old(&old),
-            (None, Some(new)) => line.new(&new),
+            (Some(old), None) => line.was(&old),
+            (None, Some(new)) => line.is(&new),
             (None, None) => line,
         }
     }

@@ -18,8 +18,8 @@ mod seal;
 mod tests;
 
 pub(crate) use line::{Line, write};
-pub(crate) use seal::seal_all;
 pub use read::ListAudit;
+pub(crate) use seal::seal_all;
 pub use seal::{AuditFault, AuditReport, BATCH, TouchedLine};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;

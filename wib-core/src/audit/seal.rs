@@ -148,7 +148,11 @@ impl AuditReport {
 
 /// Seals what is to be sealed of every organisation; how many lines. A failing organisation stops no other.
 pub(crate) async fn seal_all(wib: &Wib) -> Result<i64> {
-    retention::for_every_organization(wib, async |organization| seal(wib, organization).await).await
+    let mut round = retention::Round::new(wib);
+    while let Some(organization) = round.next().await? {
+        round.note(organization, seal(wib, organization).await);
+    }
+    round.end()
 }
 
 /// Seals an organisation's lines that are old enough, by date and id; how many.

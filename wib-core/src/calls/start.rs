@@ -134,7 +134,7 @@ impl Org {
         let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
         tx.enqueue(&message(Topic::Dial, now)).await?;
         tx.enqueue(&message(Topic::WatchCall, time::after(now, WATCH_AFTER))).await?;
-        self.audit("call:started", ("call", Some(id.uuid()))).new(&call).write(&mut *tx).await;
+        self.audit("call:started", ("call", Some(id.uuid()))).is(&call).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();
         metrics::counter!("wib_calls_started_total").increment(1);

@@ -125,7 +125,7 @@ impl Org {
             }
             if rows.peek().is_none() {
                 let told = json!({"added": report.added, "known": report.known, "left_out": report.left_out});
-                self.audit("collection:history_imported", ("contact", None)).new(&told).write(&mut *tx).await;
+                self.audit("collection:history_imported", ("contact", None)).is(&told).write(&mut *tx).await;
             }
             tx.commit().await?;
         }

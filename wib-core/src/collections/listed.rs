@@ -67,7 +67,7 @@ impl Org {
             created_at: self.wib.now(),
         };
         tx.insert(&row).await?;
-        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).new(&row).write(&mut *tx).await;
+        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).is(&row).write(&mut *tx).await;
         tx.commit().await?;
         Ok((row, true))
     }
@@ -81,7 +81,7 @@ impl Org {
         let mut tx = self.tx().await?;
         let row: Suppression = Repo::find(&mut *tx, id).await?.or_not_found("entry")?;
         tx.unsuppress(&row.phone).await?;
-        self.audit("dnc:deleted", ("suppression", Some(id.uuid()))).old(&row).write(&mut *tx).await;
+        self.audit("dnc:deleted", ("suppression", Some(id.uuid()))).was(&row).write(&mut *tx).await;
         tx.commit().await?;
         Ok(row)
     }

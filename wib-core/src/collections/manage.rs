@@ -200,7 +200,7 @@ impl Org {
         };
         tx.insert(&place).await?;
         let line = self.audit("collection:account_updated", ("person", Some(person_id.uuid())));
-        line.new(&place).write(&mut *tx).await;
+        line.is(&place).write(&mut *tx).await;
         tx.commit().await?;
         Ok(place)
     }

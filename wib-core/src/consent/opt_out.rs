@@ -97,7 +97,7 @@ impl Org {
             }
             told["number"] = json!(phone.masked());
         }
-        line.new(&json!({"persons": persons})).with(told).write(&mut *tx).await;
+        line.is(&json!({"persons": persons})).with(told).write(&mut *tx).await;
         tx.commit().await?;
         metrics::counter!("wib_opt_outs_total").increment(1);
         Ok(OptedOut { understood: true, persons, at })

@@ -79,7 +79,7 @@ impl Org {
         let licence = Licence { id: self.wib.id(), region, number, from_at, until_at, created_at: now };
         tx.insert(&licence).await?;
         let line = self.audit("compliance:licence_recorded", ("licence", Some(licence.id.uuid())));
-        line.new(&licence).write(&mut *tx).await;
+        line.is(&licence).write(&mut *tx).await;
         tx.commit().await?;
         Ok(licence)
     }

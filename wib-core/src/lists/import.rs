@@ -112,7 +112,7 @@ impl Org {
                     "list": command.list, "source": source, "as_of": command.as_of, "numbers": report.numbers,
                     "left_out": report.left_out,
                 });
-                self.audit("compliance:list_imported", ("list", None)).new(&told).write(&mut *tx).await;
+                self.audit("compliance:list_imported", ("list", None)).is(&told).write(&mut *tx).await;
             }
             tx.commit().await?;
         }

@@ -82,7 +82,9 @@ impl Org {
         };
         tx.insert(&notice).await?;
         let about = ("notice", Some(notice.id.uuid()));
-        self.audit_change("compliance:validation_notice_created", about, None, Some(json!(notice))).write(&mut *tx).await;
+        self.audit_change("compliance:validation_notice_created", about, None, Some(json!(notice)))
+            .write(&mut *tx)
+            .await;
         tx.commit().await?;
         Ok(notice)
     }

@@ -77,7 +77,16 @@ impl Org {
             if tx.suppression(&number.phone).await?.is_none() {
                 let source = "erasure".to_owned();
                 let (row, list) = (self.wib.id(), ListKind::Internal);
-                tx.insert(&Suppression { id: row, phone: number.phone, list, source, reason: None, added_by: None, created_at: now }).await?;
+                tx.insert(&Suppression {
+                    id: row,
+                    phone: number.phone,
+                    list,
+                    source,
+                    reason: None,
+                    added_by: None,
+                    created_at: now,
+                })
+                .await?;
             }
         }
         let mut erased = tx.forget_person(id).await?;
@@ -96,7 +105,7 @@ impl Org {
         tx.insert(&erasure).await?;
         seal(&self.wib, &mut *tx, &erasure).await?;
         let line = self.audit("privacy:person_erased", ("person", Some(id.uuid())));
-        line.new(&erasure).write(&mut *tx).await;
+        line.is(&erasure).write(&mut *tx).await;
         tx.commit().await
     }
 }

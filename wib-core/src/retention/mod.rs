@@ -33,7 +33,7 @@ use crate::{
     calls::CallId,
     compliance::StoredVerdict,
     evidence::{self, EntryKind, RecordManifest},
-    kit::{Id, Result, time::Timestamp},
+    kit::{Error, Id, Result, time::Timestamp},
     orgs::OrganizationId,
     store::{OrgTx, Record},
     text_enum,
@@ -133,27 +133,41 @@ pub(crate) async fn record(
     Ok(entry.seq)
 }
 
-/// Does something for every organisation, one after another; the sum of what was done. One that fails is told in the log
-/// and stops no other; the job then fails as a whole.
-pub(crate) async fn for_every_organization(
-    wib: &Wib,
-    work: impl AsyncFn(OrganizationId) -> Result<i64>,
-) -> Result<i64> {
-    const STEP: i64 = 100;
-    let (mut done, mut failed, mut after) = (0, None, Id::from(Uuid::nil()));
-    loop {
-        let organizations = wib.store.system().await?.organizations_after(after, STEP).await?;
-        let Some(last) = organizations.last() else { break };
-        after = *last;
-        for organization in organizations {
-            match work(organization).await {
-                Ok(count) => done += count,
-                Err(error) => {
-                    tracing::error!(%organization, error = error.chain(), "a job failed for an organization");
-                    failed = Some(error);
-                }
+/// A job's way through every organisation, one after another. One that fails is told in the log and stops no other; the
+/// job then fails as a whole.
+pub(crate) struct Round<'a> {
+    wib: &'a Wib,
+    batch: std::vec::IntoIter<OrganizationId>,
+    after: OrganizationId,
+    done: i64,
+    failed: Option<Error>,
+}
+impl<'a> Round<'a> {
+    pub(crate) fn new(wib: &'a Wib) -> Self {
+        Self { wib, batch: vec![].into_iter(), after: Id::from(Uuid::nil()), done: 0, failed: None }
+    }
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Result<Option<OrganizationId>> {
+        const STEP: i64 = 100;
+        if self.batch.as_slice().is_empty() {
+            let batch = self.wib.store.system().await?.organizations_after(self.after, STEP).await?;
+            self.after = batch.last().copied().unwrap_or(self.after);
+            self.batch = batch.into_iter();
+        }
+        Ok(self.batch.next())
+    }
+    /// What came of it: how much was done.
+    pub(crate) fn note(&mut self, organization: OrganizationId, outcome: Result<i64>) {
+        match outcome {
+            Ok(count) => self.done += count,
+            Err(error) => {
+                tracing::error!(%organization, error = error.chain(), "a job failed for an organization");
+                self.failed = Some(error);
             }
         }
     }
-    failed.map_or(Ok(done), Err)
+    /// The sum, or why it failed.
+    pub(crate) fn end(self) -> Result<i64> {
+        self.failed.map_or(Ok(self.done), Err)
+    }
 }

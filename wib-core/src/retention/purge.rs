@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{MarkStatus, RetentionMark, SubjectKind, for_every_organization, record};
+use super::{MarkStatus, RetentionMark, Round, SubjectKind, record};
 use crate::{
     audit::Line,
     calls::{Call, CallId, seal_again},
@@ -75,11 +75,12 @@ pub(crate) struct Cause {
 
 /// Runs retention and what is left of erasures for every organisation; how many things were deleted.
 pub(crate) async fn apply_all(wib: &Wib) -> Result<i64> {
-    for_every_organization(wib, async |organization| {
-        let erased = privacy::go_on_where_due(wib, organization).await?;
-        Ok(erased + apply(wib, organization).await?)
-    })
-    .await
+    let mut round = Round::new(wib);
+    while let Some(organization) = round.next().await? {
+        round.note(organization, privacy::go_on_where_due(wib, organization).await);
+        round.note(organization, apply(wib, organization).await);
+    }
+    round.end()
 }
 
 /// Deletes what the organisation wants deleted and nothing keeps; how many things.
@@ -251,7 +252,7 @@ pub(crate) async fn look(wib: &Wib, organization: OrganizationId, subject: Subje
     (mark.hash, mark.verdict_id) = (Some(hash), Some(stored.id));
     tx.put_retention_mark(&mark).await?;
     let line = Line::by(wib, Actor::System, "retention:purged", (subject.kind.as_str(), Some(subject.id)));
-    line.new(&mark).write(&mut *tx).await;
+    line.is(&mark).write(&mut *tx).await;
     // Without its timeline a call cannot be sealed again as it was.
     let timeline = tx.retention_mark(SubjectKind::Timeline, call.id.uuid()).await?;
     if timeline.is_none_or(|mark| mark.status == MarkStatus::Kept) {

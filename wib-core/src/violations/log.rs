@@ -84,7 +84,7 @@ impl Org {
         };
         tx.insert(&violation).await?;
         self.audit("compliance:violation_logged", ("violation", Some(violation.id.uuid())))
-            .new(&json!({"code": violation.code, "kind": violation.kind, "call_id": violation.call_id}))
+            .is(&json!({"code": violation.code, "kind": violation.kind, "call_id": violation.call_id}))
             .write(&mut *tx)
             .await;
         tx.commit().await?;

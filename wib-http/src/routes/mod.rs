@@ -10,6 +10,7 @@ mod evidence;
 mod health;
 mod notices;
 mod operations;
+mod persons;
 mod recordings;
 mod retention;
 mod root;
@@ -36,6 +37,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         dnc::routes(),
         notices::routes(),
         notices::cockpit(),
+        persons::routes(),
         evidence::routes(),
         evidence::routes_of_call(),
         webhooks::routes(),

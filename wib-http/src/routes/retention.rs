@@ -3,11 +3,11 @@ use serde::Serialize;
 use wib_core::{
     Wib,
     kit::Role,
-    retention::{CreateHold, LegalHold, ListHolds},
+    retention::{CreateHold, LegalHold, ListHolds, PutRetention},
 };
 
 use crate::{
-    input::ById,
+    input::{ById, Nothing},
     table::{Routes, role, session},
 };
 
@@ -19,6 +19,11 @@ struct Done {
 
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("retention", "/api/retention")
+        .get("/", session(), |org, _: Nothing| async move { org.retention_policy().await })
+        .about("Reads how long things are kept.")
+        .item("policy")
+        .put("/", role(Role::Admin), |org, c: PutRetention| async move { org.put_retention_policy(c).await })
+        .item("policy")
         .get("/legal-holds", session(), |org, query: ListHolds| async move { org.list_holds(query).await })
         .stretch("legalHolds")
         .post("/legal-holds", role(Role::Admin), |org, c: CreateHold| async move { org.create_hold(c).await })

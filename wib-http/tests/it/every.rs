@@ -65,6 +65,8 @@ impl House {
             "/api/consent": account,
             "/api/dnc": entry.json["entry"]["id"],
             "/api/validation-notices": notice.id,
+            "/api/persons": notice.person_id,
+            "/api/evidence": "1",
         });
         let Json::Object(ids) = ids else { panic!("an object") };
         assert!(ids.values().all(Json::is_string), "{ids:?}");
@@ -87,7 +89,7 @@ impl House {
         }
         let known = self.ids.keys().filter(|start| template.starts_with(*start)).max_by_key(|start| start.len());
         let known = known.unwrap_or_else(|| panic!("{template}: give House one of these"));
-        let path = template.replace("{id}", self.id(known));
+        let path = template.replace("{id}", self.id(known)).replace("{size}", "1");
         assert!(!path.contains('{'), "{template} has a name that this test does not know");
         path
     }
@@ -147,6 +149,7 @@ impl House {
         // What the document cannot say: one of several is required.
         match (row.method.as_str(), row.path.as_str()) {
             ("POST", "/api/calls") => _ = body.insert("account_id".into(), self.ids["callable"].clone()),
+            ("POST", "/api/evidence/verify") => _ = body.insert("bundle".into(), json!("{}")),
             ("POST", "/api/calls/start") => _ = body.insert("phone_number".into(), json!("+15005550012")),
             _ => {}
         }
