@@ -127,13 +127,13 @@ impl Org {
     /// `Conflict` unless it was sent; `Invalid` naming the field; `NotFound`; `Forbidden` below agent.
     pub async fn dispute_notice(&self, command: DisputeNotice) -> Result<Notice> {
         self.at_least(Role::Agent)?;
+        let reason = text::optional("reason", command.reason, 2000)?;
         let notice = self.notice(command.id).await?;
         if notice.kind != NoticeKind::Validation
             || !matches!(notice.status, NoticeStatus::Sent | NoticeStatus::Delivered)
         {
             return Err(Error::conflict(format!("a notice that is {} cannot be disputed", notice.status)));
         }
-        let reason = text::optional("reason", command.reason, 2000)?;
         self.file_dispute(FileDispute {
             account_id: notice.account_id,
             call_id: None,
