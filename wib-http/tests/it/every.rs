@@ -37,8 +37,8 @@ struct Row {
 impl House {
     async fn new() -> Self {
         let server = Server::start().await;
-        let account = server.import("+15005550001").await;
-        let placed = server.send("POST", "/api/calls", &json!({ "account_id": account }).to_string()).await;
+        let (account, called) = (server.import("+15005550008").await, server.import("+15005550001").await);
+        let placed = server.send("POST", "/api/calls", &json!({ "account_id": called }).to_string()).await;
         assert_eq!(placed.status, 201, "{}", placed.json);
         server.pass(Duration::from_secs(900)).await;
         let recordings = server.get("/api/recordings").await;

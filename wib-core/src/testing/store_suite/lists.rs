@@ -166,7 +166,7 @@ pub async fn lists_are_filtered(store: &dyn Store) {
         let every = NoticeFilter::default();
         assert_eq!(tx.list_notices(every, of).await.expect("read").total, 2, "verifications are none");
         let account = NoticeFilter { account: Some(second.id), ..every };
-        assert_eq!(tx.list_notices(account, of).await.expect("read").items, [waiting.clone()]);
+        assert_eq!(tx.list_notices(account, of).await.expect("read").items, std::slice::from_ref(&waiting));
         let status = NoticeFilter { status: Some(NoticeStatus::Pending), ..every };
         assert_eq!(tx.list_notices(status, of).await.expect("read").total, 1);
         for (before, total) in [(50, 0), (51, 1)] {
