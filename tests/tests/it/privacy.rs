@@ -64,6 +64,8 @@ async fn noted(archive: &Archive, account: &Account) {
         written: true,
         source: Source::WebForm,
         evidence: Some("form of Wilhelmina".to_owned()),
+        call_id: None,
+        note: None,
         at: None,
         expires_at: None,
     };
