@@ -6,13 +6,14 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wib_core::{
     calls::{Call, CallFacts, CallStatus, FlowType},
     compliance::{
-        Act, Callee, DebtFacts, Facts, LedgerFact, Location, LocationSource, Medium, PersonFacts, Place, RulePack,
-        Technology, judge,
+        Act, Callee, DebtFacts, Facts, Flag, LedgerFact, Location, LocationSource, Medium, PersonFacts, Place,
+        RulePack, Technology, forecast, judge,
     },
     contacts::ContactKind,
     engine::{NewMessage, Topic, Worker},
@@ -159,10 +160,12 @@ fn verdicts(c: &mut Criterion) {
             regions: vec!["US-IL".to_owned()],
             noted_on: None,
         }],
-        ledger: (0..6).map(attempt).collect(),
+        // One a day, the last one yesterday.
+        ledger: (1..7).map(attempt).collect(),
+        flags: [(Flag::CallerIdOwned, true)].into(),
         ..Facts::default()
     };
-    let pack = RulePack::federal();
+    let pack = RulePack::standard();
     assert!(judge(&facts, &pack, now).permits());
     c.bench_function("verdict that permits, six attempts in the ledger", |b| {
         b.iter(|| judge(black_box(&facts), &pack, now))
@@ -170,6 +173,11 @@ fn verdicts(c: &mut Criterion) {
     let night: Timestamp = "2026-06-03T04:30:00Z".parse().unwrap();
     c.bench_function("verdict that defers to the next lawful instant", |b| {
         b.iter(|| judge(black_box(&facts), &pack, night))
+    });
+    let day = |from: Timestamp| (from, time::after(from, Duration::from_secs(86_400)));
+    let (from, to) = day("2026-06-03T05:00:00Z".parse().unwrap());
+    c.bench_function("forecast of a day in half hours, one account", |b| {
+        b.iter(|| forecast(black_box(&facts), &pack, from, to, SignedDuration::from_mins(30)))
     });
 }
 

@@ -1,7 +1,7 @@
 //! The handles that embedders hold: [`Wib`] made once, [`Org`] per request, [`System`] for what belongs to nobody yet.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -14,13 +14,13 @@ use crate::{
     auth::password::PasswordCost,
     calls::tag::TagKey,
     compliance::RulePack,
-    evidence::Signer,
+    evidence::{Signer, timestamp::TimestampRoots},
     kit::{
         Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
         time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
-    ports::{Blobs, Llm, Mailer, Transcriber, Voice, WebhookSource},
+    ports::{Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub caller_ids: Vec<Phone>,
     /// Quiet time after a call's end before it is sealed, so that late events are in.
     pub seal_after: Duration,
+    /// The roots whose time-stamp authorities are believed; without one every authority is.
+    pub timestamp_roots: TimestampRoots,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -60,6 +62,7 @@ impl Default for Settings {
             lease: Duration::from_secs(60),
             caller_ids: vec![],
             seal_after: Duration::from_secs(30),
+            timestamp_roots: TimestampRoots::default(),
         }
     }
 }
@@ -81,6 +84,8 @@ pub struct Parts {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
+    pub(crate) witnesses: Vec<Arc<dyn Witness>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) signer: Signer,
     pub(crate) tags: TagKey,
@@ -188,6 +193,8 @@ pub struct WibBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
+    timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
+    witnesses: Vec<Arc<dyn Witness>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     signer: Option<Signer>,
     pack: Option<RulePack>,
@@ -218,11 +225,19 @@ impl WibBuilder {
         clock: dyn Clock;
         /// Chance; the operating system's by default.
         random: dyn Random;
+        /// Who stamps checkpoints with the time; nobody by default.
+        timestamp_authority: dyn TimestampAuthority;
     }
     /// A vendor whose deliveries are accepted.
     #[must_use]
     pub fn webhook(mut self, source: Arc<dyn WebhookSource>) -> Self {
         self.webhooks.insert(source.vendor(), source);
+        self
+    }
+    /// One more who remembers checkpoints; nobody by default.
+    #[must_use]
+    pub fn witness(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witnesses.push(witness);
         self
     }
     /// Who signs evidence. Required: an installation keeps its key.
@@ -246,12 +261,21 @@ impl WibBuilder {
     /// The wired whole.
     ///
     /// # Errors
-    /// `Invalid` naming the first required part that is missing, or the rule that cannot be judged with.
+    /// `Invalid` naming the first required part that is missing or the rule that cannot be judged with, and when two
+    /// witnesses have one name.
     pub fn build(self) -> Result<Wib> {
         fn required<T>(part: Option<T>, name: &'static str) -> Result<T> {
             part.ok_or_else(|| Error::field(name, "is required"))
         }
         let signer = required(self.signer, "signer")?;
+        let names: BTreeSet<_> = self.witnesses.iter().map(|w| w.name()).collect();
+        if names.len() < self.witnesses.len() {
+            return Err(Error::field("witness", "has the name of another"));
+        }
+        let stamps = self.timestamp_authority.iter().map(|a| a.name()).chain(names);
+        if stamps.into_iter().any(|name| name.is_empty() || name.chars().count() > 200) {
+            return Err(Error::field("name", "of an authority or a witness must have 1 to 200 characters"));
+        }
         let pack = self.pack.unwrap_or_else(RulePack::standard);
         pack.check()?;
         Ok(Wib(Arc::new(Parts {
@@ -263,6 +287,8 @@ impl WibBuilder {
             mailer: required(self.mailer, "mailer")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            timestamp_authority: self.timestamp_authority,
+            witnesses: self.witnesses,
             webhooks: self.webhooks,
             tags: signer.tag_key(),
             signer,

@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    fs::File,
+    io::Read,
     net::IpAddr,
     path::PathBuf,
     str::FromStr,
 };
 
 use wib_core::{
-    evidence::Signer,
+    evidence::{Signer, timestamp::TimestampRoots},
     kit::{ExposeSecret, Phone, SecretString},
 };
 use wib_providers::telnyx::parse_public_key;
@@ -57,6 +59,10 @@ pub struct Config {
     pub resend: Keyed,
     /// `RESEND_FROM`: the sender of mails.
     pub resend_from: Option<String>,
+    /// `WIB_TSA_*`
+    pub timestamps: Timestamps,
+    /// `WIB_WITNESS_*`
+    pub witness: WitnessSettings,
     /// `CORS_ORIGIN`: the site whose browsers may call.
     pub cors_origin: Option<String>,
     /// `WIB_WORKERS` = 4, at most 256
@@ -100,6 +106,26 @@ pub struct Keyed {
     pub api_key: Option<SecretString>,
     /// `<VENDOR>_BASE_URL`
     pub base_url: Option<String>,
+}
+
+/// Who stamps checkpoints with the time.
+#[derive(Clone, Debug)]
+pub struct Timestamps {
+    /// `WIB_TSA_URL`: an authority of RFC 3161; without it nothing is stamped.
+    pub url: Option<String>,
+    /// `WIB_TSA_ROOTS`: a file of PEM with the roots whose authorities are believed; without it every authority is.
+    pub roots: TimestampRoots,
+}
+
+/// Who remembers checkpoints.
+#[derive(Clone, Debug)]
+pub struct WitnessSettings {
+    /// `WIB_WITNESS_URL`: a witness that is told over HTTP.
+    pub url: Option<String>,
+    /// `WIB_WITNESS_TOKEN`: what it knows us by.
+    pub token: Option<SecretString>,
+    /// `WIB_WITNESS_FILE`: a file that is only added to, best on another disk.
+    pub file: Option<PathBuf>,
 }
 
 /// Where the server runs.
@@ -192,6 +218,15 @@ impl Config {
             openai: from.keyed("OPENAI_API_KEY", "OPENAI_BASE_URL"),
             resend: from.keyed("RESEND_API_KEY", "RESEND_BASE_URL"),
             resend_from: from.text("RESEND_FROM"),
+            timestamps: Timestamps {
+                url: from.url("WIB_TSA_URL"),
+                roots: from.get("WIB_TSA_ROOTS", read_roots).unwrap_or_default(),
+            },
+            witness: WitnessSettings {
+                url: from.url("WIB_WITNESS_URL"),
+                token: from.secret("WIB_WITNESS_TOKEN"),
+                file: from.text("WIB_WITNESS_FILE").map(PathBuf::from),
+            },
             cors_origin: from.url("CORS_ORIGIN"),
             workers: from.or("WIB_WORKERS", 4),
             log: from.or("RUST_LOG", "info,sqlx=warn".to_owned()),
@@ -214,6 +249,12 @@ impl Config {
         }
         if self.resend.api_key.is_some() && self.resend_from.is_none() {
             from.fault("RESEND_FROM", "needed beside RESEND_API_KEY");
+        }
+        if !self.timestamps.roots.is_empty() && self.timestamps.url.is_none() {
+            from.fault("WIB_TSA_URL", "needed beside WIB_TSA_ROOTS");
+        }
+        if self.witness.token.is_some() && self.witness.url.is_none() {
+            from.fault("WIB_WITNESS_URL", "needed beside WIB_WITNESS_TOKEN");
         }
         if let Some(key) = &self.evidence_key
             && let Err(e) = Signer::from_hex(key.expose_secret())
@@ -242,6 +283,14 @@ impl Config {
         };
         PORTS.into_iter().filter(|port| self.sandbox.contains(*port) || !keyed(port)).collect()
     }
+}
+
+/// The roots in a file of PEM, of a megabyte at most.
+fn read_roots(path: &str) -> Result<TimestampRoots, String> {
+    let mut pem = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut pem));
+    read.map_err(|e| format!("cannot be read: {}", e.kind()))?;
+    TimestampRoots::from_pem(&pem).map_err(|e| e.message().to_owned())
 }
 
 /// Where values come from, and what was wrong with them.

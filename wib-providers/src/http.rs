@@ -314,7 +314,11 @@ impl Ask<'_> {
             return Err(self.refusal(head.status, &head.headers, request_id, &body));
         }
         match read {
-            Ok(body) => Ok(Answer { vendor: client.vendor, body, request_id }),
+            Ok(body) => {
+                let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+                let content_type = content_type.unwrap_or_default().to_owned();
+                Ok(Answer { vendor: client.vendor, content_type, body, request_id })
+            }
             Err((fault, message)) => Err(VendorError {
                 status: Some(head.status.as_u16()),
                 request_id,
@@ -406,12 +410,18 @@ impl Ask<'_> {
 #[derive(Debug)]
 pub struct Answer {
     vendor: &'static str,
+    content_type: String,
     /// The whole body.
     pub body: Bytes,
     /// The vendor's request id.
     pub request_id: Option<String>,
 }
 impl Answer {
+    /// Whether the body says that it is of that media type, parameters aside.
+    #[must_use]
+    pub fn is(&self, media_type: &str) -> bool {
+        self.content_type.split(';').next().is_some_and(|said| said.trim().eq_ignore_ascii_case(media_type))
+    }
     /// The body as JSON.
     ///
     /// # Errors
@@ -465,6 +475,14 @@ fn retry_after(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Durat
     let window = || ["x-ratelimit-reset", "ratelimit-reset"].into_iter().find_map(text).and_then(seconds);
     let hour = Duration::from_secs(3600);
     asked.or_else(|| (status == 429).then(window)?).map(|wait| wait.min(hour))
+}
+
+/// The host and port of an address, which is what somebody with nothing but an address is called.
+#[cfg(any(feature = "rfc3161", feature = "witness"))]
+pub(crate) fn host(url: &str) -> String {
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(|uri| uri.authority()).map(|a| a.as_str().rsplit('@').next().unwrap_or_default());
+    host.unwrap_or("unknown").chars().take(200).collect()
 }
 
 /// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).

@@ -6,6 +6,8 @@
 //! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
 //! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
 //! | Resend | `resend` | `Mailer` |
+//! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
+//! | any witness of ours | `witness` | `Witness` |
 //!
 //! An adapter is plugged into [`http::Wires`]: what carries requests, the clock, and chance. It never reads the
 //! environment.
@@ -28,8 +30,12 @@ pub mod openai_compatible;
 pub mod prices;
 #[cfg(feature = "resend")]
 pub mod resend;
+#[cfg(feature = "rfc3161")]
+pub mod rfc3161;
 #[cfg(feature = "telnyx")]
 pub mod telnyx;
+#[cfg(feature = "witness")]
+pub mod witness;
 #[cfg(feature = "xai")]
 pub mod xai;
 

@@ -1,5 +1,5 @@
 //! The [`Store`](wib_core::store::Store) of Word Is Bond on SQLite and PostgreSQL, and [`Blobs`](wib_core::ports::Blobs)
-//! in a folder.
+//! in a folder; and a [`Witness`](wib_core::ports::Witness) in a file.
 //!
 //! One text per statement serves both databases. What belongs to an organisation names it in every statement, checked
 //! while compiling; on PostgreSQL row-level policies say the same a second time.
@@ -33,6 +33,7 @@ mod place;
 mod queue;
 mod recordings;
 mod sql;
+mod stamps;
 mod store;
 mod system;
 mod table;
@@ -40,9 +41,11 @@ mod table;
 pub mod testing;
 mod transcripts;
 mod usage;
+pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
 pub use place::Database;
 #[cfg(feature = "postgres")]
 pub use place::PgUrls;
 pub use store::SqlStore;
+pub use witness::FileWitness;

@@ -59,6 +59,7 @@ migrations![
     "0005_evidence",
     "0006_engine",
     "0007_evidence",
+    "0008_stamps",
     "0010_facts",
     "0011_keep",
     "0013_violations",
@@ -76,6 +77,7 @@ const APPEND_ONLY: &[&str] = &[
     "evidence",
     "evidence_nodes",
     "checkpoints",
+    "stamps",
     "audit_events",
     "consents",
     "disclosures",
@@ -542,131 +544,4 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
 }
 
 #[cfg(all(test, feature = "sqlite", feature = "testing"))]
-#[expect(clippy::unwrap_used, reason = "a test may")]
-mod tests {
-    use std::sync::Arc;
-
-    use wib_core::kit::{Clock, SystemClock};
-
-    use super::*;
-
-    /// The tables as they were at a version, and a debt whose person wants no more communication about it.
-    const CEASED: &str = "
-        INSERT INTO organizations (id, name, plan, live, created_at) VALUES (ID1, 'Old', 'free', FALSE, T1);
-        INSERT INTO persons (organization_id, id, name, do_not_call, created_at) VALUES (ID1, ID2, 'P', FALSE, T1);
-        INSERT INTO accounts (organization_id, id, person_id, balance_minor, currency, status, ceased_at, created_at)
-            VALUES (ID1, ID3, ID2, 1, 'USD', 'active', T2, T1), (ID1, ID4, ID2, 1, 'USD', 'active', NULL, T1);
-        INSERT INTO calls (organization_id, id, person_id, account_id, direction, from_number, to_number, flow_type, status,
-            vendor, live, facts, record, transcribe, created_at, updated_at) VALUES (ID1, ID5, ID2, ID4, 'outbound',
-            '+13125550100', '+13125550101', 'direct', 'completed', 'v', FALSE, '{}', TRUE, TRUE, T1, T1);
-        INSERT INTO contacts (organization_id, id, person_id, account_id, call_id, kind, direction, at, counts)
-            VALUES (ID1, ID6, ID2, ID4, ID5, 'attempt', 'outbound', T2, TRUE)";
-
-    async fn moves_on(work: &mut Work, rules: &Rules, id: impl Fn(u8) -> String, time: impl Fn(i64) -> String) {
-        let now = SystemClock.now();
-        let table = "CREATE TABLE wib_migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, \
-            applied_at TIMESTAMPTZ NOT NULL\n);";
-        work.run(&work.spoken(table)).await.unwrap();
-        for m in ALL.iter().filter(|m| m.version() <= 6) {
-            work.run(&work.spoken(m.text)).await.unwrap();
-            work.note(m.version(), m.name(), &m.checksum(), now).await.unwrap();
-        }
-        let mut text = CEASED.replace("T1", &time(1)).replace("T2", &time(2));
-        for n in 1..=6 {
-            text = text.replace(&format!("ID{n}"), &id(n));
-        }
-        work.run(&text).await.unwrap();
-        #[cfg(feature = "postgres")]
-        if let Work::Pg(_) = work {
-            // As an installation has them: the owner too sees rows in a transaction of the platform only.
-            for table in ["organizations", "persons", "accounts", "calls", "contacts"] {
-                let forced = format!(
-                    "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY; \
-                     CREATE POLICY system_work ON {table} USING (current_setting('app.system', true) = 'on')"
-                );
-                work.run(&forced).await.unwrap();
-            }
-        }
-        work.steps(rules, now, false).await.unwrap();
-        #[cfg(feature = "postgres")]
-        if let Work::Pg(_) = work {
-            work.run("BEGIN; SELECT set_config('app.system', 'on', true)").await.unwrap();
-        }
-        let cease = format!(
-            "SELECT kind || ' ' || source FROM circumstances WHERE id = {0} AND account_id = {0} AND person_id = {1}
-            AND organization_id = {2} AND since = {3} AND ended_at IS NULL",
-            id(3),
-            id(2),
-            id(1),
-            time(2)
-        );
-        assert_eq!(work.texts(&cease).await.unwrap(), ["cease agent_entry"]);
-        assert_eq!(work.texts("SELECT CAST(COUNT(*) AS TEXT) FROM circumstances").await.unwrap(), ["1"]);
-        let ledger = "SELECT kind || ' ' || phone || ' ' || medium || ' ' || technology || ' ' || source FROM contacts";
-        assert_eq!(work.texts(ledger).await.unwrap(), ["attempt +13125550101 call manual call"]);
-        assert!(work.texts("SELECT ceased_at FROM accounts").await.is_err(), "the column is gone");
-    }
-
-    #[tokio::test]
-    async fn a_cease_of_an_older_version_becomes_a_circumstance_on_sqlite() {
-        let crate::db::Db::Lite(pool) = Database::Memory.connect().await.unwrap().0 else { panic!("SQLite") };
-        let mut work = Work::Lite(pool.acquire().await.unwrap());
-        let id = |n| format!("X'{}'", format!("{n:02x}").repeat(16));
-        moves_on(&mut work, &Rules::Lite, id, |n| (1_780_000_000_000_000 + n).to_string()).await;
-    }
-
-    #[cfg(feature = "postgres")]
-    #[tokio::test]
-    async fn a_cease_of_an_older_version_becomes_a_circumstance_on_postgresql() {
-        let name = "a_cease_of_an_older_version_becomes_a_circumstance_on_postgresql";
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let Some(store) = crate::testing::postgres_store(name, clock).await else { return };
-        let mut work = Work::Pg(Box::new(store.urls().login("owner").connect().await.unwrap()));
-        work.run("CREATE SCHEMA old; SET search_path TO old").await.unwrap();
-        let rules = Rules::of(&Database::Postgres(store.urls().clone())).unwrap();
-        let id = |n| format!("'{}'::uuid", format!("{n:02x}").repeat(16));
-        moves_on(&mut work, &rules, id, |n| format!("'2026-06-0{n}T00:00:00Z'::timestamptz")).await;
-    }
-}
-
-#[cfg(all(test, feature = "sqlite"))]
-mod upgrades {
-    use sqlx::{Connection, SqliteConnection};
-
-    use super::*;
-
-    async fn run(conn: &mut SqliteConnection, text: &str) -> sqlx::Result<()> {
-        raw_sql(AssertSqlSafe(text.to_owned())).execute(conn).await.map(|_| ())
-    }
-
-    #[tokio::test]
-    async fn links_of_before_become_first_versions_of_calls_and_keep_their_words() {
-        let mut conn = SqliteConnection::connect("sqlite::memory:").await.expect("opened");
-        for step in &ALL[..6] {
-            run(&mut conn, &to_sqlite(step.text)).await.expect(step.file);
-        }
-        let then = ["evidence", "checkpoints"].map(|table| {
-            format!("CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'only added'); END;")
-        });
-        run(&mut conn, &then.concat()).await.expect("the triggers of then");
-        let rows = "PRAGMA foreign_keys = OFF;
-            INSERT INTO evidence VALUES (x'01', x'02', x'03', 1, '{}', 'mh', 'ph', 'eh', 5), (x'01', x'04', x'05', 2, '{}', 'm', 'p', 'e', 6);
-            INSERT INTO checkpoints VALUES (x'01', x'06', 2, 'e', 'signer', 'signature', 6);";
-        run(&mut conn, rows).await.expect("rows of then");
-        run(&mut conn, &to_sqlite(ALL[6].text)).await.expect("migrated");
-        for step in &ALL[7..] {
-            run(&mut conn, &to_sqlite(step.text)).await.expect(step.file);
-        }
-        run(&mut conn, &triggers()).await.expect("the triggers of now");
-        let shown = "SELECT group_concat(hex(id) || kind || hex(subject_id) || hex(call_id) || version || COALESCE(supersedes, '-') \
-            || format || seq || manifest || manifest_hash || prev_hash || entry_hash || created_at, ' ') FROM evidence";
-        let row = raw_sql(shown).fetch_one(&mut conn).await.expect("read");
-        let links: String = row.get(0);
-        assert_eq!(links, "02call03031-wib-link/11{}mhpheh5 04call05051-wib-link/12{}mpe6");
-        let row =
-            raw_sql("SELECT head || COALESCE(root, '-') FROM checkpoints").fetch_one(&mut conn).await.expect("read");
-        assert_eq!(row.get::<String, _>(0), "e-");
-        let changed = run(&mut conn, "DELETE FROM evidence").await.expect_err("only added");
-        assert!(changed.to_string().contains("only added"), "{changed}");
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use wib_core::{
     calls::CallId,
     compliance::CollectorRole,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
+    evidence::StampKind,
     kit::{Error, Id, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
@@ -19,6 +20,7 @@ use crate::{
     db::{Conn, Row},
     queue,
     sql::{Sql, SystemSql, system_sql},
+    stamps,
     table::{insert, read_all},
 };
 
@@ -353,6 +355,18 @@ impl SystemTx for SqlSystem {
     }
     async fn put_run(&mut self, run: &JobRun) -> Result<()> {
         queue::put_run(self, run).await
+    }
+    async fn organizations_without_stamp(
+        &mut self,
+        kind: StampKind,
+        name: &str,
+        after: Option<OrganizationId>,
+        limit: i64,
+    ) -> Result<Vec<OrganizationId>> {
+        stamps::organizations_without_stamp(self, kind, name, after, limit).await
+    }
+    async fn last_stamp(&mut self, kind: StampKind, name: &str) -> Result<Option<Timestamp>> {
+        stamps::last_stamp(self, kind, name).await
     }
     async fn commit(self: Box<Self>) -> Result<()> {
         self.conn.commit().await

@@ -363,10 +363,6 @@ fn on_bundles(e: &Exported) -> Vec<Attack> {
         holds("nothing", e.bundle.clone()).key(&e.key).witnessed(&receipt(root)),
         holds("nothing, of the first format", BUNDLE_1),
         holds("a receipt of this checkpoint", with("/witnesses", json!([seen(root, size)]))),
-        holds(
-            "a token that nobody here can check",
-            with("/timestamps", json!([{ "authority": "a", "token": "AAAA" }])),
-        ),
         attack("a manifest edited", "manifest", "changed_manifest", with("/manifest/live", json!(true))),
         attack("another status", "manifest", "changed_manifest", with("/manifest/status", json!("another"))),
         attack("another place", "link", "changed_link", with("/link/seq", json!(2))),

@@ -4,8 +4,10 @@
 
 mod attacks;
 mod audit;
+mod caps;
 mod doubt;
 mod evidence;
+mod facts;
 mod faults;
 mod forge;
 mod genuine;
@@ -20,4 +22,5 @@ mod retention;
 mod sameness;
 mod script;
 mod stage;
+mod stamps;
 mod tenants;

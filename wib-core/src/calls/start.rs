@@ -76,7 +76,8 @@ impl Org {
             tx.commit().await?;
             return Err(gate::refusal(&verdict, &stored));
         };
-        let now = self.wib.now();
+        // The attempt is counted at the instant it was judged at.
+        let now = stored.created_at;
         let call = Call {
             id,
             organization_id: self.id(),

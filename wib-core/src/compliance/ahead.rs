@@ -1,18 +1,15 @@
 //! Which accounts may be called when, a day ahead.
 
-use std::time::Duration;
-
-use jiff::{ToSpan, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Act, Facts, Finding, Outcome, Technology,
+    Act, Facts, RuleId, Technology, forecast,
     gather::{Planned, Records},
-    judge,
 };
 use crate::{
     collections::{Account, AccountId},
-    kit::{Error, OrNotFound, Result, Role, time, time::Timestamp},
+    kit::{Error, OrNotFound, Result, Role, time::Timestamp},
     store::{People, Repo},
     wib::Org,
 };
@@ -20,7 +17,7 @@ use crate::{
 /// The most accounts of a page.
 const MOST: u32 = 200;
 /// How far apart a day is looked at.
-const STEP: Duration = Duration::from_secs(3600);
+const STEP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Asks for a page of the forecast over open accounts, by person and account.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,21 +43,20 @@ pub struct Callable {
 }
 
 /// What a day holds for one account.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ahead {
     /// The account.
     pub account_id: AccountId,
-    /// When it may be called; looked at by the hour.
+    /// When it may be called.
     pub callable: Vec<Callable>,
-    /// Why not, when it may not be called at all.
-    pub reasons: Vec<Finding>,
-    /// The next lawful instant that is known then.
+    /// The rule that stands in the way, when it may not be called that day.
+    pub blocked_by: Option<RuleId>,
+    /// The next lawful instant then, when one is known.
     pub not_before: Option<Timestamp>,
 }
 
 impl Org {
-    /// What a day holds for a page of open accounts, on the facts of now; the person's first number is meant. Accounts
-    /// without a number are left out. Fewer than asked for means that the list is over.
+    /// What a day holds for a page of open accounts, on the facts of now; the person's first number is meant. Fewer than asked for means that the list is over.
     ///
     /// # Errors
     /// `NotFound` for the account of `after`; `Forbidden` below viewer.
@@ -115,30 +111,15 @@ impl Org {
             None => now.to_zoned(zone.clone()).date().tomorrow().map_err(beyond)?,
         };
         let start = |day: Date| day.to_zoned(zone.clone()).map(|at| at.timestamp()).map_err(beyond);
-        let (begin, end) = (start(day)?, start(day.checked_add(1.day()).map_err(beyond)?)?);
-        let mut ahead = Ahead { account_id, callable: vec![], reasons: vec![], not_before: None };
-        let mut at = begin;
-        while at < end {
-            let until = time::after(at, STEP).min(end);
-            let verdict = judge(facts, &self.wib.rules(), at);
-            match ahead.callable.last_mut().filter(|last| last.until == at) {
-                _ if !verdict.permits() => {
-                    let said = verdict.explanation();
-                    // The whole day is told by its strictest hour.
-                    if ahead.reasons.iter().map(|f| f.outcome).max() < Some(said.outcome) {
-                        ahead.reasons =
-                            said.findings.iter().filter(|f| f.outcome > Outcome::Require).cloned().collect();
-                    }
-                    ahead.not_before = ahead.not_before.max(said.not_before);
-                }
-                Some(last) => last.until = until,
-                None => ahead.callable.push(Callable { from: at, until }),
-            }
-            at = until;
-        }
-        if !ahead.callable.is_empty() {
-            (ahead.reasons, ahead.not_before) = (vec![], None);
-        }
-        Ok(ahead)
+        let (begin, end) = (start(day)?, start(day.tomorrow().map_err(beyond)?)?);
+        let forecast = forecast(facts, &self.wib.rules(), begin, end, STEP);
+        let callable: Vec<_> = forecast.lawful().map(|s| Callable { from: s.from, until: s.to }).collect();
+        let worst = forecast.spans.iter().max_by_key(|s| s.outcome).filter(|_| callable.is_empty());
+        Ok(Ahead {
+            account_id,
+            blocked_by: worst.and_then(|s| s.blocked_by.clone()),
+            not_before: worst.and_then(|s| s.not_before),
+            callable,
+        })
     }
 }

@@ -47,7 +47,7 @@ impl Forecast {
 /// What comes out at the beginning of a span is what [`judge`](super::judge()) says there. A deferment lasts until the
 /// instant it tells. Anything else lasts for as long as instants `step` apart (a second at least, and more when there
 /// would be more than 10 000) say the same, so a ban shorter than the step may be passed over; where a permission ends
-/// between two of them, its end is found to the second, and not later than it is.
+/// between two of them, its end is found to the second.
 #[must_use]
 pub fn forecast(facts: &Facts, pack: &RulePack, from: Timestamp, to: Timestamp, step: SignedDuration) -> Forecast {
     let facts = facts.clone().ordered();
@@ -61,16 +61,19 @@ pub fn forecast(facts: &Facts, pack: &RulePack, from: Timestamp, to: Timestamp, 
         let mut end = not_before.map_or_else(|| later(at, step), |known| known.min(to));
         if outcome == Outcome::Permit && end < to && bench.verdict(end).0 != Outcome::Permit {
             let mut lawful = at;
-            while end.duration_since(lawful) > SECOND {
-                let half = later(lawful, end.duration_since(lawful) / 2);
-                if bench.verdict(half).0 == Outcome::Permit {
-                    lawful = half;
+            // In whole seconds, which is what the law is written in.
+            loop {
+                let half = lawful.duration_since(end).as_secs().abs() / 2;
+                if half == 0 {
+                    break;
+                }
+                let middle = later(lawful, SignedDuration::from_secs(half));
+                if bench.verdict(middle).0 == Outcome::Permit {
+                    lawful = middle;
                 } else {
-                    end = half;
+                    end = middle;
                 }
             }
-            // Not to be later than the truth, which lies between the two.
-            end = if lawful > at { lawful } else { end };
         }
         match spans.last_mut() {
             Some(last) if last.outcome == outcome && last.blocked_by.as_ref() == blocked_by => last.to = end,

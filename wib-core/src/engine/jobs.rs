@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::JobRun;
 use crate::{
-    audit,
+    audit, evidence,
     kit::{Error, Result, time, time::Timestamp},
     retention,
     wib::Wib,
@@ -31,6 +31,11 @@ pub const JOBS: &[Job] = &[
         name: "cleanup_sessions",
         cron: "0 * * * *",
         purpose: "removes sessions and one-time tokens that have ended",
+    },
+    Job {
+        name: "publish_checkpoints",
+        cron: "*/5 * * * *",
+        purpose: "has the newest checkpoint of each organisation stamped and witnessed outside",
     },
     Job {
         name: "purge_queue",
@@ -133,6 +138,10 @@ impl Scheduler {
     }
 
     async fn work(&self, name: &str) -> Result<i64> {
+        // It asks outsiders, and so holds no transaction meanwhile.
+        if name == "publish_checkpoints" {
+            return evidence::publish_checkpoints(&self.wib).await;
+        }
         let now = self.wib.now();
         match name {
             "seal_audit" => return audit::seal_all(&self.wib).await,

@@ -144,7 +144,7 @@ fn lines(mut reader: impl BufRead, walk: &mut Walk) -> Result<()> {
 #[expect(clippy::large_enum_variant, reason = "one at a time")]
 pub enum Verified {
     /// A bundle.
-    Bundle(Verification),
+    Bundle(Box<Verification>),
     /// A history.
     History(HistoryReport),
 }
@@ -172,7 +172,7 @@ pub fn verify_file(
     let mut first = Vec::new();
     reader.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut first).map_err(unreadable)?;
     if reader.fill_buf().map_err(unreadable)?.is_empty() {
-        return verify_witnessed(&first, expected_key, witnessed).map(Verified::Bundle);
+        return verify_witnessed(&first, expected_key, witnessed).map(|found| Verified::Bundle(Box::new(found)));
     }
     verify_history(first.chain(reader), expected_key, witnessed).map(Verified::History)
 }

@@ -6,6 +6,7 @@
 //! | grow | the nodes that the link completes in the organisation's Merkle tree | link |
 //! | checkpoint | length, last hash and root, signed with Ed25519 | link |
 //! | export | a bundle (manifest, link, proof, checkpoint), or the whole history | on demand |
+//! | publish | what an outside time-stamp authority and witnesses say of the newest checkpoint | five minutes |
 //!
 //! What was sealed stays as it is: a change is the next version, which names the one that it takes the place of.
 //!
@@ -22,9 +23,12 @@ mod history;
 mod manifest;
 pub mod merkle;
 mod prove;
+mod publish;
 mod record;
 mod seal;
 mod signer;
+mod stamp;
+pub mod timestamp;
 mod verify;
 
 pub(crate) use append::{Entry, append};
@@ -35,9 +39,12 @@ pub use history::{HISTORY, HistoryReport, Verified, verify_file, verify_history}
 pub use manifest::{Artifact, MANIFEST, MANIFEST_1, Manifest, Masked, Notice, RECORD, RecordManifest};
 pub(crate) use prove::bundle_of_call;
 pub use prove::{ChainReport, ConsistencyProof, History, ListCheckpoints, ProveConsistency};
+pub(crate) use publish::publish_checkpoints;
+pub use publish::stamped_text;
 pub use record::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat};
 pub(crate) use seal::{SEALED, VERSIONS, seal, timeline_hash};
 pub use signer::Signer;
+pub use stamp::{Stamp, StampKind};
 pub use verify::{Verification, verify, verify_witnessed};
 
 #[cfg(feature = "testing")]

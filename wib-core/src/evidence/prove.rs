@@ -2,16 +2,21 @@
 
 use std::collections::VecDeque;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Bundle, Checkpoint, EntryKind, EvidenceEntry, HistoryReport, Link, PartFault, SignedCheckpoint,
+    Bundle, Checkpoint, EntryKind, EvidenceEntry, HistoryReport, Link, PartFault, SignedCheckpoint, StampKind,
+    TimestampToken, WitnessedCheckpoint,
     append::{self, STEP, hashes, newest_checkpoint},
     history::{
         CheckpointLine, CheckpointWord, EndLine, EndWord, EntryLine, EntryWord, HISTORY, Header, HeaderLine, Walk, line,
     },
     merkle,
+    publish::stamped_text,
+    timestamp::{TimestampRoots, verify_token},
 };
 use crate::{
     calls::CallId,
@@ -19,6 +24,9 @@ use crate::{
     store::OrgTx,
     wib::{Org, Wib},
 };
+
+/// The most stamps of one checkpoint that a bundle takes along.
+const STAMPS: i64 = 8;
 
 /// What a walk along an organisation's chain found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,19 +84,60 @@ pub struct ConsistencyProof {
     pub proof: Vec<String>,
 }
 
-/// The bundle of a link, under the newest checkpoint or under that of a size.
+/// The bundle of a link, under the [usual](usual_checkpoint) checkpoint or under that of a size.
 pub(crate) async fn bundle(wib: &Wib, tx: &mut dyn OrgTx, entry: &EvidenceEntry, size: Option<i64>) -> Result<Bundle> {
     let checkpoint = match size {
-        None => newest_checkpoint(wib, tx).await?.0,
+        None => usual_checkpoint(wib, tx, entry.seq).await?,
         Some(size) => checkpoint_of(wib, tx, size).await?,
     };
     let place = |n: i64| u64::try_from(n).map_err(|e| Error::internal("a place below nothing").because(e));
     if entry.seq > checkpoint.size {
         return Err(Error::field("size", "is of a checkpoint before the link"));
     }
+    let (timestamps, witnesses) = vouched(tx, &checkpoint).await?;
     let ranges = merkle::inclusion(place(entry.seq - 1)?, place(checkpoint.size)?);
     let signed = SignedCheckpoint::new(&checkpoint, wib.signer.public_key_hex());
-    Bundle::new(entry, hashes(tx, ranges).await?, signed)
+    let bundle = Bundle::new(entry, hashes(tx, ranges).await?, signed)?;
+    Ok(Bundle { timestamps, witnesses, ..bundle })
+}
+
+/// What outsiders say of a checkpoint. Stamps are kept by size: those of another checkpoint of the same size, signed with
+/// another key, are left out.
+async fn vouched(
+    tx: &mut dyn OrgTx,
+    checkpoint: &Checkpoint,
+) -> Result<(Vec<TimestampToken>, Vec<WitnessedCheckpoint>)> {
+    let text = stamped_text(tx.organization_id(), checkpoint)?;
+    let digest = Sha256::digest(text).into();
+    let (mut timestamps, mut witnesses) = (vec![], vec![]);
+    let stamps = tx.stamps_covering(checkpoint.size, STAMPS).await?;
+    for stamp in stamps.into_iter().filter(|stamp| stamp.checkpoint_size == checkpoint.size) {
+        match stamp.kind {
+            StampKind::Timestamp => {
+                let token = BASE64_STANDARD.decode(&stamp.token).unwrap_or_default();
+                if verify_token(&token, &digest, None, &TimestampRoots::default()).is_ok() {
+                    timestamps.push(TimestampToken { authority: stamp.name, token: stamp.token });
+                }
+            }
+            StampKind::Witness => {
+                let receipt = serde_json::from_str::<WitnessedCheckpoint>(&stamp.token).ok();
+                witnesses.extend(receipt.filter(|r| Some(&r.root) == checkpoint.root.as_ref()));
+            }
+        }
+    }
+    Ok((timestamps, witnesses))
+}
+
+/// The checkpoint for a link when nobody names one: the nearest that somebody outside has stamped, for it is the oldest
+/// proof there is; else the newest.
+async fn usual_checkpoint(wib: &Wib, tx: &mut dyn OrgTx, seq: i64) -> Result<Checkpoint> {
+    let newest = newest_checkpoint(wib, tx).await?.0;
+    for stamp in tx.stamps_covering(seq, 1).await? {
+        if let Ok(stamped) = checkpoint_of(wib, tx, stamp.checkpoint_size).await {
+            return Ok(stamped);
+        }
+    }
+    Ok(newest)
 }
 
 /// The bundle of a call's newest version, once it is sealed.
@@ -106,7 +155,8 @@ async fn checkpoint_of(wib: &Wib, tx: &mut dyn OrgTx, size: i64) -> Result<Check
 }
 
 impl Org {
-    /// The evidence file of a sealed call: its newest version, under the newest checkpoint.
+    /// The evidence file of a sealed call: its newest version, under the nearest checkpoint that somebody outside has
+    /// stamped, else under the newest.
     ///
     /// # Errors
     /// `NotFound` when there is no such call, or it is not sealed yet; `Forbidden` below compliance.
@@ -119,7 +169,7 @@ impl Org {
         Ok(bundle)
     }
 
-    /// The evidence file of the link at a place, under the newest checkpoint or under that of a size.
+    /// The evidence file of the link at a place, under the checkpoint of a size; by default as [`evidence`](Self::evidence).
     ///
     /// # Errors
     /// `NotFound` when there is no such link, or no checkpoint of that size with a root by the present signer; `Invalid`

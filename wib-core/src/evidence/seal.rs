@@ -1,9 +1,6 @@
 use serde::Serialize;
 
-use super::{
-    Artifact, EntryKind, MANIFEST, Manifest, Notice,
-    append::{self, Entry, Place},
-};
+use super::{Artifact, Entry, EntryKind, MANIFEST, Manifest, Notice, append, append::Place};
 use crate::{
     calls::{Call, CallEvent},
     compliance::StoredVerdict,
@@ -51,7 +48,7 @@ pub(crate) async fn seal(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, complete: b
         return Ok(None);
     }
     let entry = Entry { kind: EntryKind::Call, subject_id, call_id: Some(call.id), manifest: &manifest };
-    append::append(wib, tx, entry).await.map(|entry| Some(entry.version))
+    append(wib, tx, entry).await.map(|entry| Some(entry.version))
 }
 
 /// The notices as the facts tell them. Their words are those of the settings now, unless they were sealed before: settings

@@ -5,18 +5,22 @@
 pub mod blobs;
 pub mod llm;
 pub mod mailer;
+pub mod timestamp;
 pub mod transcriber;
 pub mod voice;
 pub mod webhook;
+pub mod witness;
 
 use std::{fmt, time::Duration};
 
 pub use blobs::Blobs;
 pub use llm::Llm;
 pub use mailer::Mailer;
+pub use timestamp::TimestampAuthority;
 pub use transcriber::Transcriber;
 pub use voice::Voice;
 pub use webhook::WebhookSource;
+pub use witness::Witness;
 
 use crate::kit::{Error, Kind};
 

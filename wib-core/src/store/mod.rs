@@ -25,7 +25,7 @@ use crate::{
     compliance::{CollectorRole, StoredVerdict},
     contacts::Contact,
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
-    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, merkle::Hash},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
@@ -160,6 +160,15 @@ pub trait EvidenceLog: Repo<EvidenceEntry> + Repo<Checkpoint> {
     async fn add_nodes(&mut self, nodes: &[EvidenceNode]) -> Result<()>;
 }
 
+/// What outsiders say of checkpoints.
+#[async_trait]
+pub trait Stamps: Repo<Stamp> {
+    /// Adds a stamp unless the checkpoint has one of that kind by that name; whether it was added.
+    async fn note_stamp(&mut self, stamp: &Stamp) -> Result<bool>;
+    /// Stamps of checkpoints that cover the place, the nearest first, at most `limit`.
+    async fn stamps_covering(&mut self, seq: i64, limit: i64) -> Result<Vec<Stamp>>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
@@ -193,6 +202,7 @@ pub trait OrgTx:
     + Lists
     + Recordings
     + EvidenceLog
+    + Stamps
     + Audit
     + Keeping
     + Repo<Member>
@@ -298,6 +308,17 @@ pub trait SystemTx: Send {
     async fn last_run(&mut self, job: &str) -> Result<Option<JobRun>>;
     /// Adds or completes a run.
     async fn put_run(&mut self, run: &JobRun) -> Result<()>;
+    /// Organisations with an id above `after` whose newest checkpoint has no stamp of that kind by that name, by id, at
+    /// most `limit`.
+    async fn organizations_without_stamp(
+        &mut self,
+        kind: StampKind,
+        name: &str,
+        after: Option<OrganizationId>,
+        limit: i64,
+    ) -> Result<Vec<OrganizationId>>;
+    /// When the last stamp of that kind by that name was kept, for whichever organisation.
+    async fn last_stamp(&mut self, kind: StampKind, name: &str) -> Result<Option<Timestamp>>;
     /// Makes everything so.
     async fn commit(self: Box<Self>) -> Result<()>;
 }

@@ -1,3 +1,4 @@
-//! What every adapter of a port must do, as tests that adapters run.
+//! What every adapter of a port must do, as tests that adapters run; and outsiders of the tests' own.
 
+pub mod authority;
 pub mod store_suite;

@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod case;
+mod checks;
 mod compliance;
 mod guards;
 mod imports;
 mod oracle;
 mod packs;
 mod properties;
+mod steps;
+#[cfg(feature = "testing")]
+mod timestamps;
 mod vectors;

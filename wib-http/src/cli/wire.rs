@@ -11,8 +11,8 @@ use wib_core::{
     Settings, Wib,
     ai::LlmChain,
     evidence::Signer,
-    kit::{ExposeSecret, OsRandom, Random, SecretString, SystemClock},
-    ports::{Llm, Mailer},
+    kit::{Clock, ExposeSecret, OsRandom, Random, SecretString, SystemClock},
+    ports::{Llm, Mailer, Witness},
 };
 use wib_http::config::{Config, Keyed};
 use wib_providers::{
@@ -22,12 +22,14 @@ use wib_providers::{
     openai,
     openai_compatible::ChatBuilder,
     resend::Resend,
+    rfc3161::Rfc3161,
     sandbox::{self, OUR_NUMBER, Sandbox},
     telnyx::Telnyx,
     transport::Network,
+    witness::HttpWitness,
     xai,
 };
-use wib_storage::{Database, FolderBlobs, PgUrls, SqlStore};
+use wib_storage::{Database, FileWitness, FolderBlobs, PgUrls, SqlStore};
 
 use super::Failure;
 
@@ -179,11 +181,19 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
 
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
+    settings.timestamp_roots = config.timestamps.roots.clone();
     if in_house && settings.public_url.is_none() {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.
         settings.public_url = Some("http://sandbox.wib".to_owned());
     }
-    let wib = Wib::builder()
+    let mut builder = Wib::builder();
+    if let Some(url) = &config.timestamps.url {
+        builder = builder.timestamp_authority(Arc::new(Rfc3161::new(live.clone(), url)));
+    }
+    for witness in witnesses(config, &live, &clock) {
+        builder = builder.witness(witness);
+    }
+    let wib = builder
         .store(store.clone())
         .blobs(Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())))
         .clock(clock)
@@ -198,6 +208,18 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         .settings(settings)
         .build()?;
     Ok(Wired { wib, sandbox: in_house.then_some(house), store })
+}
+
+/// The outsiders who remember checkpoints.
+fn witnesses(config: &Config, live: &Wires, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Witness>> {
+    let mut all: Vec<Arc<dyn Witness>> = Vec::new();
+    if let Some(url) = &config.witness.url {
+        all.push(Arc::new(HttpWitness::new(live.clone(), url, config.witness.token.as_ref())));
+    }
+    if let Some(path) = &config.witness.file {
+        all.push(Arc::new(FileWitness::new(path, clock.clone())));
+    }
+    all
 }
 
 struct Plan {

@@ -69,3 +69,22 @@ fn a_file_gives_what_the_environment_does_not_and_its_unknown_names_are_faults()
     assert_eq!(names(&faults), ["WIB_CONFIG"]);
     assert!(faults.to_string().contains("line 7") && !faults.to_string().contains("hunter2"), "{faults}");
 }
+
+#[test]
+fn outsiders_are_read_with_the_roots_in_their_file() {
+    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/../wib-core/tests/fixtures/timestamps/rsa-root.pem");
+    let url = ("WIB_TSA_URL", "https://stamps.test/tsr");
+    let config = read(&[url, ("WIB_TSA_ROOTS", pem), ("WIB_WITNESS_FILE", "/mnt/witness")]).unwrap();
+    assert_eq!(config.timestamps.url.as_deref(), Some("https://stamps.test/tsr"));
+    assert!(!config.timestamps.roots.is_empty() && config.witness.url.is_none());
+    assert_eq!(config.witness.file.unwrap().to_str(), Some("/mnt/witness"));
+    assert!(read(&[url]).unwrap().timestamps.roots.is_empty());
+
+    assert_eq!(names(&read(&[("WIB_TSA_ROOTS", pem)]).unwrap_err()), ["WIB_TSA_URL"]);
+    assert_eq!(names(&read(&[("WIB_WITNESS_TOKEN", "hunter2")]).unwrap_err()), ["WIB_WITNESS_URL"]);
+    let mut other = tempfile::NamedTempFile::new().unwrap();
+    write!(other, "not a certificate").unwrap();
+    for path in ["/not/there.pem", "/", other.path().to_str().unwrap()] {
+        assert_eq!(names(&read(&[url, ("WIB_TSA_ROOTS", path)]).unwrap_err()), ["WIB_TSA_ROOTS"], "{path}");
+    }
+}

@@ -6,6 +6,7 @@ mod blobs;
 mod engines;
 mod postgres;
 mod sqlite;
+mod witness;
 
 use std::sync::Arc;
 

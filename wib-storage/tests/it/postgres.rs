@@ -122,7 +122,7 @@ async fn the_application_may_not_touch_what_is_the_platforms() {
 async fn rows_of_evidence_are_only_added() {
     let Some(store) = filled("rows_of_evidence_are_only_added").await else { return };
     let mut jobs = store.urls().login("jobs").connect().await.unwrap();
-    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "audit_events"] {
+    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "stamps", "audit_events"] {
         for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
             let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
             let error = run(&mut jobs, &format!("{begin}; {text}")).await.unwrap_err().to_string();
@@ -170,16 +170,16 @@ async fn without_an_owner_the_version_is_checked_and_nothing_changed() {
     let plain = Database::Postgres(PgUrls { owner: None, ..store.urls().clone() });
     let open = async || SqlStore::open(&plain, clock()).await;
     open().await.unwrap().close().await;
+    let steps: Vec<_> = migrate::status(&plain).await.unwrap().iter().map(|step| step.version).collect();
+    let [.., before, newest] = steps[..] else { panic!("{steps:?}") };
     let mut owner = store.urls().login("owner").connect().await.unwrap();
     run(&mut owner, "INSERT INTO wib_migrations VALUES (900, 'later', 'x', now())").await.unwrap();
     let message = open().await.unwrap_err().message().to_owned();
-    let steps = migrate::status(&Database::Memory).await.unwrap();
-    let [.., before, newest] = &steps[..] else { panic!("{steps:?}") };
-    assert!(message.contains("900") && message.contains(&format!("knows {}", newest.version)), "{message}");
+    assert!(message.contains("900") && message.contains(&newest.to_string()), "{message}");
     assert!(migrate::status(&Database::Postgres(store.urls().clone())).await.is_err());
-    run(&mut owner, &format!("DELETE FROM wib_migrations WHERE version IN ({}, 900)", newest.version)).await.unwrap();
+    run(&mut owner, &format!("DELETE FROM wib_migrations WHERE version IN ({newest}, 900)")).await.unwrap();
     let message = open().await.unwrap_err().message().to_owned();
-    assert!(message.contains(&format!("version {},", before.version)) && message.contains("owner"), "{message}");
+    assert!(message.contains(&format!("version {before}")) && message.contains("owner"), "{message}");
     owner.close().await.unwrap();
 }
 

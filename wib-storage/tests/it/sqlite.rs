@@ -137,6 +137,7 @@ async fn rows_of_evidence_are_only_added() {
         "evidence",
         "evidence_nodes",
         "checkpoints",
+        "stamps",
         "audit_events",
         "consents",
         "disclosures",

@@ -25,7 +25,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     disclosures::{Disclosure, SpokenBy},
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
-    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat},
+    evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat, Stamp, StampKind},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, Stretch, time::Timestamp},
     licences::Licence,
@@ -77,6 +77,7 @@ macro_rules! store_suite {
             checkpoints_are_read_in_order_and_in_pages
             nodes_of_the_tree_are_found_by_place_and_along_the_edge
             two_writers_never_fork_the_chain
+            a_checkpoint_is_stamped_once_and_the_newest_without_a_stamp_is_found
             a_locked_call_or_person_waits_for_the_first_writer
             a_refused_audit_line_is_queued_and_spoils_nothing
             audit_lines_come_under_a_seal_once

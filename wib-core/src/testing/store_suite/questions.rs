@@ -381,6 +381,49 @@ pub async fn nodes_of_the_tree_are_found_by_place_and_along_the_edge(store: &dyn
     assert_eq!(tx.add_nodes(&[a_node(0, 0)]).await.expect_err("it is there").kind(), Kind::Conflict);
 }
 
+/// Only the newest checkpoint counts, per kind and name; an organisation without one is not asked about.
+pub async fn a_checkpoint_is_stamped_once_and_the_newest_without_a_stamp_is_found(store: &dyn Store) {
+    let (a, b, none) = (tenant(store).await.org, tenant(store).await.org, tenant(store).await.org);
+    let mut both = [a, b];
+    both.sort_by_key(|org| org.uuid());
+    for (org, sizes) in [(a, &[2, 1][..]), (b, &[1])] {
+        org!(store, org, |tx| for size in sizes {
+            tx.insert(&a_checkpoint(*size)).await.expect("a checkpoint is added");
+        });
+    }
+    let (witness, time) = (StampKind::Witness, StampKind::Timestamp);
+    let without = async |kind, name, after, limit| {
+        system!(store, |tx| tx.organizations_without_stamp(kind, name, after, limit).await.expect("asked"))
+    };
+    assert_eq!(without(witness, "w", None, 9).await, both);
+    assert_eq!(without(witness, "w", None, 1).await, both[..1]);
+    assert_eq!(without(witness, "w", Some(both[0]), 9).await, both[1..]);
+    assert_eq!(without(witness, "w", Some(both[1]), 9).await, []);
+    let note = async |org, stamp: Stamp| org!(store, org, |tx| tx.note_stamp(&stamp).await.expect("noted"));
+    assert!(note(a, a_stamp(1, witness, "w")).await, "an older checkpoint's");
+    assert_eq!(without(witness, "w", None, 9).await, both);
+    let stamp = a_stamp(2, witness, "w");
+    assert!(note(a, stamp.clone()).await && !note(a, a_stamp(2, witness, "w")).await, "once");
+    assert!(note(b, a_stamp(1, time, "w")).await && note(b, a_stamp(1, witness, "other")).await);
+    assert_eq!(without(witness, "w", None, 9).await, [b]);
+    assert_eq!(without(time, "w", None, 9).await, [a]);
+    org!(store, a, |tx| {
+        assert_eq!(tx.newest_checkpoint(i64::MAX).await.expect("read").expect("there is one").size, 2);
+        let covering = tx.stamps_covering(2, 9).await.expect("read");
+        assert_eq!(covering, [stamp], "the first is kept");
+        let sizes: Vec<_> = tx.stamps_covering(1, 9).await.expect("read").iter().map(|s| s.checkpoint_size).collect();
+        assert_eq!(sizes, [1, 2]);
+        assert_eq!(tx.stamps_covering(1, 1).await.expect("read").len(), 1);
+    });
+    org!(store, none, |tx| assert_eq!(tx.newest_checkpoint(i64::MAX).await.expect("read"), None));
+    assert!(note(b, Stamp { created_at: at(99), ..a_stamp(7, witness, "w") }).await);
+    system!(store, |tx| {
+        assert_eq!(tx.last_stamp(witness, "w").await.expect("read"), Some(at(99)));
+        assert_eq!(tx.last_stamp(time, "w").await.expect("read"), Some(at(13)));
+        assert_eq!(tx.last_stamp(time, "nobody").await.expect("read"), None);
+    });
+}
+
 /// From the first link on.
 pub async fn two_writers_never_fork_the_chain(store: &dyn Store) {
     let t = tenant(store).await;

@@ -112,6 +112,7 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
         tx.add_nodes(&[a_node(0, 0)]).await.expect("added");
         assert_eq!(tx.tree_node(0, 0).await.expect("read"), Some(a_node(0, 0).hash));
     });
+    comes_back(store, t.org, &[a_stamp(1, StampKind::Timestamp, "é"), a_stamp(1, StampKind::Witness, "é")]).await;
     let bare = AuditEvent { user_id: None, resource_id: None, old_value: None, new_value: None, ..an_audit_event(2) };
     let sealed = AuditEvent { sealed_seq: Some(3), ..an_audit_event(3) };
     comes_back(store, t.org, &[an_audit_event(1), bare, sealed]).await;
@@ -157,6 +158,9 @@ pub async fn every_text_of_an_enum_can_be_kept(store: &dyn Store) {
         }
         for kind in UsageKind::ALL {
             tx.insert(&Usage { kind: *kind, ..a_usage(t.call, "all") }).await.expect("a kind");
+        }
+        for kind in StampKind::ALL {
+            tx.insert(&a_stamp(1, *kind, "n")).await.expect("a kind");
         }
         for topic in Topic::ALL {
             assert!(tx.enqueue(&a_message(*topic, "k", 1)).await.expect("a topic"));
@@ -272,6 +276,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
         tx.insert(&an_entry(ours.call, 1)).await.expect("added");
         tx.insert(&a_checkpoint(1)).await.expect("added");
         tx.add_nodes(&[a_node(0, 0)]).await.expect("added");
+        tx.insert(&a_stamp(1, StampKind::Witness, "w")).await.expect("added");
         tx.insert(&an_audit_event(1)).await.expect("added");
     });
     let all = PageRequest::default();
@@ -307,6 +312,7 @@ pub async fn every_question_sees_one_tenant_only(store: &dyn Store) {
             assert_eq!(tx.tree_size().await.expect("read"), mine);
             assert_eq!(tx.tree_edge(1).await.expect("read").len(), answers);
             assert_eq!(tx.tree_node(0, 0).await.expect("read").is_some(), org == ours.org);
+            assert_eq!(tx.stamps_covering(1, 9).await.expect("read").len(), answers);
             assert_eq!(tx.page_of_audit(&all).await.expect("read").total, mine);
             // Each has a call and a recording of its own, and sees no other.
             let calls = tx.page_of_calls(&[], &all).await.expect("read");
@@ -349,6 +355,7 @@ pub async fn unique_rules_answer_with_a_conflict(store: &dyn Store) {
     org!(store, t.org, |tx| tx.insert(&other).await.expect("a call is added"));
     twice!(t.org, an_entry(t.call, 1), an_entry(t.call, 2));
     twice!(t.org, an_entry(other.id, 3), an_entry(a_call_kept(store, t.org).await, 3));
+    twice!(t.org, a_stamp(1, StampKind::Witness, "same"), a_stamp(1, StampKind::Witness, "same"));
     let listed = |source: &str| Suppression { source: source.to_owned(), ..a_suppression(3) };
     twice!(t.org, listed("person"), listed("import"));
     let member = || Member { id: id(), organization_id: t.org, user_id: t.user, role: Role::Agent, created_at: at(1) };
@@ -363,6 +370,7 @@ pub async fn unique_rules_answer_with_a_conflict(store: &dyn Store) {
     org!(store, other.org, |tx| {
         tx.insert(&listed("person")).await.expect("a list of its own");
         tx.insert(&an_entry(other.call, 1)).await.expect("a chain of its own");
+        tx.insert(&a_stamp(1, StampKind::Witness, "same")).await.expect("a stamp of its own");
     });
 }
 

@@ -422,3 +422,14 @@ pub(super) async fn a_call_kept(store: &dyn Store, org: OrganizationId) -> CallI
     org!(store, org, |tx| tx.insert(&call).await.expect("a call is added"));
     call.id
 }
+pub(super) fn a_stamp(size: i64, kind: StampKind, name: &str) -> Stamp {
+    Stamp {
+        id: id(),
+        checkpoint_size: size,
+        kind,
+        name: name.to_owned(),
+        token: "MIIB+/==".to_owned(),
+        at: at(12),
+        created_at: at(13),
+    }
+}
