@@ -26,7 +26,7 @@
 //! | [`consent`], [`circumstances`], [`notices`], [`disclosures`] | what persons agreed to, asked for and contest; what they were told |
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`calls`], [`recordings`], [`transcripts`], [`analysis`], [`usage`] | a call and what it leaves |
-//! | [`evidence`], [`audit`] | seals and the log |
+//! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
 //! | [`engine`] | inbox, outbox, queue, jobs, workers |
@@ -61,6 +61,7 @@ pub mod store;
 pub mod testing;
 pub mod transcripts;
 pub mod usage;
+pub mod violations;
 mod wib;
 
 pub use wib::{Org, Settings, System, Wib, WibBuilder};

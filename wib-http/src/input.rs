@@ -233,6 +233,16 @@ pub(crate) fn merge(shape: &Shape, body: Option<&[u8]>, uri: &Uri, path: &[(Stri
     Ok(Merged { object, faults })
 }
 
+/// The error with fields as this wire names them: pairs of the core's name and ours.
+pub(crate) fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
+    if error.fields().is_empty() {
+        return error;
+    }
+    let name = |field: &str| names.iter().find(|(core, _)| *core == field).map_or(field, |(_, wire)| wire).to_owned();
+    let fault = |f: &FieldFault| FieldFault { field: name(&f.field), message: f.message.clone() };
+    Error::fields_invalid(error.fields().iter().map(fault).collect())
+}
+
 /// A body, at most `limit` bytes.
 pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
     let too_large = || Error::too_large(format!("body is larger than {limit} bytes"));

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Mutex;
 use wib_core::{
     auth::SignedIn,
-    kit::{Error, Page, Principal, Result, Role, Timestamp},
+    kit::{Error, List, Page, Principal, Result, Role, Timestamp},
 };
 
 use crate::{
@@ -125,6 +125,8 @@ pub(crate) enum Envelope {
     Page(&'static str),
     /// `{success, <name>: [..]}`
     List(&'static str),
+    /// `{success, <name>: [..], total, limit, offset}`
+    Stretch(&'static str),
     /// `{success, <name>: ..}`
     Item(&'static str),
     /// `{success, ..}`
@@ -146,6 +148,10 @@ impl Envelope {
                     json!({ "page": page, "limit": limit, "total": total, "totalPages": (total + limit - 1) / limit });
                 json!({ "success": true, name: answer["items"].take(), "pagination": pagination })
             }
+            Self::Stretch(name) => {
+                let [total, limit, offset] = ["total", "limit", "offset"].map(|field| answer[field].take());
+                json!({ "success": true, name: answer["items"].take(), "total": total, "limit": limit, "offset": offset })
+            }
             Self::Flat => {
                 let fields = answer.as_object_mut().ok_or_else(|| Error::internal("a flat answer is not an object"))?;
                 fields.insert("success".into(), true.into());
@@ -157,6 +163,7 @@ impl Envelope {
     pub(crate) fn empty(self, limit: i64) -> Option<Json> {
         match self {
             Self::List(_) => self.wrap(json!([])).ok(),
+            Self::Stretch(_) => self.wrap(json!({ "items": [], "total": 0, "limit": limit, "offset": 0 })).ok(),
             Self::Page(_) => {
                 self.wrap(json!({ "items": [], "total": 0, "request": { "page": 1, "limit": limit } })).ok()
             }
@@ -176,6 +183,10 @@ impl Envelope {
             Self::List(name) => object(json!({ name: list })),
             Self::Page(name) => {
                 object(json!({ name: list, "pagination": { "$ref": "#/components/schemas/Pagination" } }))
+            }
+            Self::Stretch(name) => {
+                let count = json!({ "type": "integer", "minimum": 0 });
+                object(json!({ name: list, "total": &count, "limit": &count, "offset": &count }))
             }
             Self::Flat => json!({ "allOf": [object(json!({})), inner] }),
         }
@@ -431,6 +442,12 @@ impl<C: Core, T: JsonSchema> Pending<C, Page<T>> {
     /// `{success, <name>: [..], pagination: {page, limit, total, totalPages}}`
     pub fn page(self, name: &'static str) -> Routes<C> {
         self.end::<T>(Envelope::Page(name))
+    }
+}
+impl<C: Core, T: JsonSchema> Pending<C, List<T>> {
+    /// `{success, <name>: [..], total, limit, offset}`
+    pub fn stretch(self, name: &'static str) -> Routes<C> {
+        self.end::<T>(Envelope::Stretch(name))
     }
 }
 impl<C: Core, T: JsonSchema> Pending<C, Vec<T>> {

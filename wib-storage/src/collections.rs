@@ -16,7 +16,7 @@ table!(Account in "accounts" {
 } mutable);
 table!(PersonPhone in "person_phones" { id, person_id, phone, holder, line, place, created_at } mutable);
 table!(PersonLocation in "person_locations" { id, person_id, source, state, zone, text, created_at });
-table!(Suppression in "suppressions" { id, phone, list, source, created_at });
+table!(Suppression in "suppressions" { id, phone, list, source, reason, added_by, created_at });
 
 #[async_trait]
 impl Collections for SqlOrg {

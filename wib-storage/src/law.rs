@@ -8,7 +8,7 @@ use wib_core::{
     consent::{Consent, Preference},
     contacts::Contact,
     disclosures::Disclosure,
-    kit::{Page, PageRequest, Phone, Result, time::Timestamp},
+    kit::{Phone, Result, time::Timestamp},
     licences::Licence,
     lists::ListCheck,
     notices::{Dispute, Notice},
@@ -19,13 +19,13 @@ use wib_core::{
 use crate::{
     db::Row,
     sql::org_sql,
-    store::{SqlOrg, edge, page},
+    store::SqlOrg,
     table::{insert_new, table},
 };
 
 table!(Consent in "consents" {
-    id, person_id, account_id, phone, email, scope, event, written, source, evidence, at, expires_at, recorded_by,
-    created_at
+    id, person_id, account_id, phone, email, scope, event, written, source, evidence, call_id, note, at, expires_at,
+    recorded_by, created_at
 });
 table!(Preference in "preferences" {
     id, person_id, phone, email, medium, wish, since, ended_at, recorded_by, created_at
@@ -37,7 +37,7 @@ table!(Notice in "notices" {
     id, person_id, account_id, kind, status, method, sent_at, period_ends, created_by, created_at
 } mutable);
 table!(Dispute in "disputes" {
-    id, person_id, account_id, written, reason, at, answered_at, hold_id, account_status, recorded_by, created_at
+    id, person_id, account_id, call_id, kind, written, reason, at, answered_at, hold_id, account_status, recorded_by, created_at
 } mutable);
 table!(Disclosure in "disclosures" {
     id, call_id, account_id, person_id, kind, text_hash, language, started_at, ended_at, spoken_by, created_at
@@ -252,17 +252,6 @@ impl Registers for SqlOrg {
             "SELECT * FROM licences WHERE organization_id = $1 ORDER BY region, from_at, id LIMIT $2"
         );
         self.all(sql, [limit.into()]).await
-    }
-    async fn page_of_holds(&mut self, request: &PageRequest) -> Result<Page<LegalHold>> {
-        let [at, id, limit, skip] = edge(request)?;
-        let sql = org_sql!(
-            page_of_holds,
-            "SELECT * FROM legal_holds WHERE organization_id = $1 AND (created_at, id) < ($2, $3)
-            ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5"
-        );
-        let total = org_sql!(count_holds, "SELECT COUNT(*) AS n FROM legal_holds WHERE organization_id = $1");
-        let rows = self.rows(sql, [at, id, limit, skip]).await?;
-        page(&rows, self.count(total, []).await?, request, "created_at")
     }
     async fn holds_on(&mut self, account: Option<AccountId>, call: Option<CallId>) -> Result<i64> {
         let sql = org_sql!(

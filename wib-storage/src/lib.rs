@@ -26,6 +26,7 @@ mod db;
 mod evidence;
 mod keep;
 mod law;
+mod lists;
 pub mod migrate;
 mod orgs;
 mod place;

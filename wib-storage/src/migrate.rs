@@ -64,6 +64,7 @@ migrations![
     "0010_facts",
     "0011_keep",
     "0012_flow",
+    "0013_violations",
 ];
 
 /// The version of the tables that this program works with.

@@ -6,16 +6,18 @@ use serde_json::Value;
 use wib_core::{
     audit::{AuditEvent, AuditFault, AuditReport, TouchedLine},
     circumstances::RecordCircumstance,
+    collections::ListNumber,
     compliance::{CheckContact, CircumstanceKind, ConsentScope, ListKind, Medium, Wish},
     consent::{ConsentEvent, OptOut, RecordConsent, RecordPreference, RevokeConsent, Source},
     engine::Topic,
     kit::{PageRequest, Principal, time},
     licences::RecordLicence,
     lists::ImportList,
-    notices::{CreateNotice, FileDispute, NoticeMethod},
+    notices::{CreateNotice, DisputeKind, FileDispute, NoticeMethod},
     ports::mailer::Mail,
     privacy::{ErasureReason, ExportPerson},
     retention::{CreateHold, PutRetention},
+    violations::{LogViolation, ResolveViolation, ViolationCode, ViolationKind, ViolationStatus},
 };
 
 use crate::{
@@ -53,16 +55,18 @@ const RECORDS: &[(&str, &str)] = &[
     ("record_licence", "compliance:licence_recorded"),
     ("end_licence", "compliance:licence_ended"),
     ("import_list", "compliance:list_imported"),
-    ("file_dispute", "compliance:dispute_filed"),
-    ("answer_dispute", "compliance:dispute_answered"),
-    ("create_notice", "compliance:notice_created"),
-    ("notice_sent", "compliance:notice_sent"),
-    ("notice_delivered", "compliance:notice_delivered"),
-    ("notice_returned", "compliance:notice_returned"),
+    ("file_dispute", "collection:dispute_filed"),
+    ("answer_dispute", "collection:dispute_answered"),
+    ("create_notice", "compliance:validation_notice_created"),
+    ("notice_sent", "compliance:validation_notice_sent"),
+    ("notice_delivered", "compliance:validation_notice_delivered"),
+    ("notice_returned", "compliance:validation_notice_returned"),
     ("create_hold", "retention:legal_hold_created"),
     ("release_hold", "retention:legal_hold_released"),
     ("import_history", "collection:history_imported"),
-    ("check", "compliance:pre_dial_check"),
+    ("check", "compliance:predial_passed"),
+    ("log_violation", "compliance:violation_logged"),
+    ("resolve_violation", "compliance:violation_resolved"),
 ];
 /// Those that write nothing of the organisation's: signatures over what is there.
 const SILENT: &[&str] = &["append_for_test", "evidence", "evidence_at"];
@@ -86,8 +90,8 @@ async fn every_change_leaves_a_line_with_how_it_was_and_is() {
     org.export_history().await.unwrap();
     org.state_zone(account.person_id, "America/Denver").await.unwrap();
     let number = phone("+13125550123");
-    org.suppress(&number, "person").await.unwrap();
-    org.unsuppress(&number).await.unwrap();
+    let (listed, _) = org.suppress(ListNumber::of(number)).await.unwrap();
+    org.unsuppress(listed.id).await.unwrap();
     let other = stage.account_at("+13125550124", "1 Main St, Chicago, IL 60601").await;
     let second = stage.start(&other).await.unwrap();
     org.end_call(second.id).await.unwrap();
@@ -146,6 +150,8 @@ async fn every_change_of_what_the_law_asks_leaves_a_line_without_names_and_words
         written: true,
         source: Source::WebForm,
         evidence: Some("a letter by Quentin".to_owned()),
+        call_id: None,
+        note: Some("Quentin wrote".to_owned()),
         at: None,
         expires_at: None,
     };
@@ -171,7 +177,14 @@ async fn every_change_of_what_the_law_asks_leaves_a_line_without_names_and_words
     org.notice_sent(notice.id, None).await.unwrap();
     org.notice_delivered(notice.id, now).await.unwrap();
     let reason = "Quentin says it is paid".to_owned();
-    let dispute = FileDispute { account_id: account.id, written: true, reason, at: None };
+    let dispute = FileDispute {
+        account_id: account.id,
+        call_id: None,
+        kind: DisputeKind::Other,
+        written: true,
+        reason,
+        at: None,
+    };
     let dispute = org.file_dispute(dispute).await.unwrap();
     org.answer_dispute(dispute.id, NoticeMethod::Mail, None).await.unwrap();
     let other = stage.account_at("+13125550124", "1 Main St, Chicago, IL 60601").await;
@@ -185,13 +198,23 @@ async fn every_change_of_what_the_law_asks_leaves_a_line_without_names_and_words
     org.import_history(format!("phone,at\n{},2026-05-01T15:00:00Z\n", magic(5)).as_bytes()).await.unwrap();
     let _ =
         org.check(CheckContact { account_id: Some(account.id), log: true, ..CheckContact::default() }).await.unwrap();
+    let violation = LogViolation {
+        call_id: None,
+        restriction_code: ViolationCode::AiNoNegotiation,
+        violation_type: ViolationKind::Warned,
+        context: serde_json::json!({"said": "Quentin pays half"}).as_object().cloned(),
+    };
+    let id = org.log_violation(violation).await.unwrap().id;
+    let resolution_notes = Some("Quentin did".to_owned());
+    let resolution_status = ViolationStatus::Confirmed;
+    org.resolve_violation(ResolveViolation { id, resolution_status, resolution_notes }).await.unwrap();
     let stop = OptOut { phone: Some(number), text: "STOP".to_owned(), ..OptOut::default() };
     org.opt_out(stop).await.unwrap();
     let log = lines(&archive).await;
     for (name, action) in RECORDS {
         let found = log.iter().find(|line| line.action == *action);
         let line = found.unwrap_or_else(|| panic!("{name} leaves no {action}"));
-        let told = line.new_value.is_some() || *action == "compliance:pre_dial_check";
+        let told = line.new_value.is_some() || *action == "compliance:predial_passed";
         assert!(told, "{name} does not say how it is");
     }
     let all = serde_json::to_string(&log).unwrap();
@@ -280,7 +303,7 @@ async fn sealed(archive: &Archive) -> Vec<AuditEvent> {
     let (stage, org) = (&archive.stage, &archive.stage.org);
     for batch in 0..2 {
         for n in 0..3 {
-            org.suppress(&phone(&format!("+131255501{batch}{n}")), "person").await.unwrap();
+            org.suppress(ListNumber::of(phone(&format!("+131255501{batch}{n}")))).await.unwrap();
             stage.pass(1);
         }
         stage.pass(120);

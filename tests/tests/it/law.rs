@@ -6,6 +6,7 @@ use serde_json::Value;
 use wib_core::{
     calls::{CallExport, CallStatus, StartCall},
     circumstances::Circumstance,
+    collections::ListNumber,
     compliance::{CircumstanceKind, CollectorRole, RulePack, StoredVerdict},
     consent::Source,
     contacts::ContactKind,
@@ -77,9 +78,10 @@ async fn a_suppressed_number_and_a_ceased_debt_are_not_called() {
     let stage = Stage::new().await;
     let account = stage.account(&magic(5)).await;
     let number = phone(&magic(5));
-    stage.org.suppress(&number, "the person said so").await.unwrap();
+    let (row, new) = stage.org.suppress(ListNumber::of(number.clone())).await.unwrap();
+    assert!(new && !stage.org.suppress(ListNumber::of(number.clone())).await.unwrap().1);
     blocked(&stage.refused(&account).await, "WIB-DNC", "deny", "");
-    assert!(stage.org.unsuppress(&number).await.unwrap());
+    stage.org.unsuppress(row.id).await.unwrap();
     let call = stage.start(&account).await.unwrap();
     stage.org.end_call(call.id).await.unwrap();
     stage.org.cease(account.id).await.unwrap();
@@ -93,7 +95,7 @@ async fn a_number_that_is_suppressed_while_its_dial_waits_is_not_dialled() {
     let stage = Stage::new().await;
     let account = stage.account(&magic(5)).await;
     let call = stage.start(&account).await.unwrap();
-    stage.org.suppress(&phone(&magic(5)), "the person said so").await.unwrap();
+    stage.org.suppress(ListNumber::of(phone(&magic(5)))).await.unwrap();
     stage.pass(31);
     let export = stage.sealed(call.id).await;
     assert!(stage.sandbox.numbers().is_empty());

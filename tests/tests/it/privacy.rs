@@ -7,7 +7,7 @@ use wib_core::{
     consent::{ConsentEvent, RecordConsent, Source},
     evidence::EntryKind,
     kit::{Kind, canonical},
-    notices::{FileDispute, NoticeMethod},
+    notices::{DisputeKind, FileDispute, NoticeMethod},
     privacy::{Erasure, ErasureReason, ErasureStatus, ExportPerson, TOMBSTONE},
     recordings::RecordingStatus,
     retention::CreateHold,
@@ -64,12 +64,21 @@ async fn noted(archive: &Archive, account: &Account) {
         written: true,
         source: Source::WebForm,
         evidence: Some("form of Wilhelmina".to_owned()),
+        call_id: None,
+        note: None,
         at: None,
         expires_at: None,
     };
     org.record_consent(consent).await.unwrap();
     let reason = "Benedikt paid it".to_owned();
-    let dispute = FileDispute { account_id: account.id, written: false, reason, at: None };
+    let dispute = FileDispute {
+        account_id: account.id,
+        call_id: None,
+        kind: DisputeKind::Other,
+        written: false,
+        reason,
+        at: None,
+    };
     let dispute = org.file_dispute(dispute).await.unwrap();
     org.answer_dispute(dispute.id, NoticeMethod::Mail, None).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use wib_core::{
     calls::CallExport,
-    collections::Account,
+    collections::{Account, ListNumber},
     evidence::EntryKind,
     notices::{CreateNotice, NoticeMethod},
     recordings::RecordingStatus,
@@ -230,6 +230,6 @@ async fn bytes_that_cannot_be_deleted_now_are_deleted_later() {
     assert_eq!(archive.stage.org.recording_audio(first.recordings[0].id).await.unwrap_err().machine_code(), "GONE");
     archive.stage.work().await;
     assert!(archive.blobs.entries().is_empty());
-    let number = phone(&magic(5));
-    assert!(archive.stage.org.unsuppress(&number).await.is_ok(), "and the organisation goes on");
+    let listed = archive.stage.org.suppress(ListNumber::of(phone(&magic(5)))).await;
+    assert!(listed.is_ok(), "and the organisation goes on");
 }

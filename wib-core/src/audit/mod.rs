@@ -12,11 +12,13 @@
 
 mod clean;
 mod line;
+mod read;
 mod seal;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use line::{Line, write};
+pub use read::ListAudit;
 pub(crate) use seal::seal_all;
 pub use seal::{AuditFault, AuditReport, BATCH, TouchedLine};
 use serde::{Deserialize, Serialize};

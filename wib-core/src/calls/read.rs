@@ -101,6 +101,21 @@ impl Org {
         self.tx().await?.find(id).await?.or_not_found("call")
     }
 
+    /// Why a call was lawful when it was asked for.
+    ///
+    /// # Errors
+    /// `NotFound`, also for a call that was not judged: one that came in.
+    pub async fn verdict(&self, id: CallId) -> Result<StoredVerdict> {
+        self.at_least(Role::Viewer)?;
+        let mut tx = self.tx().await?;
+        let call: Call = tx.find(id).await?.or_not_found("call")?;
+        let verdict: Option<StoredVerdict> = match call.verdict_id {
+            Some(id) => tx.find(id).await?,
+            None => None,
+        };
+        verdict.or_not_found("verdict")
+    }
+
     /// Asks for the end of a call. A call that is over stays as it is.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
-use super::{Account, LocationSource, NUMBERS, Person, PersonId, PersonLocation, PersonPhone, Suppression};
+use super::{Account, LocationSource, NUMBERS, Person, PersonId, PersonLocation, PersonPhone};
 use crate::{
     circumstances::Circumstance,
-    compliance::{CircumstanceKind, Holder, Line, ListKind, Place, zones::state_in_address},
+    compliance::{CircumstanceKind, Holder, Line, Place, zones::state_in_address},
     consent::Source,
     imports::{AccountStatus, Imported, ImportedAccount, read_accounts},
     kit::{Error, OrNotFound, Phone, Result, Role},
@@ -203,44 +203,5 @@ impl Org {
         line.is(&place).write(&mut *tx).await;
         tx.commit().await?;
         Ok(place)
-    }
-
-    /// Puts a number on the do-not-call list; it counts from the next verdict on. A number that is on it stays as it is.
-    ///
-    /// # Errors
-    /// `Forbidden` below agent.
-    pub async fn suppress(&self, phone: &Phone, source: &str) -> Result<Suppression> {
-        self.at_least(Role::Agent)?;
-        let mut tx = self.tx().await?;
-        if let Some(known) = tx.suppression(phone).await? {
-            return Ok(known);
-        }
-        let row = Suppression {
-            id: self.wib.id(),
-            phone: phone.clone(),
-            list: ListKind::Internal,
-            source: source.to_owned(),
-            created_at: self.wib.now(),
-        };
-        tx.insert(&row).await?;
-        self.audit("dnc:created", ("suppression", Some(row.id.uuid()))).is(&row).write(&mut *tx).await;
-        tx.commit().await?;
-        Ok(row)
-    }
-
-    /// Takes a number off the do-not-call list; whether it was on it.
-    ///
-    /// # Errors
-    /// `Forbidden` below manager.
-    pub async fn unsuppress(&self, phone: &Phone) -> Result<bool> {
-        self.at_least(Role::Manager)?;
-        let mut tx = self.tx().await?;
-        let Some(row) = tx.suppression(phone).await? else { return Ok(false) };
-        let listed = tx.unsuppress(phone).await?;
-        if listed {
-            self.audit("dnc:deleted", ("suppression", Some(row.id.uuid()))).was(&row).write(&mut *tx).await;
-            tx.commit().await?;
-        }
-        Ok(listed)
     }
 }

@@ -1,10 +1,12 @@
 //! Whom we call about what: persons, and accounts (one debt of one person).
 
 mod history;
+mod listed;
 mod manage;
 mod whom;
 
 pub use history::HistoryReport;
+pub use listed::{ListNumber, ListSuppressions};
 pub use manage::ImportReport;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,6 +14,7 @@ use uuid::Uuid;
 pub(crate) use whom::{NUMBERS, account_and_person, subject, whom};
 
 use crate::{
+    auth::UserId,
     compliance::{Holder, Line, ListKind, Place},
     imports::AccountStatus,
     kit::{Currency, Id, Money, Phone, time::Timestamp},
@@ -165,6 +168,10 @@ pub struct Suppression {
     pub list: ListKind,
     /// Who or what put it on the list.
     pub source: String,
+    /// Why, in a member's words.
+    pub reason: Option<String>,
+    /// Which member did.
+    pub added_by: Option<UserId>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Act, ActKind, Purpose, Technology, Verdict,
+    Act, ActKind, Purpose, RulePack, Technology, Verdict,
     gate::{self, Hold},
     gather::Planned,
     judge,
@@ -41,6 +43,15 @@ pub struct CheckContact {
 }
 
 impl Org {
+    /// The rules of law in force here.
+    ///
+    /// # Errors
+    /// `Forbidden` below viewer.
+    pub fn rules(&self) -> Result<Arc<RulePack>> {
+        self.at_least(Role::Viewer)?;
+        Ok(self.wib.rules())
+    }
+
     /// Judges an act as [`start_call`](Self::start_call) would, and stores nothing but the line of the audit log that was
     /// asked for. The facts are in the verdict's explanation. It reserves nothing: a call is judged again when it is
     /// asked for.
@@ -85,7 +96,8 @@ impl Org {
                 "outcome": verdict.outcome(), "blocked_by": explanation.blocked_by, "act": act,
                 "number": number.as_ref().map(Phone::masked),
             });
-            self.audit("compliance:pre_dial_check", ("account", about)).with(told).write(&mut *tx).await;
+            let word = if verdict.permits() { "compliance:predial_passed" } else { "compliance:predial_blocked" };
+            self.audit(word, ("account", about)).with(told).write(&mut *tx).await;
             tx.commit().await?;
         }
         Ok(verdict)

@@ -4,16 +4,19 @@
 //! consent to one call is used up is read off the ledger of conversations.
 
 mod opt_out;
+mod read;
 mod record;
 mod words;
 
 pub use opt_out::{OptOut, OptedOut};
+pub use read::{ConsentStatus, ListConsents, Standing, standing};
 pub use record::{RecordConsent, RecordPreference, RevokeConsent};
 use serde::{Deserialize, Serialize};
 pub use words::means_stop;
 
 use crate::{
     auth::UserId,
+    calls::CallId,
     collections::{AccountId, PersonId},
     compliance::{ConsentScope, Medium, Wish},
     json_column,
@@ -100,6 +103,10 @@ pub struct Consent {
     pub source: Source,
     /// What proves it: a call's id, a document's.
     pub evidence: Option<String>,
+    /// In which call.
+    pub call_id: Option<CallId>,
+    /// A member's note.
+    pub note: Option<String>,
     /// When it happened.
     pub at: Timestamp,
     /// When it ends by what the person said.

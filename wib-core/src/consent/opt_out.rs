@@ -97,7 +97,15 @@ impl Org {
         if let Some(phone) = &command.phone {
             if tx.suppression(phone).await?.is_none() {
                 let (phone, source) = (phone.clone(), command.source.to_string());
-                let row = Suppression { id: self.wib.id(), phone, list: ListKind::Internal, source, created_at: at };
+                let row = Suppression {
+                    id: self.wib.id(),
+                    phone,
+                    list: ListKind::Internal,
+                    source,
+                    reason: None,
+                    added_by: self.actor().user(),
+                    created_at: at,
+                };
                 tx.insert(&row).await?;
                 let about = ("suppression", Some(row.id.uuid()));
                 self.audit_change("dnc:created", about, None, Some(json!(row))).write(&mut *tx).await;
@@ -129,6 +137,8 @@ impl Org {
                 written: matches!(command.source, Source::WrittenLetter | Source::WebForm),
                 source: command.source,
                 evidence: evidence.map(ToOwned::to_owned),
+                call_id: None,
+                note: None,
                 at: now,
                 expires_at: None,
                 recorded_by: self.actor().user(),

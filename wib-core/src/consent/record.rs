@@ -3,10 +3,11 @@ use serde_json::json;
 
 use super::{Consent, ConsentEvent, Preference, Source};
 use crate::{
+    calls::{Call, CallId},
     collections::{AccountId, Person, PersonId, subject},
     compliance::{ConsentScope, Medium, Wish},
     kit::{Error, Id, OrNotFound, Phone, Result, Role, text, time::Timestamp},
-    store::Repo,
+    store::{OrgTx, Repo},
     wib::Org,
 };
 
@@ -39,6 +40,12 @@ pub struct RecordConsent {
     /// What proves it, at most 500 characters.
     #[serde(default)]
     pub evidence: Option<String>,
+    /// In which call.
+    #[serde(default)]
+    pub call_id: Option<CallId>,
+    /// A member's note, at most 2000 characters.
+    #[serde(default)]
+    pub note: Option<String>,
     /// When it happened; now by default.
     #[serde(default)]
     pub at: Option<Timestamp>,
@@ -52,7 +59,22 @@ impl RecordConsent {
     pub const fn of(scope: ConsentScope, event: ConsentEvent) -> Self {
         let (person_id, account_id, phone, email) = (None, None, None, None);
         let (written, source, evidence, at, expires_at) = (false, Source::AgentEntry, None, None, None);
-        Self { person_id, account_id, phone, email, scope, event, written, source, evidence, at, expires_at }
+        let (call_id, note) = (None, None);
+        Self {
+            person_id,
+            account_id,
+            phone,
+            email,
+            scope,
+            event,
+            written,
+            source,
+            evidence,
+            call_id,
+            note,
+            at,
+            expires_at,
+        }
     }
 }
 
@@ -77,6 +99,10 @@ pub struct RevokeConsent {
     pub source: Source,
     /// What proves it, at most 500 characters.
     pub evidence: Option<String>,
+    /// In which call.
+    pub call_id: Option<CallId>,
+    /// Why, at most 2000 characters.
+    pub note: Option<String>,
 }
 
 /// Writes down what a person asked for.
@@ -110,6 +136,14 @@ pub(super) const REACH: [ConsentScope; 5] = [
 /// The most of a person's that are looked through.
 pub(super) const MOST: i64 = 1000;
 
+/// The call, when one is named, is the organisation's.
+async fn in_call(tx: &mut dyn OrgTx, id: Option<CallId>) -> Result<()> {
+    if let Some(id) = id {
+        Repo::<Call>::find(tx, id).await?.or_not_found("call")?;
+    }
+    Ok(())
+}
+
 impl Org {
     /// Adds an event to the consent ledger; it counts from the next verdict on.
     ///
@@ -127,7 +161,9 @@ impl Org {
         }
         let evidence = text::optional("evidence", command.evidence, 500)?;
         let email = text::email("email", command.email)?;
+        let note = text::optional("note", command.note, 2000)?;
         let mut tx = self.tx().await?;
+        in_call(&mut *tx, command.call_id).await?;
         let (person, _) = subject(&mut *tx, command.person_id, command.account_id).await?;
         let consent = Consent {
             id: self.wib.id(),
@@ -140,6 +176,8 @@ impl Org {
             written: command.written || command.event == ConsentEvent::Written,
             source: command.source,
             evidence,
+            call_id: command.call_id,
+            note,
             at,
             expires_at: command.expires_at,
             recorded_by: self.actor().user(),
@@ -162,7 +200,9 @@ impl Org {
         let now = self.wib.now();
         let evidence = text::optional("evidence", command.evidence, 500)?;
         let email = text::email("email", command.email)?;
+        let note = text::optional("note", command.note, 2000)?;
         let mut tx = self.tx().await?;
+        in_call(&mut *tx, command.call_id).await?;
         let (person, _) = subject(&mut *tx, command.person_id, command.account_id).await?;
         let mut revoked = Vec::new();
         for scope in command.scope.map_or(REACH.to_vec(), |one| vec![one]) {
@@ -177,6 +217,8 @@ impl Org {
                 written: command.written,
                 source: command.source,
                 evidence: evidence.clone(),
+                call_id: command.call_id,
+                note: note.clone(),
                 at: now,
                 expires_at: None,
                 recorded_by: self.actor().user(),

@@ -163,7 +163,7 @@ pub(super) fn expected(key: Option<&str>) -> Result<Option<String>> {
     let lower = |text: &str| text.trim().to_ascii_lowercase();
     let key = key.map(lower);
     if key.as_deref().is_some_and(|k| format::key(k).is_none()) {
-        return Err(Error::invalid("a public key is 64 hexadecimal digits"));
+        return Err(Error::field("public_key", "must be 64 hexadecimal digits"));
     }
     Ok(key)
 }

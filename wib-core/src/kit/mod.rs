@@ -15,7 +15,7 @@ pub use access::{Actor, Principal, Role};
 pub use error::{Error, FieldFault, Kind, OrNotFound, Result};
 pub use id::Id;
 pub use money::{Currency, Money};
-pub use page::{Cursor, Page, PageRequest};
+pub use page::{Cursor, List, Page, PageRequest, Stretch};
 pub use phone::Phone;
 pub use random::{OsRandom, Random, SeededRandom};
 pub use secrecy::{ExposeSecret, SecretString};

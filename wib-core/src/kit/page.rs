@@ -91,3 +91,43 @@ impl<T> Page<T> {
         }
     }
 }
+
+/// Which rows of a list are asked for, where the wire counts rows and not pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Rows asked for; none asks for the total alone.
+    pub limit: u32,
+    /// Rows before them.
+    pub offset: u32,
+}
+impl Stretch {
+    /// No rows, the total alone.
+    pub const NONE: Self = Self { limit: 0, offset: 0 };
+    /// So many rows behind so many; values out of bounds are brought inside, as the contract asks.
+    #[must_use]
+    pub fn new(limit: Option<i64>, offset: Option<i64>, usual: u32, most: u32) -> Self {
+        let limit = limit.filter(|l| *l >= 1).map_or(usual, |l| u32::try_from(l).unwrap_or(u32::MAX));
+        let offset = offset.filter(|o| *o >= 0).map_or(0, |o| u32::try_from(o).unwrap_or(u32::MAX));
+        Self { limit: limit.min(most), offset }
+    }
+}
+
+/// A stretch of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Rows of the whole list at the time of asking.
+    pub total: i64,
+    /// Rows asked for.
+    pub limit: u32,
+    /// Rows before them.
+    pub offset: u32,
+}
+impl<T> List<T> {
+    /// The same stretch with every row turned into something else.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> List<U> {
+        let Self { items, total, limit, offset } = self;
+        List { items: items.into_iter().map(f).collect(), total, limit, offset }
+    }
+}

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Dispute, DisputeId, Notice, NoticeMethod, NoticeStatus, send::MOST};
+use super::{Dispute, DisputeId, DisputeKind, Notice, NoticeId, NoticeMethod, NoticeStatus, send::MOST};
 use crate::{
+    calls::{Call, CallId},
     collections::{Account, AccountId, subject},
     compliance::NoticeKind,
     imports::AccountStatus,
@@ -18,14 +19,34 @@ use crate::{
 pub struct FileDispute {
     /// Of which debt.
     pub account_id: AccountId,
+    /// In which call.
+    #[serde(default)]
+    pub call_id: Option<CallId>,
+    /// What is contested.
+    #[serde(default, rename = "type")]
+    pub kind: DisputeKind,
     /// Whether it is in writing, or asks in writing for the original creditor.
     #[serde(default)]
     pub written: bool,
-    /// What is contested, 1 to 2000 characters.
+    /// What the person says, 1 to 2000 characters.
     pub reason: String,
     /// When it reached us; now by default.
     #[serde(default)]
     pub at: Option<Timestamp>,
+}
+
+/// Says that a validation notice was answered by a dispute.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DisputeNotice {
+    /// Which.
+    pub id: NoticeId,
+    /// Whether in writing; so by default: that stops collection until it is answered.
+    #[serde(default)]
+    pub written: Option<bool>,
+    /// What the person says, at most 2000 characters.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Org {
@@ -46,6 +67,9 @@ impl Org {
         let mut tx = self.tx().await?;
         let (person, account) = subject(&mut *tx, None, Some(command.account_id)).await?;
         let mut account = account.or_not_found("account")?;
+        if let Some(call) = command.call_id {
+            Repo::<Call>::find(&mut *tx, call).await?.or_not_found("call")?;
+        }
         let id: DisputeId = self.wib.id();
         let by = self.actor().user();
         let hold = LegalHold {
@@ -66,6 +90,8 @@ impl Org {
             id,
             person_id: person.id,
             account_id: account.id,
+            call_id: command.call_id,
+            kind: command.kind,
             written: command.written,
             reason,
             at,
@@ -88,10 +114,36 @@ impl Org {
         account.status = AccountStatus::Disputed;
         tx.update(&account).await?;
         let about = ("dispute", Some(id.uuid()));
-        let line = self.audit_change("compliance:dispute_filed", about, Some(old), Some(json!(dispute)));
+        let line = self.audit_change("collection:dispute_filed", about, Some(old), Some(json!(dispute)));
         line.with(json!({"hold_id": hold.id})).write(&mut *tx).await;
         tx.commit().await?;
         Ok(dispute)
+    }
+
+    /// Keeps that a validation notice was answered by a dispute, as [`file_dispute`](Self::file_dispute) does, and answers
+    /// the notice.
+    ///
+    /// # Errors
+    /// `Conflict` unless it was sent; `Invalid` naming the field; `NotFound`; `Forbidden` below agent.
+    pub async fn dispute_notice(&self, command: DisputeNotice) -> Result<Notice> {
+        self.at_least(Role::Agent)?;
+        let reason = text::optional("reason", command.reason, 2000)?;
+        let notice = self.notice(command.id).await?;
+        if notice.kind != NoticeKind::Validation
+            || !matches!(notice.status, NoticeStatus::Sent | NoticeStatus::Delivered)
+        {
+            return Err(Error::conflict(format!("a notice that is {} cannot be disputed", notice.status)));
+        }
+        self.file_dispute(FileDispute {
+            account_id: notice.account_id,
+            call_id: None,
+            kind: DisputeKind::Other,
+            written: command.written.unwrap_or(true),
+            reason: reason.unwrap_or_else(|| "Answer to the validation notice".to_owned()),
+            at: None,
+        })
+        .await?;
+        self.notice(command.id).await
     }
 
     /// Keeps that verification of the debt, or the answer, was sent: collection may go on, the hold is released, and the
@@ -143,7 +195,7 @@ impl Org {
             }
         }
         let about = ("dispute", Some(id.uuid()));
-        self.audit_change("compliance:dispute_answered", about, Some(old), Some(json!(dispute))).write(&mut *tx).await;
+        self.audit_change("collection:dispute_answered", about, Some(old), Some(json!(dispute))).write(&mut *tx).await;
         tx.commit().await?;
         Ok(dispute)
     }

@@ -8,23 +8,31 @@
 //! | `disputed` | the debt was disputed after it | `expired` |
 //! | `expired` | its period is over | |
 
+use std::time::Duration;
+
 mod dispute;
+mod read;
 mod send;
 
-pub use dispute::FileDispute;
+pub use dispute::{DisputeNotice, FileDispute};
+pub use read::{ListDisputes, ListNotices, PendingNotice};
 pub use send::CreateNotice;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::UserId,
+    calls::CallId,
     collections::{AccountId, PersonId},
     compliance::NoticeKind,
     imports::AccountStatus,
-    kit::{Id, time::Timestamp},
+    kit::{Id, time, time::Timestamp},
     retention::LegalHold,
     store::Record,
     text_enum,
 };
+
+/// How long an answer to a dispute may take.
+const ANSWER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The id of a notice.
 pub type NoticeId = Id<Notice>;
@@ -103,6 +111,22 @@ impl Record for Notice {
     }
 }
 
+text_enum! {
+    /// What is contested.
+    #[derive(Default)]
+    pub enum DisputeKind {
+        /// How it was billed.
+        Billing = "billing",
+        /// Whose it is.
+        Identity = "identity",
+        /// How much it is.
+        Amount = "amount",
+        /// Something else.
+        #[default]
+        Other = "other",
+    }
+}
+
 /// A dispute of a debt, with the legal hold that lasts as long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispute {
@@ -112,9 +136,13 @@ pub struct Dispute {
     pub person_id: PersonId,
     /// Of which debt.
     pub account_id: AccountId,
+    /// In which call.
+    pub call_id: Option<CallId>,
+    /// What is contested.
+    pub kind: DisputeKind,
     /// Whether it is in writing, or asks in writing for the original creditor.
     pub written: bool,
-    /// What is contested.
+    /// In the person's words.
     pub reason: String,
     /// When it reached us.
     pub at: Timestamp,
@@ -128,6 +156,13 @@ pub struct Dispute {
     pub recorded_by: Option<UserId>,
     /// When it was written down.
     pub created_at: Timestamp,
+}
+impl Dispute {
+    /// When an answer is due: thirty days after it reached us.
+    #[must_use]
+    pub fn due_at(&self) -> Timestamp {
+        time::after(self.at, ANSWER)
+    }
 }
 impl Record for Dispute {
     const NAME: &'static str = "dispute";

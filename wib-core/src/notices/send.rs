@@ -59,9 +59,9 @@ impl Org {
     /// Makes the validation notice of a debt, to be sent. A debt has one that stands at a time.
     ///
     /// # Errors
-    /// `Conflict` when one stands; `NotFound`; `Forbidden` below manager.
+    /// `Conflict` when one stands; `NotFound`; `Forbidden` below agent.
     pub async fn create_notice(&self, command: CreateNotice) -> Result<Notice> {
-        self.at_least(Role::Manager)?;
+        self.at_least(Role::Agent)?;
         let mut tx = self.tx().await?;
         let (person, _) = subject(&mut *tx, None, Some(command.account_id)).await?;
         let known = tx.notices(command.account_id, MOST).await?;
@@ -82,7 +82,9 @@ impl Org {
         };
         tx.insert(&notice).await?;
         let about = ("notice", Some(notice.id.uuid()));
-        self.audit_change("compliance:notice_created", about, None, Some(json!(notice))).write(&mut *tx).await;
+        self.audit_change("compliance:validation_notice_created", about, None, Some(json!(notice)))
+            .write(&mut *tx)
+            .await;
         tx.commit().await?;
         Ok(notice)
     }
@@ -92,7 +94,7 @@ impl Org {
     ///
     /// # Errors
     /// `Conflict` unless it is pending; `Invalid` for a time in the future or before it was made; `NotFound`; `Forbidden`
-    /// below manager.
+    /// below agent.
     pub async fn notice_sent(&self, id: NoticeId, at: Option<Timestamp>) -> Result<Notice> {
         let (mut tx, mut notice) = self.held_notice(id, "sent", &[NoticeStatus::Pending]).await?;
         let now = self.wib.now();
@@ -111,14 +113,14 @@ impl Org {
             account.first_communication_at = Some(at);
             tx.update(&account).await?;
         }
-        self.note_notice(tx, "compliance:notice_sent", old, notice).await
+        self.note_notice(tx, "compliance:validation_notice_sent", old, notice).await
     }
 
     /// Keeps when a notice arrived; a receipt later than assumed moves the end of the period.
     ///
     /// # Errors
     /// `Conflict` unless it was sent; `Invalid` for a time before it left or in the future; `NotFound`; `Forbidden` below
-    /// manager.
+    /// agent.
     pub async fn notice_delivered(&self, id: NoticeId, at: Timestamp) -> Result<Notice> {
         let (mut tx, mut notice) = self.held_notice(id, "delivered", &[NoticeStatus::Sent]).await?;
         let Some(sent) = notice.sent_at.filter(|sent| *sent <= at && at <= self.wib.now()) else {
@@ -130,20 +132,20 @@ impl Org {
             notice.period_ends = Some(period_ends(sent, Some(at), &zones(&mut *tx, notice.person_id).await?));
         }
         tx.update(&notice).await?;
-        self.note_notice(tx, "compliance:notice_delivered", old, notice).await
+        self.note_notice(tx, "compliance:validation_notice_delivered", old, notice).await
     }
 
     /// Keeps that a notice came back: it counts as not delivered (12 CFR 1006.42), and another one is due.
     ///
     /// # Errors
-    /// `Conflict` unless it was sent; `NotFound`; `Forbidden` below manager.
+    /// `Conflict` unless it was sent; `NotFound`; `Forbidden` below agent.
     pub async fn notice_returned(&self, id: NoticeId) -> Result<Notice> {
         let from = [NoticeStatus::Sent, NoticeStatus::Delivered];
         let (mut tx, mut notice) = self.held_notice(id, "returned", &from).await?;
         let old = json!(notice);
         (notice.status, notice.period_ends) = (NoticeStatus::Returned, None);
         tx.update(&notice).await?;
-        self.note_notice(tx, "compliance:notice_returned", old, notice).await
+        self.note_notice(tx, "compliance:validation_notice_returned", old, notice).await
     }
 
     /// An account's notices, newest first.
@@ -159,7 +161,7 @@ impl Org {
 
     /// The notice behind its person's lock, when it stands as it must.
     async fn held_notice(&self, id: NoticeId, to: &str, from: &[NoticeStatus]) -> Result<(Box<dyn OrgTx>, Notice)> {
-        self.at_least(Role::Manager)?;
+        self.at_least(Role::Agent)?;
         let mut tx = self.tx().await?;
         let found: Notice = Repo::find(&mut *tx, id).await?.or_not_found("notice")?;
         tx.lock_person(found.person_id).await?;

@@ -1,5 +1,9 @@
 //! Organisations: the tenants.
 
+mod authors;
+
+pub use authors::Author;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{

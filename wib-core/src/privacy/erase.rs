@@ -77,7 +77,16 @@ impl Org {
             if tx.suppression(&number.phone).await?.is_none() {
                 let source = "erasure".to_owned();
                 let (row, list) = (self.wib.id(), ListKind::Internal);
-                tx.insert(&Suppression { id: row, phone: number.phone, list, source, created_at: now }).await?;
+                tx.insert(&Suppression {
+                    id: row,
+                    phone: number.phone,
+                    list,
+                    source,
+                    reason: None,
+                    added_by: None,
+                    created_at: now,
+                })
+                .await?;
             }
         }
         let mut erased = tx.forget_person(id).await?;

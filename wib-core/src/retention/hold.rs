@@ -6,7 +6,7 @@ use crate::{
     calls::{Call, CallId},
     collections::{AccountId, subject},
     evidence::EntryKind,
-    kit::{OrNotFound, Page, PageRequest, Result, Role, text},
+    kit::{List, OrNotFound, Result, Role, Stretch, text},
     store::{OrgTx, Repo},
     wib::{Org, Wib},
 };
@@ -14,29 +14,32 @@ use crate::{
 /// Makes a legal hold.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
 pub struct CreateHold {
     /// What it is called, 1 to 200 characters.
     pub name: String,
     /// The matter it belongs to, at most 500 characters.
+    #[serde(default)]
     pub matter_reference: Option<String>,
     /// Whether it holds everything; no call is placed meanwhile where the rules say so.
+    #[serde(default)]
     pub applies_to_all: bool,
     /// Whose records it holds.
+    #[serde(default)]
     pub account_id: Option<AccountId>,
     /// Which call's.
+    #[serde(default)]
     pub call_id: Option<CallId>,
 }
 
-/// Asks for a page of legal holds, newest first.
+/// Lists legal holds, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ListHolds {
-    /// From 1.
-    pub page: Option<i64>,
     /// At most 200; 50 by default.
     pub limit: Option<i64>,
+    /// How many to skip.
+    pub offset: Option<i64>,
 }
 
 /// What the chain tells of a hold. Its name may name a person, and stays out; from this link on, nothing it covers is
@@ -107,12 +110,12 @@ impl Org {
         Ok(hold)
     }
 
-    /// A page of legal holds, newest first.
+    /// Legal holds, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_holds(&self, command: ListHolds) -> Result<Page<LegalHold>> {
+    pub async fn list_holds(&self, command: ListHolds) -> Result<List<LegalHold>> {
         self.at_least(Role::Viewer)?;
-        self.tx().await?.page_of_holds(&PageRequest::numbered(command.page, command.limit, 50)).await
+        self.tx().await?.list_holds(Stretch::new(command.limit, command.offset, 50, 200)).await
     }
 }

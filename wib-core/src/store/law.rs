@@ -11,7 +11,7 @@ use crate::{
     consent::{Consent, Preference},
     contacts::Contact,
     disclosures::Disclosure,
-    kit::{Page, PageRequest, Phone, Result, time::Timestamp},
+    kit::{Phone, Result, time::Timestamp},
     licences::Licence,
     lists::ListCheck,
     notices::{Dispute, Notice},
@@ -120,8 +120,6 @@ pub trait Registers: Repo<ListCheck> + Edit<Licence> + Edit<LegalHold> {
     async fn put_list_check(&mut self, check: &ListCheck) -> Result<()>;
     /// The organisation's licences, by region.
     async fn licences(&mut self, limit: i64) -> Result<Vec<Licence>>;
-    /// A page of holds, newest first.
-    async fn page_of_holds(&mut self, request: &PageRequest) -> Result<Page<LegalHold>>;
     /// How many active holds cover the records of an account or a call.
     async fn holds_on(&mut self, account: Option<AccountId>, call: Option<CallId>) -> Result<i64>;
 }

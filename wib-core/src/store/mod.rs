@@ -5,12 +5,14 @@
 
 mod keep;
 mod law;
+mod lists;
 mod value;
 use std::time::Duration;
 
 use async_trait::async_trait;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
+pub use lists::{ConsentFilter, Lists, NoticeFilter};
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -197,6 +199,7 @@ pub trait OrgTx:
     + Wishes
     + Notices
     + Registers
+    + Lists
     + Recordings
     + EvidenceLog
     + Stamps

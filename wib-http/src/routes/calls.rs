@@ -7,7 +7,7 @@ use wib_core::{
     Wib,
     auth::UserId,
     calls::{Call, CallEvent, CallExport, CallId, CallStatus, FlowType, ListCalls, Segment, StartCall},
-    collections::AccountId,
+    collections::{AccountId, PersonId},
     compliance::StoredVerdict,
     kit::{Error, Id, Phone, Result, Role, Timestamp},
     orgs::OrganizationId,
@@ -232,6 +232,27 @@ impl From<Segment> for SegmentRow {
     }
 }
 
+/// Why a call was lawful when it was asked for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Verdict")]
+struct VerdictRow {
+    id: Id<StoredVerdict>,
+    call_id: CallId,
+    person_id: Option<PersonId>,
+    account_id: Option<AccountId>,
+    /// `permit`, `require`, `defer`, `review` or `deny`.
+    outcome: String,
+    blocked_by: Option<String>,
+    not_before: Option<Timestamp>,
+    /// The version of the rules.
+    pack: String,
+    /// The facts, and what every rule in force found in them: enough to judge again.
+    explanation: Json,
+    /// `sha256:<hex>` of the explanation's canonical text.
+    explanation_hash: String,
+    created_at: Timestamp,
+}
+
 /// Everything about a call, in an envelope or as a file.
 #[derive(Serialize, JsonSchema)]
 struct Exported {
@@ -285,6 +306,24 @@ pub(super) fn routes_of_one() -> Routes<Wib> {
         })
         .about("Lists what happened in a call.")
         .list("events")
+        .get("/verdict", session(), |org, c: ById<Call>| async move {
+            let v = org.verdict(c.id).await?;
+            Ok(VerdictRow {
+                id: v.id,
+                call_id: c.id,
+                person_id: v.person_id,
+                account_id: v.account_id,
+                outcome: v.outcome,
+                blocked_by: v.blocked_by,
+                not_before: v.not_before,
+                pack: v.pack,
+                explanation: v.explanation,
+                explanation_hash: v.explanation_hash,
+                created_at: v.created_at,
+            })
+        })
+        .about("Explains why a call was lawful when it was asked for.")
+        .item("verdict")
         .get("/transcript", session(), |org, c: AfterSegment| async move {
             let after = c.after.unwrap_or(-1);
             let segments: Vec<_> = org.transcript(c.id, after).await?.into_iter().map(SegmentRow::from).collect();

@@ -1,11 +1,18 @@
 //! The endpoints, a file per slice.
 
+mod audit;
 mod auth;
 mod calls;
+mod compliance;
+mod consent;
+mod dnc;
 mod evidence;
 mod health;
+mod notices;
 mod operations;
+mod persons;
 mod recordings;
+mod retention;
 mod root;
 mod webhooks;
 
@@ -23,6 +30,14 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         recordings::routes(),
+        compliance::routes(),
+        audit::routes(),
+        retention::routes(),
+        consent::routes(),
+        dnc::routes(),
+        notices::routes(),
+        notices::cockpit(),
+        persons::routes(),
         evidence::routes(),
         evidence::routes_of_call(),
         webhooks::routes(),

@@ -1,10 +1,13 @@
 //! The frame over a toy core, and the table of the real one.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
+mod compliance;
 mod config;
 mod edge;
+mod every;
 mod input;
 mod openapi;
 mod serve;
 mod served;
+mod server;
 mod toy;

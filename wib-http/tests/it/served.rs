@@ -1,100 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use axum::{Router, body::Body};
-use bytes::Bytes;
-use http::{HeaderMap, Request};
-use http_body_util::BodyExt;
 use serde_json::{Value as Json, json};
-use tower::ServiceExt;
-use wib_core::{
-    Settings, Wib,
-    auth::password::PasswordCost,
-    evidence::Signer,
-    kit::{Clock, Random, SeededRandom, VirtualClock, time},
-};
-use wib_http::{AppConfig, app};
-use wib_providers::sandbox::{self, Sandbox};
-use wib_storage::{Database, MemoryBlobs, SqlStore};
 
-/// The whole server over a sandbox, and somebody's token.
-struct Server {
-    wib: Wib,
-    app: Router,
-    sandbox: Sandbox,
-    clock: Arc<VirtualClock>,
-    token: String,
-}
-
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    bytes: Bytes,
-    json: Json,
-}
-
-async fn ask(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let (head, body) =
-        app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap().into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    let json = serde_json::from_slice(&bytes).unwrap_or_default();
-    Answer { status: head.status.as_u16(), headers: head.headers, bytes, json }
-}
-
-async fn csrf(app: &Router) -> String {
-    ask(app, "GET", "/api/auth/csrf", &[], "").await.json["csrf_token"].as_str().unwrap().to_owned()
-}
-
-impl Server {
-    async fn start() -> Self {
-        let clock = Arc::new(VirtualClock::new("2026-01-06T17:00:00Z".parse().unwrap()));
-        let (time, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SeededRandom::new(7)));
-        let sandbox = Sandbox::new(time.clone(), 7, sandbox::Settings::default());
-        let store = SqlStore::open(&Database::Memory, time.clone()).await.unwrap();
-        let mut settings = Settings::default();
-        settings.password_cost = PasswordCost::TEST;
-        let builder = Wib::builder().store(Arc::new(store)).blobs(Arc::new(MemoryBlobs::default()));
-        let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
-        let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
-        let app = app(wib.clone(), &AppConfig::default());
-        let form = json!({
-            "email": "Ann@Example.com", "password": "correct horse", "organizationName": "Acme", "csrf_token": csrf(&app).await,
-        });
-        let made = ask(&app, "POST", "/api/auth/signup", &[], &form.to_string()).await;
-        assert_eq!((made.status, &made.json["user"]["email"]), (200, &json!("ann@example.com")), "{}", made.json);
-        let form = json!({ "username": "ann@example.com", "password": "correct horse", "csrfToken": csrf(&app).await });
-        let begun = ask(&app, "POST", "/api/auth/callback/credentials", &[], &form.to_string()).await;
-        assert_eq!((begun.status, &begun.json["url"]), (200, &json!("/dashboard")), "{}", begun.json);
-        let token = begun.headers["x-session-token"].to_str().unwrap().to_owned();
-        let cookie = begun.headers["set-cookie"].to_str().unwrap();
-        assert!(cookie.contains(&token) && cookie.ends_with("HttpOnly; Secure; SameSite=None; Path=/; Max-Age=604800"));
-        Self { wib, app, sandbox, clock, token }
-    }
-    async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
-        ask(&self.app, method, path, &[("authorization", &format!("Bearer {}", self.token))], body).await
-    }
-    async fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, "").await
-    }
-    /// A debtor whose sandbox phone is answered.
-    async fn import(&self, phone: &str) {
-        let signed_in =
-            self.wib.system().authenticate(&self.token, &wib_http::auth::fingerprint(&HeaderMap::new())).await;
-        let org = self.wib.org(signed_in.unwrap().unwrap().principal.unwrap()).await.unwrap();
-        let csv = format!(
-            "name,balance_due,primary_phone,address,external_id\nBo Dee,120.50,{phone},\"1 Main St, Chicago, IL 60601\",A1\n"
-        );
-        let report = org.import_accounts(csv.as_bytes()).await.unwrap();
-        assert_eq!(report.accounts.len(), 1, "{:?}", report.file);
-    }
-    async fn pass(&self, by: Duration) {
-        let until = time::after(self.clock.now(), by);
-        self.sandbox.play(&self.wib, &self.clock, until, async || Ok(false)).await.unwrap();
-    }
-}
+use crate::server::{Server, ask, csrf};
 
 #[tokio::test]
 async fn a_call_is_placed_followed_heard_and_exported() {
@@ -246,23 +154,5 @@ async fn health_answers_on_both_prefixes() {
     }
     for path in ["/", "/livez", "/readyz", "/metrics", "/openapi.json", "/health/webhooks", "/api/auth/providers"] {
         assert_eq!(ask(&server.app, "GET", path, &[], "").await.status, 200, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn every_row_that_is_not_public_refuses_a_stranger() {
-    let server = Server::start().await;
-    let id = "00000000-0000-7000-8000-000000000001";
-    let table = wib_http::routes::table(&AppConfig::default());
-    for row in table.rows() {
-        let path = row.path().replace("{id}", id);
-        let stranger = ask(&server.app, row.method().as_str(), &path, &[], "{}").await;
-        let open = matches!(row.access(), wib_http::table::Access::Public);
-        assert_eq!(stranger.status == 401, !open, "{} {path}", row.method());
-        assert!(stranger.status < 500, "{} {path}: {}", row.method(), stranger.json);
-        if !open && path.contains(id) {
-            let answer = server.send(row.method().as_str(), &path, "").await;
-            assert_eq!((answer.status, &answer.json["code"]), (404, &json!("NOT_FOUND")), "{} {path}", row.method());
-        }
     }
 }

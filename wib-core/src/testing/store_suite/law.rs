@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn a_consent(person: PersonId) -> Consent {
+pub(super) fn a_consent(person: PersonId) -> Consent {
     Consent {
         id: id(),
         person_id: person,
@@ -14,6 +14,8 @@ fn a_consent(person: PersonId) -> Consent {
         written: true,
         source: Source::WebForm,
         evidence: Some("form 7".to_owned()),
+        call_id: Some(id()),
+        note: Some("in a word".to_owned()),
         at: at(4),
         expires_at: Some(at(99)),
         recorded_by: Some(id()),
@@ -50,7 +52,7 @@ fn a_circumstance(person: PersonId) -> Circumstance {
         created_at: at(5),
     }
 }
-fn a_notice(person: PersonId, account: AccountId) -> Notice {
+pub(super) fn a_notice(person: PersonId, account: AccountId) -> Notice {
     Notice {
         id: id(),
         person_id: person,
@@ -64,7 +66,7 @@ fn a_notice(person: PersonId, account: AccountId) -> Notice {
         created_at: at(5),
     }
 }
-fn a_hold(account: Option<AccountId>, call: Option<CallId>) -> LegalHold {
+pub(super) fn a_hold(account: Option<AccountId>, call: Option<CallId>) -> LegalHold {
     LegalHold {
         id: id(),
         name: "Matter".to_owned(),
@@ -78,11 +80,13 @@ fn a_hold(account: Option<AccountId>, call: Option<CallId>) -> LegalHold {
         released_at: None,
     }
 }
-fn a_dispute(person: PersonId, account: AccountId, hold: &LegalHold) -> Dispute {
+pub(super) fn a_dispute(person: PersonId, account: AccountId, hold: &LegalHold) -> Dispute {
     Dispute {
         id: id(),
         person_id: person,
         account_id: account,
+        call_id: Some(id()),
+        kind: DisputeKind::Identity,
         written: true,
         reason: "not mine".to_owned(),
         at: at(7),
@@ -126,6 +130,8 @@ pub async fn every_record_of_the_law_comes_back_as_it_went(store: &dyn Store) {
         email: None,
         written: false,
         evidence: None,
+        call_id: None,
+        note: None,
         expires_at: None,
         recorded_by: None,
         ..a_consent(t.person)
@@ -157,7 +163,8 @@ pub async fn every_record_of_the_law_comes_back_as_it_went(store: &dyn Store) {
     let all =
         LegalHold { applies_to_all: true, matter_reference: None, created_by: None, ..a_hold(None, Some(t.call)) };
     comes_back(store, t.org, &[hold.clone(), all]).await;
-    let answered = Dispute { answered_at: Some(at(9)), written: false, ..a_dispute(t.person, t.account, &hold) };
+    let answered =
+        Dispute { answered_at: Some(at(9)), written: false, call_id: None, ..a_dispute(t.person, t.account, &hold) };
     comes_back(store, t.org, &[a_dispute(t.person, t.account, &hold), answered]).await;
     let cut = Disclosure {
         account_id: Some(t.account),
@@ -225,6 +232,11 @@ pub async fn every_text_of_the_laws_enums_can_be_kept(store: &dyn Store) {
             tx.insert(&ListCheck { list: *list, ..a_check(None, false, 1) }).await.expect("a list");
             let listed = Suppression { list: *list, phone: number(60 + *list as u32), ..a_suppression(1) };
             tx.insert(&listed).await.expect("a list");
+        }
+        for kind in DisputeKind::ALL {
+            let hold = a_hold(None, None);
+            tx.insert(&hold).await.expect("a hold");
+            tx.insert(&Dispute { kind: *kind, ..a_dispute(t.person, t.account, &hold) }).await.expect("a kind");
         }
         for status in HoldStatus::ALL {
             tx.insert(&LegalHold { status: *status, ..a_hold(None, None) }).await.expect("a status");
@@ -377,7 +389,7 @@ pub async fn the_gate_reads_a_span_of_persons_of_one_tenant(store: &dyn Store) {
         assert_eq!(tx.disputes(ours.account, 9).await.expect("read").len(), 1);
         assert_eq!(tx.disclosures(ours.call).await.expect("read").len(), 1);
         assert_eq!(tx.licences(9).await.expect("read").len(), 1);
-        assert_eq!(tx.page_of_holds(&PageRequest::default()).await.expect("read").total, 3);
+        assert_eq!(tx.list_holds(Stretch::NONE).await.expect("read").total, 3);
     });
     let everybody = People { from: uuid::Uuid::nil().into(), to: uuid::Uuid::max().into() };
     org!(store, theirs.org, |tx| {
@@ -401,7 +413,7 @@ pub async fn the_gate_reads_a_span_of_persons_of_one_tenant(store: &dyn Store) {
         assert!(tx.disputes(ours.account, 9).await.expect("read").is_empty());
         assert!(tx.disclosures(ours.call).await.expect("read").is_empty());
         assert!(tx.licences(9).await.expect("read").is_empty());
-        assert_eq!(tx.page_of_holds(&PageRequest::default()).await.expect("read").total, 0);
+        assert_eq!(tx.list_holds(Stretch::NONE).await.expect("read").total, 0);
         assert_eq!(Repo::<LegalHold>::find(&mut *tx, hold.id).await.expect("read"), None);
     });
 }

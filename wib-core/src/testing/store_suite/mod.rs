@@ -27,10 +27,10 @@ use crate::{
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat, Stamp, StampKind},
     imports::AccountStatus,
-    kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, time::Timestamp},
+    kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, Stretch, time::Timestamp},
     licences::Licence,
     lists::ListCheck,
-    notices::{Dispute, Notice, NoticeMethod, NoticeStatus},
+    notices::{Dispute, DisputeKind, Notice, NoticeMethod, NoticeStatus},
     orgs::{Member, Organization, OrganizationId, Plan},
     ports::{
         transcriber::Utterance,
@@ -40,9 +40,10 @@ use crate::{
     privacy::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem, TOMBSTONE},
     recordings::{Recording, RecordingId, RecordingStatus},
     retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
-    store::{Edit, Known, KnownKind, OrgTx, People, Record, Repo, Store},
+    store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     usage::{Usage, UsageKind},
+    violations::{Violation, ViolationCode, ViolationKind, ViolationStatus},
 };
 
 /// Makes one test per case. `make` is an `async fn(&'static str) -> Option<impl Store>`: an empty store for the case of
@@ -103,6 +104,9 @@ macro_rules! store_suite {
             a_list_is_brought_up_to_date_and_never_back
             the_gate_reads_a_span_of_persons_of_one_tenant
             history_is_taken_once
+            violations_come_back_change_and_are_locked
+            stretches_of_every_list_join_to_the_whole_of_one_tenant
+            lists_are_filtered
             runs_of_a_job_are_completed_and_the_last_is_told
         }
     };
@@ -118,6 +122,7 @@ macro_rules! store_suite {
 
 mod keep;
 mod law;
+mod lists;
 mod platform;
 mod questions;
 mod rows;
@@ -125,6 +130,7 @@ mod samples;
 
 pub use keep::*;
 pub use law::*;
+pub use lists::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;

@@ -101,7 +101,8 @@ pub(super) fn a_phone(person: PersonId, n: u32) -> PersonPhone {
 }
 pub(super) fn a_suppression(n: u32) -> Suppression {
     let (list, source) = (ListKind::Internal, "person".to_owned());
-    Suppression { id: id(), phone: number(n), list, source, created_at: at(1) }
+    let (reason, added_by) = (Some("asked on 100% of calls".to_owned()), Some(id()));
+    Suppression { id: id(), phone: number(n), list, source, reason, added_by, created_at: at(1) }
 }
 pub(super) fn a_call(org: OrganizationId, person: Option<PersonId>, account: Option<AccountId>) -> Call {
     let mut facts = CallFacts { initiated_at: Some(at(4)), answered_at: Some(at(5)), ..CallFacts::default() };

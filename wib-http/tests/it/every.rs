@@ -1,0 +1,402 @@
+//! What holds on every row of the table: read off the table and its document, so that a new row is held to it too.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Map, Value as Json, json};
+use wib_core::{
+    kit::Role,
+    notices::CreateNotice,
+    violations::{LogViolation, ViolationCode, ViolationKind},
+};
+use wib_http::{
+    AppConfig, routes,
+    table::{Access, Table},
+};
+
+use crate::server::{Answer, Server};
+
+/// The least member of each rank.
+const RANKS: [Role; 5] = [Role::Viewer, Role::Agent, Role::Compliance, Role::Admin, Role::Owner];
+
+/// A server with one of everything, somebody of each rank, and the owner of another organisation.
+struct House {
+    server: Server,
+    document: Json,
+    members: Vec<String>,
+    stranger: String,
+    ids: Map<String, Json>,
+}
+
+struct Row {
+    method: Method,
+    path: String,
+    access: Access,
+}
+
+impl House {
+    async fn new() -> Self {
+        let server = Server::start().await;
+        let (account, called) = (server.import("+15005550008").await, server.import("+15005550001").await);
+        let placed = server.send("POST", "/api/calls", &json!({ "account_id": called }).to_string()).await;
+        assert_eq!(placed.status, 201, "{}", placed.json);
+        server.pass(Duration::from_secs(900)).await;
+        let recordings = server.get("/api/recordings").await;
+        let (noticed, callable) = (server.import("+15005550005").await, server.import("+15005550013").await);
+        server.import("+15005550012").await;
+        let org = server.org().await;
+        let notice = org.create_notice(CreateNotice { account_id: noticed, method: Default::default() }).await.unwrap();
+        let erasable = server.import("+15005550007").await;
+        let erasable =
+            org.create_notice(CreateNotice { account_id: erasable, method: Default::default() }).await.unwrap();
+        let violation = LogViolation {
+            call_id: None,
+            restriction_code: ViolationCode::AiNoNegotiation,
+            violation_type: ViolationKind::Detected,
+            context: None,
+        };
+        let violation = org.log_violation(violation).await.unwrap();
+        let hold = server.send("POST", "/api/retention/legal-holds", r#"{"name":"Matter"}"#).await;
+        let entry = server.send("POST", "/api/dnc", r#"{"phone_number":"312-555-0177"}"#).await;
+        let ids = json!({
+            "account": account,
+            "callable": callable,
+            "/api/calls": placed.json["call"]["id"],
+            "/api/recordings": recordings.json["recordings"][0]["id"],
+            "/api/compliance/violations": violation.id,
+            "/api/retention/legal-holds": hold.json["legalHold"]["id"],
+            "/api/consent": account,
+            "/api/dnc": entry.json["entry"]["id"],
+            "/api/validation-notices": notice.id,
+            "/api/persons": erasable.person_id,
+            "/api/evidence": "1",
+        });
+        let Json::Object(ids) = ids else { panic!("an object") };
+        assert!(ids.values().all(Json::is_string), "{ids:?}");
+        let mut members = vec![];
+        for role in RANKS {
+            members.push(server.member(org.id(), role).await);
+        }
+        let elsewhere = server.elsewhere().await;
+        let stranger = server.member(elsewhere, Role::Owner).await;
+        let document = table().openapi("/");
+        Self { server, document, members, stranger, ids }
+    }
+    fn id(&self, name: &str) -> &str {
+        self.ids[name].as_str().unwrap()
+    }
+    /// The path with the id of something that is there.
+    fn path(&self, template: &str) -> String {
+        if !template.contains('{') {
+            return template.to_owned();
+        }
+        let known = self.ids.keys().filter(|start| template.starts_with(*start)).max_by_key(|start| start.len());
+        let known = known.unwrap_or_else(|| panic!("{template}: give House one of these"));
+        let path = template.replace("{id}", self.id(known)).replace("{size}", "1");
+        assert!(!path.contains('{'), "{template} has a name that this test does not know");
+        path
+    }
+    fn operation(&self, row: &Row) -> &Json {
+        &self.document["paths"][&row.path][row.method.as_str().to_lowercase()]
+    }
+    fn resolved<'a>(&'a self, schema: &'a Json) -> &'a Json {
+        if let Some(to) = schema["$ref"].as_str() {
+            return self.resolved(self.document.pointer(&to[1..]).unwrap());
+        }
+        let parts = schema["anyOf"].as_array().into_iter().flatten();
+        parts.map(|part| self.resolved(part)).find(|part| part["type"] != "null").unwrap_or(schema)
+    }
+    /// The properties of a row's body, and whether each is required.
+    fn properties(&self, row: &Row) -> Vec<(String, Json, bool)> {
+        let body = &self.operation(row)["requestBody"]["content"]["application/json"]["schema"];
+        let needed = |name: &str| body["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
+        let all = body["properties"].as_object().into_iter().flatten();
+        all.map(|(name, schema)| (name.clone(), self.resolved(schema).clone(), needed(name))).collect()
+    }
+    /// The query's parameters.
+    fn parameters(&self, row: &Row) -> Vec<(String, Json, bool)> {
+        let all = self.operation(row)["parameters"].as_array().into_iter().flatten();
+        let of = |p: &Json| {
+            (p["name"].as_str().unwrap().to_owned(), self.resolved(&p["schema"]).clone(), p["required"] == true)
+        };
+        all.filter(|p| p["in"] == "query").map(of).collect()
+    }
+    fn value(&self, name: &str, schema: &Json) -> Json {
+        let is =
+            |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|t| t.contains(&json!(kind)));
+        match () {
+            () if !words(schema).is_empty() => words(schema)[0].clone(),
+            () if schema["format"] == "uuid" => {
+                self.ids.get(name.trim_end_matches("_id")).cloned().unwrap_or(json!(uuid::Uuid::nil()))
+            }
+            () if name.contains("phone") => json!("+13125550123"),
+            () if is("string") => json!("text"),
+            () if is("integer") || is("number") => json!(1),
+            () if is("boolean") => json!(true),
+            () if is("array") => json!([]),
+            () => json!({}),
+        }
+    }
+    /// A body and a path with what is required and nothing else.
+    fn least(&self, row: &Row) -> (String, Json) {
+        let needed = |all: Vec<(String, Json, bool)>| {
+            all.into_iter()
+                .filter(|p| p.2)
+                .map(|(name, schema, _)| {
+                    let value = self.value(&name, &schema);
+                    (name, value)
+                })
+                .collect::<Map<_, _>>()
+        };
+        let mut body = needed(self.properties(row));
+        // What the document cannot say: one of several is required.
+        match (row.method.as_str(), row.path.as_str()) {
+            ("POST", "/api/calls") => _ = body.insert("account_id".into(), self.ids["callable"].clone()),
+            ("POST", "/api/evidence/verify") => _ = body.insert("bundle".into(), json!("{}")),
+            ("POST", "/api/calls/start") => _ = body.insert("phone_number".into(), json!("+15005550012")),
+            _ => {}
+        }
+        let query: Vec<_> = needed(self.parameters(row))
+            .into_iter()
+            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or("1").replace('+', "%2B")))
+            .collect();
+        let path = self.path(&row.path);
+        (if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }, Json::Object(body))
+    }
+    async fn asks(&self, token: Option<&str>, row: &Row, path: &str, body: &Json) -> Answer {
+        let body = if self.operation(row)["requestBody"].is_null() { String::new() } else { body.to_string() };
+        self.server.asks(token, row.method.as_str(), path, &body).await
+    }
+    fn member(&self, rank: u8) -> &str {
+        &self.members[usize::from(rank) - 1]
+    }
+    /// The answer is one that the row declares, in the shape that it declares.
+    fn fits(&self, row: &Row, answer: &Answer) {
+        let what = format!("{} {}", row.method, row.path);
+        let declared = &self.operation(row)["responses"][answer.status.to_string()];
+        assert!(declared.is_object(), "{what} answers {}, which it does not declare: {}", answer.status, answer.json);
+        let schema = &declared["content"]["application/json"]["schema"];
+        if schema.is_null() {
+            return;
+        }
+        let root = json!({ "allOf": [schema], "components": self.document["components"] });
+        let validator = jsonschema::draft202012::new(&root).unwrap();
+        let faults: Vec<_> =
+            validator.iter_errors(&answer.json).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+        assert!(faults.is_empty(), "{what}: {faults:?}: {}", answer.json);
+    }
+}
+
+fn is(schema: &Json, kind: &str) -> bool {
+    schema["type"] == kind || schema["type"].as_array().is_some_and(|t| t.contains(&json!(kind)))
+}
+
+fn words(schema: &Json) -> Vec<Json> {
+    if let Some(words) = schema["enum"].as_array() {
+        return words.clone();
+    }
+    let parts = schema["oneOf"].as_array().into_iter().flatten();
+    parts.filter_map(|part| part.get("const").cloned()).collect()
+}
+
+fn table() -> Table<wib_core::Wib> {
+    routes::table(&AppConfig::default())
+}
+
+/// Rows of members, what deletes last.
+fn rows() -> Vec<Row> {
+    let table = table();
+    let mut rows: Vec<_> = table
+        .rows()
+        .filter(|row| matches!(row.access(), Access::Session | Access::Role(_)))
+        .map(|row| Row { method: row.method().clone(), path: row.path().to_owned(), access: row.access() })
+        .collect();
+    rows.sort_by_key(|row| row.method == Method::DELETE);
+    rows
+}
+
+#[tokio::test]
+async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
+    let house = House::new().await;
+    let (mut lower, mut others) = (0, 0);
+    for row in rows() {
+        let what = format!("{} {}", row.method, row.path);
+        let (path, body) = house.least(&row);
+        for token in [None, Some("no such token")] {
+            let refused = house.asks(token, &row, &path, &body).await;
+            assert_eq!((refused.status, &refused.json["code"]), (401, &json!("AUTH_REQUIRED")), "{what}");
+        }
+        let rank = match row.access {
+            Access::Role(role) => role.rank(),
+            _ => 1,
+        };
+        if rank > 1 {
+            let refused = house.asks(Some(house.member(rank - 1)), &row, &path, &body).await;
+            assert_eq!((refused.status, &refused.json["code"]), (403, &json!("FORBIDDEN")), "{what}");
+            lower += 1;
+        }
+        if row.path.contains('{') {
+            let absent = house.asks(Some(&house.stranger), &row, &path, &body).await;
+            assert_eq!((absent.status, &absent.json["code"]), (404, &json!("NOT_FOUND")), "{what}: {}", absent.json);
+            others += 1;
+        }
+        let answer = house.asks(Some(house.member(rank)), &row, &path, &body).await;
+        assert!((200..300).contains(&answer.status), "{what}: {} {}", answer.status, answer.json);
+        house.fits(&row, &answer);
+    }
+    assert!(lower >= 18 && others >= 15, "{lower} with a role, {others} with an id");
+}
+
+#[tokio::test]
+async fn another_organisation_finds_nothing_in_any_list() {
+    let house = House::new().await;
+    let mut lists = 0;
+    for row in rows().into_iter().filter(|row| row.method == Method::GET && !row.path.contains('{')) {
+        let (path, body) = house.least(&row);
+        let answer = house.asks(Some(&house.stranger), &row, &path, &body).await;
+        let text = answer.json.to_string();
+        for (name, id) in house.ids.iter().filter(|(_, id)| id.as_str().unwrap().len() == 36) {
+            assert!(!text.contains(id.as_str().unwrap()), "{}: {name} is ours", row.path);
+        }
+        let total = answer.json.get("total").or_else(|| answer.json["pagination"].get("total"));
+        // Their own log and rules are there.
+        if let Some(total) = total.filter(|_| !row.path.starts_with("/api/audit")) {
+            assert_eq!(total, 0, "{}: {}", row.path, answer.json);
+            lists += 1;
+        }
+    }
+    assert!(lists >= 9, "{lists}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_refused_on_every_row() {
+    let house = House::new().await;
+    let mut seen = 0;
+    for row in rows().into_iter().filter(|row| house.operation(row)["requestBody"].is_object()) {
+        let path = house.path(&row.path);
+        for (body, code) in [("{", "INVALID_JSON"), ("\"x\"", "VALIDATION_ERROR"), ("[1]", "VALIDATION_ERROR")] {
+            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, body).await;
+            assert_eq!((refused.status, &refused.json["code"]), (400, &json!(code)), "{} {path} {body}", row.method);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 12, "{seen}");
+}
+
+#[tokio::test]
+async fn bad_input_names_every_wrong_field_of_every_row() {
+    let house = House::new().await;
+    let (mut fields, mut asked) = (0, 0);
+    for row in rows() {
+        let what = format!("{} {}", row.method, row.path);
+        let path = house.path(&row.path);
+        let properties = house.properties(&row);
+        // Another type, then words that do not exist.
+        let of_type = |schema: &Json| {
+            (is(schema, "string") || !words(schema).is_empty())
+                .then(|| json!({ "x": 1 }))
+                .or_else(|| schema.get("type").map(|_| json!("no such")))
+        };
+        let of_word =
+            |schema: &Json| (!words(schema).is_empty() || schema["format"].is_string()).then(|| json!("no such"));
+        for wrong in [&of_type as &dyn Fn(&Json) -> Option<Json>, &of_word] {
+            let mut body = house.least(&row).1.as_object().cloned().unwrap();
+            let mut named = vec!["no_such_field"];
+            body.insert("no_such_field".to_owned(), json!(1));
+            for (name, schema, _) in &properties {
+                if let Some(value) = wrong(schema).filter(|_| !schema.as_object().is_none_or(Map::is_empty)) {
+                    body.insert(name.clone(), value);
+                    named.push(name);
+                }
+            }
+            if properties.is_empty() {
+                continue;
+            }
+            let refused = house
+                .server
+                .asks(Some(house.member(5)), row.method.as_str(), &path, &Json::Object(body).to_string())
+                .await;
+            assert_eq!(
+                (refused.status, &refused.json["code"]),
+                (400, &json!("VALIDATION_ERROR")),
+                "{what}: {}",
+                refused.json
+            );
+            let told = refused.json["error"].as_str().unwrap();
+            for name in &named {
+                assert!(
+                    told.contains(&format!("{name}: ")) || told.contains(&format!("{name}.")),
+                    "{what} does not name {name}: {told}"
+                );
+            }
+            fields += named.len();
+        }
+        let missing: Vec<_> = properties.iter().filter(|p| p.2).map(|p| &p.0).collect();
+        if !missing.is_empty() {
+            let refused =
+                house.server.asks(Some(house.member(5)), row.method.as_str(), &path, r#"{"no_such_field":1}"#).await;
+            let told = refused.json["error"].as_str().unwrap();
+            assert!(missing.iter().all(|name| told.contains(&format!("{name}: required"))), "{what}: {told}");
+        }
+        // A page that is no number is the usual one, and words may be anything.
+        let odd = |(name, schema, _): &(String, Json, bool)| {
+            let free = is(schema, "integer")
+                || (is(schema, "string") && schema["format"].is_null() && words(schema).is_empty());
+            (!free || name.contains("phone")).then(|| name.clone())
+        };
+        let wrong: Vec<_> = house.parameters(&row).iter().filter_map(odd).collect();
+        if !wrong.is_empty() {
+            let query: Vec<_> = wrong.iter().map(|name| format!("{name}=no+such")).collect();
+            let refused = house
+                .server
+                .asks(Some(house.member(5)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
+                .await;
+            assert_eq!(refused.status, 400, "{what}: {}", refused.json);
+            let told = refused.json["error"].as_str().unwrap();
+            assert!(wrong.iter().all(|name| told.contains(&format!("{name}: "))), "{what}: {told}");
+            asked += wrong.len();
+        }
+    }
+    assert!(fields >= 60 && asked >= 8, "{fields} fields, {asked} parameters");
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused_by_name_on_every_row() {
+    let house = House::new().await;
+    let long = "x".repeat(100_000);
+    let mut seen = 0;
+    for row in rows() {
+        let path = house.path(&row.path);
+        for (name, schema, _) in house.properties(&row) {
+            let text = is(&schema, "string");
+            if !text || schema["format"].is_string() || !words(&schema).is_empty() {
+                continue;
+            }
+            let (_, mut body) = house.least(&row);
+            body[&name] = json!(long);
+            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &body.to_string()).await;
+            let told = refused.json["error"].as_str().unwrap_or_default();
+            assert!(
+                refused.status == 400 && told.contains(&format!("{name}: ")),
+                "{} {path} {name}: {}",
+                row.method,
+                refused.json
+            );
+            assert!(told.len() < 2000, "the text is not told back");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
+#[tokio::test]
+async fn what_is_open_is_open_and_what_is_not_refuses_a_stranger() {
+    let server = Server::start().await;
+    let id = "00000000-0000-7000-8000-000000000001";
+    for row in table().rows() {
+        let path = row.path().replace("{id}", id);
+        let stranger = server.asks(None, row.method().as_str(), &path, "{}").await;
+        assert_eq!(stranger.status == 401, row.access() != Access::Public, "{} {path}", row.method());
+        assert!(stranger.status < 500, "{} {path}: {}", row.method(), stranger.json);
+    }
+}

@@ -1,0 +1,135 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value as Json, json};
+use tower::ServiceExt;
+use wib_core::{
+    Org, Settings, Wib,
+    auth::{LogIn, SignUp, password::PasswordCost},
+    collections::AccountId,
+    evidence::Signer,
+    kit::{Clock, ExposeSecret, Id, Random, Role, SeededRandom, VirtualClock, time},
+    orgs::{Member, OrganizationId},
+    store::Store,
+};
+use wib_http::{AppConfig, app};
+use wib_providers::sandbox::{self, Sandbox};
+use wib_storage::{Database, MemoryBlobs, SqlStore};
+
+/// The whole server over a sandbox, and somebody's token.
+pub(crate) struct Server {
+    pub(crate) wib: Wib,
+    pub(crate) app: Router,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) token: String,
+    store: Arc<SqlStore>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+    pub(crate) json: Json,
+}
+
+pub(crate) async fn ask(app: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (head, body) =
+        app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let json = serde_json::from_slice(&bytes).unwrap_or_default();
+    Answer { status: head.status.as_u16(), headers: head.headers, bytes, json }
+}
+
+pub(crate) async fn csrf(app: &Router) -> String {
+    ask(app, "GET", "/api/auth/csrf", &[], "").await.json["csrf_token"].as_str().unwrap().to_owned()
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let clock = Arc::new(VirtualClock::new("2026-01-06T17:00:00Z".parse().unwrap()));
+        let (time, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SeededRandom::new(7)));
+        let sandbox = Sandbox::new(time.clone(), 7, sandbox::Settings::default());
+        let store = Arc::new(SqlStore::open(&Database::Memory, time.clone()).await.unwrap());
+        let mut settings = Settings::default();
+        settings.password_cost = PasswordCost::TEST;
+        let builder = Wib::builder().store(store.clone()).blobs(Arc::new(MemoryBlobs::default()));
+        let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
+        let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
+        let app = app(wib.clone(), &AppConfig::default());
+        let form = json!({
+            "email": "Ann@Example.com", "password": "correct horse", "organizationName": "Acme", "csrf_token": csrf(&app).await,
+        });
+        let made = ask(&app, "POST", "/api/auth/signup", &[], &form.to_string()).await;
+        assert_eq!((made.status, &made.json["user"]["email"]), (200, &json!("ann@example.com")), "{}", made.json);
+        let form = json!({ "username": "ann@example.com", "password": "correct horse", "csrfToken": csrf(&app).await });
+        let begun = ask(&app, "POST", "/api/auth/callback/credentials", &[], &form.to_string()).await;
+        assert_eq!((begun.status, &begun.json["url"]), (200, &json!("/dashboard")), "{}", begun.json);
+        let token = begun.headers["x-session-token"].to_str().unwrap().to_owned();
+        let cookie = begun.headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.contains(&token) && cookie.ends_with("HttpOnly; Secure; SameSite=None; Path=/; Max-Age=604800"));
+        Self { wib, app, sandbox, clock, token, store }
+    }
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        ask(&self.app, method, path, &[("authorization", &format!("Bearer {}", self.token))], body).await
+    }
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "").await
+    }
+    /// The organisation that Ann signed up.
+    pub(crate) async fn org(&self) -> Org {
+        let signed_in =
+            self.wib.system().authenticate(&self.token, &wib_http::auth::fingerprint(&HeaderMap::new())).await;
+        self.wib.org(signed_in.unwrap().unwrap().principal.unwrap()).await.unwrap()
+    }
+    /// A debtor whose sandbox phone is answered.
+    pub(crate) async fn import(&self, phone: &str) -> AccountId {
+        let csv = format!(
+            "name,balance_due,primary_phone,address,external_id\nBo Dee,120.50,{phone},\"1 Main St, Chicago, IL 60601\",A{phone}\n"
+        );
+        let report = self.org().await.import_accounts(csv.as_bytes()).await.unwrap();
+        assert_eq!(report.accounts.len(), 1, "{:?}", report.file);
+        report.accounts[0].0.id
+    }
+    /// Another organisation.
+    pub(crate) async fn elsewhere(&self) -> OrganizationId {
+        self.wib.system().create_organization("Elsewhere").await.unwrap().id
+    }
+    /// The token of a new member.
+    pub(crate) async fn member(&self, organization: OrganizationId, role: Role) -> String {
+        let system = self.wib.system();
+        let email = format!("{role}-{organization}@example.test");
+        let csrf_token = Some(system.csrf_token().await.unwrap());
+        let password = || "a long enough password".to_owned().into();
+        let account =
+            SignUp { email: email.clone(), password: password(), name: None, organization_name: None, csrf_token };
+        let user = system.sign_up(account).await.unwrap();
+        let now = self.clock.now();
+        let id = Id::new(now, &**self.wib.random());
+        let row = Member { id, organization_id: organization, user_id: user.id, role, created_at: now };
+        let mut tx = self.store.system().await.unwrap();
+        tx.insert_member(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        let csrf_token = Some(system.csrf_token().await.unwrap());
+        let fingerprint = Some(wib_http::auth::fingerprint(&HeaderMap::new()));
+        let login = LogIn { email, password: password(), csrf_token, fingerprint };
+        system.log_in(login).await.unwrap().token.expose_secret().to_owned()
+    }
+    /// Asks with somebody's token, or none.
+    pub(crate) async fn asks(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        ask(&self.app, method, path, &headers, body).await
+    }
+    pub(crate) async fn pass(&self, by: Duration) {
+        let until = time::after(self.clock.now(), by);
+        self.sandbox.play(&self.wib, &self.clock, until, async || Ok(false)).await.unwrap();
+    }
+}
