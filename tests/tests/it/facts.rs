@@ -140,7 +140,14 @@ async fn a_written_dispute_stops_collection_and_keeps_the_records_until_it_is_an
     assert_eq!(stage.org.notice_sent(notice.id, None).await.unwrap_err().kind(), Kind::Conflict);
     stage.pass(12 * 24 * 3600);
     let call = stage.start(&account).await.expect("before the dispute");
-    let file = FileDispute { account_id: account.id, written: true, reason: "not mine".to_owned(), at: None };
+    let file = FileDispute {
+        account_id: account.id,
+        written: true,
+        reason: "not mine".to_owned(),
+        at: None,
+        call_id: None,
+        kind: Default::default(),
+    };
     let dispute = stage.org.file_dispute(file.clone()).await.unwrap();
     stage.sealed(call.id).await;
     assert_eq!(stage.dials(&magic(3)), 0, "not even the call that waited");
@@ -405,7 +412,14 @@ async fn every_change(stage: &Stage, org: &Org, account: &Account) -> Vec<(&'sta
     };
     let notice =
         ours.create_notice(CreateNotice { account_id: account.id, method: NoticeMethod::Email }).await.unwrap();
-    let dispute = FileDispute { account_id: account.id, written: false, reason: "paid".to_owned(), at: None };
+    let dispute = FileDispute {
+        account_id: account.id,
+        written: false,
+        reason: "paid".to_owned(),
+        at: None,
+        call_id: None,
+        kind: Default::default(),
+    };
     let filed = ours.file_dispute(dispute.clone()).await.unwrap();
     let hold = CreateHold { name: "Matter".to_owned(), account_id: Some(account.id), ..CreateHold::default() };
     let made = ours.create_hold(hold.clone()).await.unwrap();
