@@ -59,7 +59,7 @@ pub fn forecast(facts: &Facts, pack: &RulePack, from: Timestamp, to: Timestamp, 
     while at < to {
         let (outcome, blocked_by, not_before) = bench.verdict(at);
         let mut end = not_before.map_or_else(|| later(at, step), |known| known.min(to));
-        if outcome == Outcome::Permit && end < to && bench.verdict(end).0 != Outcome::Permit {
+        if outcome == Outcome::Permit && bench.verdict(end).0 != Outcome::Permit {
             let mut lawful = at;
             // In whole seconds, which is what the law is written in.
             loop {

@@ -683,6 +683,12 @@ fn the_strictest_blocks_and_the_first_of_equals_names_itself() {
     );
     assert_eq!(told.lawful().map(|s| s.to.to_string()).collect::<Vec<_>>(), ["2026-06-04T03:00:00Z"]);
     assert_eq!(told.spans.last().unwrap().to, at("2026-06-04T12:00:00-05:00"));
+    let cut = forecast(&facts, &pack, at(NOON), at("2026-06-03T22:10:00-05:00"), SignedDuration::from_mins(45));
+    assert_eq!(
+        cut.lawful().last().unwrap().to,
+        at("2026-06-03T22:00:00-05:00"),
+        "the last step ends with the forecast"
+    );
     let none: Forecast = forecast(&facts, &pack, at(NOON), at(NOON), SignedDuration::ZERO);
     assert!(none.spans.is_empty() && none.pack_hash.starts_with("sha256:"));
     // So long a time that the step grows: 10 000 of them at most, with the deferments between.
