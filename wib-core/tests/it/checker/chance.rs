@@ -1,7 +1,11 @@
 //! Facts and packs drawn at random, close to each other's edges: entries stand at round distances from now, so that
 //! windows begin and end on them.
 
-use jiff::{Timestamp, ToSpan, civil::time, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, date, time},
+    tz::TimeZone,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -105,6 +109,35 @@ impl Chance {
         let minutes = i64::try_from(self.below(2 * spread)).unwrap() - i64::try_from(spread).unwrap();
         let at = middle.checked_add((minutes / step * step).minutes()).unwrap();
         if self.whether(10) { at.checked_sub(1.microsecond()).unwrap() } else { at }
+    }
+    /// An instant at an edge of a pack's local times, in one zone; often on a holiday, or on the day it is kept.
+    pub(super) fn edge(&mut self, pack: &Value) -> (Timestamp, &'static str) {
+        const DATES: [&str; 14] = [
+            "2026-01-19",
+            "2026-02-16",
+            "2026-05-25",
+            "2026-06-19",
+            "2026-07-03",
+            "2026-07-04",
+            "2026-09-07",
+            "2026-10-12",
+            "2026-11-11",
+            "2026-11-26",
+            "2026-12-25",
+            "2027-05-31",
+            "2027-07-05",
+            "2027-12-31",
+        ];
+        let zone = *self.one(&ZONES);
+        let date: Date = match self.whether(50) {
+            true => self.one(&DATES).parse().unwrap(),
+            false => date(2026, 1, 1).checked_add(i64::try_from(self.below(730)).unwrap().days()).unwrap(),
+        };
+        let edges: Vec<_> = pack["rules"].as_array().unwrap().iter().map(|r| &r["check"]).collect();
+        let edge = self.one(&edges)[*self.one(&["opens", "closes"])].as_str().unwrap_or("00:00:00");
+        let local = date.to_datetime(edge.parse().unwrap());
+        let at = TimeZone::get(zone).unwrap().to_timestamp(local).unwrap();
+        (if self.whether(30) { at.checked_sub(1.microsecond()).unwrap() } else { at }, zone)
     }
     /// An instant before now, often at a round distance, now and then at a local midnight.
     fn before(&mut self, now: Timestamp, days: i64) -> Timestamp {

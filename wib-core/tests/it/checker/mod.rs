@@ -61,6 +61,17 @@ fn each_kind_of_check_is_read_alike() {
 }
 
 #[test]
+fn edges_of_local_time_are_read_alike() {
+    agree(0..cases() / 2, |chance| {
+        let drawn = chance.pack(&["hours", "hours", "time_wanted", "quiet"], 3);
+        let (now, zone) = chance.edge(&drawn);
+        let mut facts = chance.facts(now);
+        facts["locations"] = json!([{"source": "address", "zones": [zone], "noted_on": null}]);
+        (facts, pack(&drawn), now)
+    });
+}
+
+#[test]
 fn packs_of_many_rules_are_read_alike() {
     agree(0..cases() / 2, |chance| {
         let now = chance.instant();
