@@ -177,8 +177,8 @@ impl Keeping for SqlOrg {
         );
         let consents = org_sql!(
             forget_consents,
-            "UPDATE consents SET email = NULL, evidence = NULL
-            WHERE organization_id = $1 AND person_id = $2 AND (email IS NOT NULL OR evidence IS NOT NULL)"
+            "UPDATE consents SET email = NULL, evidence = NULL, note = NULL WHERE organization_id = $1 AND person_id = $2
+            AND (email IS NOT NULL OR evidence IS NOT NULL OR note IS NOT NULL)"
         );
         let preferences = org_sql!(
             forget_preferences,
@@ -190,8 +190,21 @@ impl Keeping for SqlOrg {
         );
         let disputes =
             org_sql!(forget_disputes, "UPDATE disputes SET reason = $3 WHERE organization_id = $1 AND person_id = $2");
+        let reasons = org_sql!(
+            forget_reasons,
+            "UPDATE suppressions SET reason = NULL WHERE organization_id = $1 AND reason IS NOT NULL AND phone IN
+                (SELECT phone FROM person_phones WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let violations = org_sql!(
+            forget_violations,
+            "UPDATE violations SET context = $3, notes = NULL WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let empty = Value::Json(Some(json!({})));
         Ok(vec![
-            counted("mail addresses and proofs of consents", self.change(consents, [person.into()]).await?),
+            counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
+            counted("words of violations", self.change(violations, [person.into(), empty]).await?),
+            counted("mail addresses, proofs and notes of consents", self.change(consents, [person.into()]).await?),
             counted("mail addresses of preferences", self.change(preferences, [person.into()]).await?),
             counted("notes of circumstances", self.change(circumstances, [person.into()]).await?),
             counted("reasons of disputes", self.change(disputes, [person.into(), TOMBSTONE.into()]).await?),

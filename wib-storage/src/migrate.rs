@@ -137,12 +137,13 @@ const ONCE: &[(&str, &[&str], &str)] = &[
             "event",
             "written",
             "source",
+            "call_id",
             "at",
             "expires_at",
             "recorded_by",
             "created_at",
         ],
-        "NEW.email IS NULL AND NEW.evidence IS NULL",
+        "NEW.email IS NULL AND NEW.evidence IS NULL AND NEW.note IS NULL",
     ),
 ];
 

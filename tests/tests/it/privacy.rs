@@ -1,8 +1,9 @@
 //! A person's data: all of it shown, and erased but for what a law or a hold keeps.
 
 use wib_core::{
+    calls::ListCalls,
     circumstances::RecordCircumstance,
-    collections::Account,
+    collections::{Account, ListNumber},
     compliance::{CircumstanceKind, ConsentScope},
     consent::{ConsentEvent, RecordConsent, Source},
     evidence::EntryKind,
@@ -11,6 +12,7 @@ use wib_core::{
     privacy::{Erasure, ErasureReason, ErasureStatus, ExportPerson, TOMBSTONE},
     recordings::RecordingStatus,
     retention::CreateHold,
+    violations::{LogViolation, ViolationCode, ViolationKind},
 };
 
 use crate::{
@@ -54,6 +56,16 @@ async fn noted(archive: &Archive, account: &Account) {
         note: Some("brother of Benedikt".to_owned()),
     };
     org.record_circumstance(circumstance).await.unwrap();
+    let listed = ListNumber { reason: Some("asked by Wilhelmina".to_owned()), ..ListNumber::of(phone(&magic(5))) };
+    org.suppress(listed).await.unwrap();
+    let calls = org.list_calls(ListCalls::default()).await.unwrap();
+    let violation = LogViolation {
+        call_id: calls.items.iter().find(|call| call.person_id == Some(account.person_id)).map(|call| call.id),
+        restriction_code: ViolationCode::AiNoNegotiation,
+        violation_type: ViolationKind::Detected,
+        context: serde_json::json!({"said": "Benedikt pays half"}).as_object().cloned(),
+    };
+    org.log_violation(violation).await.unwrap();
     let consent = RecordConsent {
         person_id: Some(account.person_id),
         account_id: None,
@@ -64,6 +76,8 @@ async fn noted(archive: &Archive, account: &Account) {
         written: true,
         source: Source::WebForm,
         evidence: Some("form of Wilhelmina".to_owned()),
+        call_id: None,
+        note: Some("Wilhelmina signed".to_owned()),
         call_id: None,
         note: None,
         at: None,
@@ -109,9 +123,14 @@ async fn name_mail_address_and_notes_are_in_no_table_and_no_blob_afterwards() {
         nowhere(&archive).await;
         assert_eq!(erasure.status, ErasureStatus::Pending);
         let erased: Vec<_> = erasure.report.erased.iter().map(|e| (e.what.as_str(), e.count)).collect();
-        let of_records =
-            [("mail addresses and proofs of consents", 1), ("notes of circumstances", 1), ("reasons of disputes", 1)];
-        let (records, erased) = erased.split_at(3);
+        let of_records = [
+            ("reasons for numbers not to be called", 1),
+            ("words of violations", 1),
+            ("mail addresses, proofs and notes of consents", 1),
+            ("notes of circumstances", 1),
+            ("reasons of disputes", 1),
+        ];
+        let (records, erased) = erased.split_at(5);
         assert_eq!(records, of_records);
         assert_eq!(erased, [("name and mail address", 1), ("texts of addresses", 1), ("notes", 1), ("analyses", 1)]);
         assert_eq!(

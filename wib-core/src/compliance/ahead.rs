@@ -44,6 +44,7 @@ pub struct Callable {
 
 /// What a day holds for one account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ahead {
     /// The account.
     pub account_id: AccountId,

@@ -7,10 +7,10 @@ use wib_core::{
     Org, Wib,
     auth::UserId,
     calls::CallId,
-    collections::{Account, AccountId, ListSuppressions},
+    collections::{AccountId, ListSuppressions},
     compliance::{
-        Ahead, Callable, Check, CheckContact, Confidence, Definition, Explanation, Finding, ListForecast, Outcome,
-        Rule, RuleId, RulePack,
+        Check, CheckContact, Confidence, Definition, Explanation, Finding, ListForecast, Outcome, Rule, RuleId,
+        RulePack,
     },
     kit::{Error, Id, List, Phone, Result, Role, Timestamp},
     notices::{Dispute, DisputeKind, ListDisputes},
@@ -290,24 +290,6 @@ async fn pre_dial(org: Org, asked: MayCall) -> Result<PreDial> {
     }
 }
 
-/// What a day holds for one account.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Ahead")]
-struct AheadRow {
-    account_id: Id<Account>,
-    /// When it may be called.
-    callable: Vec<Callable>,
-    /// The rule that stands in the way, when it may not be called that day.
-    blocked_by: Option<String>,
-    not_before: Option<Timestamp>,
-}
-impl From<Ahead> for AheadRow {
-    fn from(ahead: Ahead) -> Self {
-        let Ahead { account_id, callable, blocked_by, not_before } = ahead;
-        Self { account_id, callable, blocked_by: blocked_by.map(|rule| rule.as_str().to_owned()), not_before }
-    }
-}
-
 /// The rules in force.
 #[derive(Serialize, JsonSchema)]
 struct InForce {
@@ -366,9 +348,7 @@ pub(super) fn routes() -> Routes<Wib> {
             org.list_disputes(query).await.map(|list| list.map(DisputeRow::from))
         })
         .stretch("disputes")
-        .get("/forecast", session(), |org, query: ListForecast| async move {
-            Ok(org.forecast(query).await?.into_iter().map(AheadRow::from).collect::<Vec<_>>())
-        })
+        .get("/forecast", session(), |org, query: ListForecast| async move { org.forecast(query).await })
         .about("Says when open accounts may be called on a day.")
         .list("accounts")
         .get("/rules", session(), |org, _: Nothing| async move { in_force(&*org.rules()?) })
