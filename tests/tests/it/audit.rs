@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::Value;
 use wib_core::{
     audit::{AuditEvent, AuditFault, AuditReport, TouchedLine},
+    calls::{RecordingState, VerifyParty},
     circumstances::RecordCircumstance,
     collections::ListNumber,
-    compliance::{CheckContact, CircumstanceKind, ConsentScope, ListKind, Medium, Wish},
+    compliance::{CheckContact, CircumstanceKind, ConsentScope, DutyKind, ListKind, Medium, Wish},
     consent::{ConsentEvent, OptOut, RecordConsent, RecordPreference, RevokeConsent, Source},
     engine::Topic,
     kit::{PageRequest, Principal, time},
@@ -68,6 +69,16 @@ const RECORDS: &[(&str, &str)] = &[
     ("log_violation", "compliance:violation_logged"),
     ("resolve_violation", "compliance:violation_resolved"),
 ];
+/// The same on a call that is up.
+const TALK: &[(&str, &str)] = &[
+    ("verify_party", "call:party_verified"),
+    ("speak_disclosure", "call:disclosure_ordered"),
+    ("disclosed", "call:disclosed"),
+    ("agree_to_recording", "call:recording_agreed"),
+    ("refuse_recording", "call:recording_refused"),
+    ("begin_payment", "payment:begun"),
+    ("end_payment", "payment:ended"),
+];
 /// Those that write nothing of the organisation's: signatures over what is there.
 const SILENT: &[&str] = &["append_for_test", "evidence", "evidence_at"];
 
@@ -120,6 +131,31 @@ async fn every_change_leaves_a_line_with_how_it_was_and_is() {
     let all = serde_json::to_string(&log).unwrap();
     for private in ["Alma", "Grand Ave", "3125550123", &magic(5)[1..]] {
         assert!(!all.contains(private), "{private} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn every_change_of_a_call_that_is_up_leaves_a_line() {
+    let archive = Archive::new().await;
+    let (stage, org) = (&archive.stage, &archive.stage.org);
+    let account = stage.account(&magic(5)).await;
+    let id = stage.start(&account).await.unwrap().id;
+    let deadline = time::after(stage.now(), std::time::Duration::from_secs(600));
+    let recorded = async || Ok(org.call(id).await?.facts.recording_state() == RecordingState::Recording);
+    stage.sandbox.play(&stage.wib, &stage.clock, deadline, recorded).await.unwrap();
+    org.agree_to_recording(id).await.unwrap();
+    org.verify_party(id, VerifyParty::default()).await.unwrap();
+    org.speak_disclosure(id, DutyKind::MiniMiranda).await.unwrap();
+    org.disclosed(id, DutyKind::MiniMiranda).await.unwrap();
+    // Whatever the law says of the payment, the mask goes on, and its line is kept.
+    let _ = org.begin_payment(id).await;
+    org.end_payment(id).await.unwrap();
+    org.refuse_recording(id).await.unwrap();
+    let log = lines(&archive).await;
+    for (name, action) in TALK {
+        let line =
+            log.iter().find(|line| line.action == *action).unwrap_or_else(|| panic!("{name} leaves no {action}"));
+        assert!(line.resource_id == Some(id.uuid()) && line.new_value.is_some(), "{line:?}");
     }
 }
 
@@ -250,7 +286,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
     use_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wib-core/src"), &mut found);
     assert!(found.len() > 15, "the source reads otherwise than this test thinks");
     let known: BTreeSet<_> =
-        CHANGES.iter().chain(RECORDS).map(|(name, _)| *name).chain(SILENT.iter().copied()).collect();
+        CHANGES.iter().chain(RECORDS).chain(TALK).map(|(name, _)| *name).chain(SILENT.iter().copied()).collect();
     let writes = |body: &str| body.contains(".commit()") || body.contains("begin_");
     let missing: Vec<_> =
         found.iter().filter(|(name, body)| writes(body) && !known.contains(name.as_str())).map(|(n, _)| n).collect();

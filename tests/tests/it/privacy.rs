@@ -78,8 +78,6 @@ async fn noted(archive: &Archive, account: &Account) {
         evidence: Some("form of Wilhelmina".to_owned()),
         call_id: None,
         note: Some("Wilhelmina signed".to_owned()),
-        call_id: None,
-        note: None,
         at: None,
         expires_at: None,
     };

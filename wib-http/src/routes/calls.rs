@@ -63,7 +63,7 @@ struct ExportCall {
 /// A call. Times in UTC; what is not known is null.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Call")]
-struct CallRow {
+pub(super) struct CallRow {
     id: CallId,
     organization_id: OrganizationId,
     account_id: Option<AccountId>,

@@ -14,6 +14,7 @@ mod persons;
 mod recordings;
 mod retention;
 mod root;
+mod talk;
 mod webhooks;
 
 use wib_core::Wib;
@@ -29,6 +30,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         auth::routes(),
         calls::routes(),
         calls::routes_of_one(),
+        talk::routes(),
         recordings::routes(),
         compliance::routes(),
         audit::routes(),
