@@ -45,7 +45,7 @@ async fn person(stage: &Stage, number: u8) -> (Account, Call) {
     (account, call)
 }
 /// Lets time pass until this is so of the call.
-async fn until(stage: &Stage, call: &Call, is: impl Fn(&Call) -> bool) -> Call {
+async fn until(stage: &Stage, call: &Call, is: impl Fn(&Call) -> bool + Sync) -> Call {
     let deadline = time::after(stage.now(), Duration::from_secs(600));
     stage
         .sandbox

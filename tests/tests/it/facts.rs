@@ -282,7 +282,7 @@ async fn a_check_stores_nothing_but_the_line_that_was_asked_for() {
     assert_eq!(lines().await.total, before);
     let _ = stage.org.check(CheckContact { log: true, ..about(&account) }).await.unwrap();
     let log = lines().await;
-    assert_eq!((log.total, log.items[0].action.as_str()), (before + 1, "compliance:pre_dial_check"));
+    assert_eq!((log.total, log.items[0].action.as_str()), (before + 1, "compliance:predial_passed"));
     assert_eq!(log.items[0].metadata["number"], "********0003");
     assert!(stage.work().await == 0 && stage.dials(&magic(3)) == 0);
     // An artificial voice needs a consent that a person's hand does not.
@@ -443,15 +443,15 @@ async fn every_change(stage: &Stage, org: &Org, account: &Account) -> Vec<(&'sta
         ("consent:recorded", org.record_consent(consent).await.map(drop)),
         ("consent:revoked", org.revoke_consent(revoke).await.map(drop)),
         ("consent:opted_out", org.opt_out(stop).await.map(drop)),
-        ("compliance:notice_sent", org.notice_sent(notice.id, None).await.map(drop)),
-        ("compliance:notice_delivered", org.notice_delivered(notice.id, now).await.map(drop)),
-        ("compliance:notice_returned", org.notice_returned(notice.id).await.map(drop)),
+        ("compliance:validation_notice_sent", org.notice_sent(notice.id, None).await.map(drop)),
+        ("compliance:validation_notice_delivered", org.notice_delivered(notice.id, now).await.map(drop)),
+        ("compliance:validation_notice_returned", org.notice_returned(notice.id).await.map(drop)),
         (
-            "compliance:notice_created",
+            "compliance:validation_notice_created",
             org.create_notice(CreateNotice { account_id: account.id, method: NoticeMethod::Mail }).await.map(drop),
         ),
-        ("compliance:dispute_answered", org.answer_dispute(filed.id, NoticeMethod::Mail, None).await.map(drop)),
-        ("compliance:dispute_filed", org.file_dispute(dispute).await.map(drop)),
+        ("collection:dispute_answered", org.answer_dispute(filed.id, NoticeMethod::Mail, None).await.map(drop)),
+        ("collection:dispute_filed", org.file_dispute(dispute).await.map(drop)),
         ("retention:legal_hold_created", org.create_hold(hold).await.map(drop)),
         ("retention:legal_hold_released", org.release_hold(made.id).await.map(drop)),
         ("compliance:licence_ended", org.end_licence(licensed.id, later).await.map(drop)),

@@ -109,7 +109,9 @@ impl Script {
                      "channel": "2"},
                 ],
             })),
-            ("GET", _, [.., file]) if file.ends_with(".mp3") => (200, Bytes::from_static(AUDIO)),
+            ("GET", _, [.., file]) if file.ends_with(".mp3") || file.ends_with(".wav") => {
+                (200, Bytes::from_static(AUDIO))
+            }
             _ => (404, Bytes::from_static(b"{}")),
         };
         self.asked.lock().unwrap().push((path.to_owned(), asked));

@@ -386,8 +386,7 @@ mod tests {
         assert_eq!(texts(&settings, Some("es-MX")).language, "es-US");
         assert_eq!(texts(&settings, Some("fr")).language, "en-US");
         assert_eq!(texts(&settings, None).language, "en-US");
-        let mut spanish = Settings::default();
-        spanish.notice_language = "es-MX".to_owned();
+        let spanish = Settings { notice_language: "es-MX".to_owned(), ..Settings::default() };
         assert_eq!(texts(&spanish, Some("fr")).language, "es-US");
         assert_eq!(texts(&spanish, Some("en-GB")).language, "en-US");
     }

@@ -141,7 +141,6 @@ fn lines(mut reader: impl BufRead, walk: &mut Walk) -> Result<()> {
 
 /// A file of either kind, verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time")]
 pub enum Verified {
     /// A bundle.
     Bundle(Box<Verification>),

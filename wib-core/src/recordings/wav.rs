@@ -97,6 +97,6 @@ mod tests {
     fn what_is_no_wav_or_of_another_kind_is_left_to_be_deleted() {
         assert_eq!(silenced(b"ID3\x03", &[]), None);
         assert_eq!(silenced(b"RIFF\0\0\0\0WAVE", &[]), None);
-        assert_eq!(silenced(&wav(85, 2, 8, b"mp3!"), &[0..9]), None);
+        assert_eq!(silenced(&wav(85, 2, 8, b"mp3!"), std::slice::from_ref(&(0..9))), None);
     }
 }

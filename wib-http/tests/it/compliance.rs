@@ -14,7 +14,7 @@ impl Server {
         self.clock.advance(Duration::from_secs(1));
         answer
     }
-    async fn post(&self, path: &str, body: Json) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Json) -> Answer {
         self.write("POST", path, body).await
     }
     async fn patch(&self, path: &str, body: Json) -> Answer {
@@ -30,7 +30,7 @@ impl Server {
 }
 
 #[track_caller]
-fn ok(answer: &Answer, status: u16) -> &Json {
+pub(crate) fn ok(answer: &Answer, status: u16) -> &Json {
     assert_eq!(answer.status, status, "{}", answer.json);
     &answer.json
 }

@@ -10,4 +10,5 @@ mod openapi;
 mod serve;
 mod served;
 mod server;
+mod talk;
 mod toy;

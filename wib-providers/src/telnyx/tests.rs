@@ -141,7 +141,7 @@ async fn commands_name_the_leg_encoded_and_repeat_under_their_key() {
             json!({"payload": "This call is recorded.", "voice": "female", "language": "en-US", "client_state": STATE, "command_id": "k2"}),
         ),
         ("speak", seen[0].json()),
-        ("record_start", json!({"format": "mp3", "channels": "dual", "command_id": "k3"})),
+        ("record_start", json!({"format": "wav", "channels": "dual", "command_id": "k3"})),
         ("hangup", json!({"command_id": "k4"})),
         ("record_stop", json!({"command_id": "k5"})),
         ("record_pause", json!({"command_id": "k6"})),

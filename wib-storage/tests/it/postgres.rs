@@ -42,6 +42,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     let store = postgres_store(test, clock()).await?;
     store_suite::every_record_comes_back_as_it_went(&store).await;
     store_suite::every_record_of_the_law_comes_back_as_it_went(&store).await;
+    store_suite::violations_come_back_change_and_are_locked(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
     Some(store)
 }
