@@ -12,7 +12,7 @@ use wib_core::{
 use super::calls::CallRow;
 use crate::{
     input::ById,
-    table::{Routes, role, session},
+    table::{Routes, role},
 };
 
 /// Says who speaks, and asks what may be said to them.
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Routes<Wib> {
             org.verify_party(c.id, VerifyParty { holder: c.holder, method: c.method }).await
         })
         .item("conversation")
-        .get("/conversation", session(), |org, c: ById<Call>| async move { org.conversation(c.id).await })
+        .get("/conversation", role(Role::Agent), |org, c: ById<Call>| async move { org.conversation(c.id).await })
         .about("Tells whether the debt may be named now, and what is owed before.")
         .item("conversation")
         .post("/disclosures", role(Role::Agent), |org, c: Disclose| async move {

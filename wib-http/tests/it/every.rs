@@ -58,8 +58,18 @@ impl House {
         let violation = org.log_violation(violation).await.unwrap();
         let hold = server.send("POST", "/api/retention/legal-holds", r#"{"name":"Matter"}"#).await;
         let entry = server.send("POST", "/api/dnc", r#"{"phone_number":"312-555-0177"}"#).await;
+        // A call that is up: its other end talks for a while.
+        let up = server.import("+15005550016").await;
+        let up = server.send("POST", "/api/calls", &json!({ "account_id": up }).to_string()).await;
+        server.pass(Duration::from_secs(15)).await;
+        let up = &up.json["call"]["id"];
         let ids = json!({
             "account": account,
+            "/api/calls/{id}/recording/refuse": up,
+            "/api/calls/{id}/party": up,
+            "/api/calls/{id}/conversation": up,
+            "/api/calls/{id}/disclosures": up,
+            "/api/calls/{id}/payment": up,
             "callable": callable,
             "/api/calls": placed.json["call"]["id"],
             "/api/recordings": recordings.json["recordings"][0]["id"],
@@ -153,6 +163,7 @@ impl House {
         match (row.method.as_str(), row.path.as_str()) {
             ("POST", "/api/calls") => _ = body.insert("account_id".into(), self.ids["callable"].clone()),
             ("POST", "/api/evidence/verify") => _ = body.insert("bundle".into(), json!("{}")),
+            ("POST", "/api/calls/{id}/disclosures") => _ = body.insert("kind".into(), json!("identify")),
             ("POST", "/api/calls/start") => _ = body.insert("phone_number".into(), json!("+15005550012")),
             _ => {}
         }
