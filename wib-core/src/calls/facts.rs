@@ -36,7 +36,7 @@ pub struct HangupFact {
 
 /// Everything a vendor has said about a call, merged so that order and repeats do not matter.
 ///
-/// [`absorb`](Self::absorb) commutes and may be repeated; [`status`](Self::status) is pure. So a late `answered` still
+/// `absorb` commutes and may be repeated; [`status`](Self::status) is pure. So a late `answered` still
 /// gives a finished call its talk time, and nothing reopens it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
