@@ -322,7 +322,7 @@ mod fastrand {
 }
 
 #[tokio::test]
-async fn no_card_that_was_given_on_a_call_is_anywhere() {
+async fn vector_29_no_card_that_was_given_on_a_call_is_anywhere() {
     let calls = std::env::var("WIB_CANARY_CALLS").ok().and_then(|n| n.parse().ok()).unwrap_or(CALLS);
     let log = Tape::default();
     let subscriber = tracing_subscriber::fmt()
