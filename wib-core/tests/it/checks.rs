@@ -483,6 +483,9 @@ fn a_notice_is_due_days_after_the_first_communication() {
     let notice = NoticeFact { kind: NoticeKind::Validation, sent_at: at(NOON), returned: false, period_ends: None };
     let sent = |notice: &NoticeFact| Facts { notices: vec![notice.clone()], ..facts.clone() };
     says(&check, &sent(&notice), "2026-07-01T00:00:00Z", Permit);
+    let again = NoticeFact { sent_at: at("2026-06-20T12:00:00Z"), ..notice.clone() };
+    let twice = Facts { notices: vec![again, notice.clone()], ..facts.clone() };
+    assert_eq!(found(&check, &twice, "2026-07-01T00:00:00Z").facts["sent_at"], json!(at(NOON)), "the first is told");
     says(&check, &sent(&NoticeFact { returned: true, ..notice.clone() }), "2026-07-01T00:00:00Z", Deny);
     says(&check, &sent(&NoticeFact { kind: NoticeKind::Verification, ..notice }), "2026-07-01T00:00:00Z", Deny);
     says(&check, &Facts { debt: None, ..facts }, NOON, Review);
