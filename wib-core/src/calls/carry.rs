@@ -117,8 +117,11 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         email: None,
     };
     let facts = gate::gather(&mut *tx, wib, &planned, account.as_ref(), Hold::Held).await?;
-    if !judge(&facts, &wib.rules(), wib.now()).permits() {
-        let (_, stored) = gate::decide(&mut *tx, wib, &facts, account.as_ref(), Some(call.id)).await?;
+    let verdict = judge(&facts, &wib.rules(), wib.now());
+    if !verdict.permits() {
+        // This very verdict is kept: judged again, under rules swapped meanwhile, it might be another.
+        let about = (call.person_id, call.account_id);
+        let stored = gate::keep(&mut *tx, wib, &verdict, about, None).await?;
         let rule = stored.blocked_by.unwrap_or_default();
         return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
     }
