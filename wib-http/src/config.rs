@@ -12,12 +12,13 @@ use std::{
 
 use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
-    kit::{ExposeSecret, Phone, SecretString},
+    kit::{ExposeSecret, SecretString},
+    ports::Port,
 };
-use wib_providers::telnyx::parse_public_key;
-
-/// The ports that a sandbox can fill, as `WIB_SANDBOX` names them.
-pub const PORTS: [&str; 4] = ["voice", "transcriber", "llm", "mailer"];
+use wib_providers::{
+    vendor::{Kind, Values, Vendor},
+    vendors,
+};
 
 /// What the server is told. Each field names its variable; a file named by `WIB_CONFIG` (TOML, flat) may hold the same
 /// names, and the environment wins.
@@ -42,25 +43,13 @@ pub struct Config {
     /// `WIB_ENV` = development
     pub env: Env,
     /// `WIB_SANDBOX`: ports to be filled by a sandbox, even where there is a key.
-    pub sandbox: BTreeSet<String>,
+    pub sandbox: BTreeSet<Port>,
     /// `WIB_EVIDENCE_KEY`: signs checkpoints.
     pub evidence_key: Option<SecretString>,
     /// `WIB_RULES`: a folder of packs of rules (JSON) that are laid over the built-in ones, looked at every 30 s.
     pub rules: Option<PathBuf>,
-    /// `TELNYX_*`
-    pub telnyx: Telnyx,
-    /// `ASSEMBLYAI_*`
-    pub assemblyai: AssemblyAi,
-    /// `GROQ_API_KEY`, `GROQ_BASE_URL`
-    pub groq: Keyed,
-    /// `XAI_API_KEY`, `XAI_BASE_URL`
-    pub xai: Keyed,
-    /// `OPENAI_API_KEY`, `OPENAI_BASE_URL`
-    pub openai: Keyed,
-    /// `RESEND_API_KEY`, `RESEND_BASE_URL`
-    pub resend: Keyed,
-    /// `RESEND_FROM`: the sender of mails.
-    pub resend_from: Option<String>,
+    /// What was set of vendors: keys, addresses and what else their [`Vendor::settings`] name.
+    pub vendors: Values,
     /// `WIB_TSA_*`
     pub timestamps: Timestamps,
     /// `WIB_WITNESS_*`
@@ -73,41 +62,6 @@ pub struct Config {
     pub log: String,
     /// `LOG_FORMAT` = text
     pub log_format: LogFormat,
-}
-
-/// Telnyx.
-#[derive(Clone, Debug)]
-pub struct Telnyx {
-    /// `TELNYX_API_KEY`
-    pub api_key: Option<SecretString>,
-    /// `TELNYX_PUBLIC_KEY`: verifies deliveries; without it they are refused.
-    pub public_key: Option<String>,
-    /// `TELNYX_CONNECTION_ID`
-    pub connection_id: Option<String>,
-    /// `TELNYX_PHONE_NUMBER`: shown when a call names no number.
-    pub phone_number: Option<Phone>,
-    /// `TELNYX_BASE_URL`
-    pub base_url: Option<String>,
-}
-
-/// AssemblyAI.
-#[derive(Clone, Debug)]
-pub struct AssemblyAi {
-    /// `ASSEMBLYAI_API_KEY`
-    pub api_key: Option<SecretString>,
-    /// `ASSEMBLYAI_WEBHOOK_SECRET`: without it deliveries are refused, and we ask instead.
-    pub webhook_secret: Option<SecretString>,
-    /// `ASSEMBLYAI_BASE_URL`
-    pub base_url: Option<String>,
-}
-
-/// A vendor with a key.
-#[derive(Clone, Debug)]
-pub struct Keyed {
-    /// `<VENDOR>_API_KEY`
-    pub api_key: Option<SecretString>,
-    /// `<VENDOR>_BASE_URL`
-    pub base_url: Option<String>,
 }
 
 /// Who stamps checkpoints with the time.
@@ -201,26 +155,10 @@ impl Config {
             db_pooled: from.flag("WIB_DB_POOLED"),
             public_url: from.url("WIB_PUBLIC_URL"),
             env: from.or("WIB_ENV", Env::Development),
-            sandbox: from.list("WIB_SANDBOX"),
+            sandbox: from.ports("WIB_SANDBOX"),
             evidence_key: from.secret("WIB_EVIDENCE_KEY"),
             rules: from.text("WIB_RULES").map(PathBuf::from),
-            telnyx: Telnyx {
-                api_key: from.secret("TELNYX_API_KEY"),
-                public_key: from.text("TELNYX_PUBLIC_KEY"),
-                connection_id: from.text("TELNYX_CONNECTION_ID"),
-                phone_number: from.get("TELNYX_PHONE_NUMBER", |text| text.parse().map_err(|_| "expected E.164".into())),
-                base_url: from.url("TELNYX_BASE_URL"),
-            },
-            assemblyai: AssemblyAi {
-                api_key: from.secret("ASSEMBLYAI_API_KEY"),
-                webhook_secret: from.secret("ASSEMBLYAI_WEBHOOK_SECRET"),
-                base_url: from.url("ASSEMBLYAI_BASE_URL"),
-            },
-            groq: from.keyed("GROQ_API_KEY", "GROQ_BASE_URL"),
-            xai: from.keyed("XAI_API_KEY", "XAI_BASE_URL"),
-            openai: from.keyed("OPENAI_API_KEY", "OPENAI_BASE_URL"),
-            resend: from.keyed("RESEND_API_KEY", "RESEND_BASE_URL"),
-            resend_from: from.text("RESEND_FROM"),
+            vendors: from.vendors(),
             timestamps: Timestamps {
                 url: from.url("WIB_TSA_URL"),
                 roots: from.get("WIB_TSA_ROOTS", read_roots).unwrap_or_default(),
@@ -243,15 +181,12 @@ impl Config {
         if !(1..=256).contains(&self.workers) {
             from.fault("WIB_WORKERS", "expected 1 to 256");
         }
-        for name in self.sandbox.iter().filter(|name| !PORTS.contains(&name.as_str())) {
-            let shown: String = name.chars().take(40).collect();
-            from.fault("WIB_SANDBOX", format!("no port is called {shown:?} (there are {})", PORTS.join(", ")));
-        }
-        if self.telnyx.api_key.is_some() && self.telnyx.connection_id.is_none() {
-            from.fault("TELNYX_CONNECTION_ID", "needed beside TELNYX_API_KEY");
-        }
-        if self.resend.api_key.is_some() && self.resend_from.is_none() {
-            from.fault("RESEND_FROM", "needed beside RESEND_API_KEY");
+        for vendor in vendors().filter(|vendor| vendor.keyed(&self.vendors)) {
+            let key = vendor.settings.iter().find(|setting| setting.kind == Kind::Key).map_or("its key", |s| s.name);
+            let needed = vendor.settings.iter().filter(|setting| setting.kind == Kind::Needed);
+            for setting in needed.filter(|setting| !self.vendors.contains_key(setting.name)) {
+                from.fault(setting.name, format!("needed beside {key}"));
+            }
         }
         if !self.timestamps.roots.is_empty() && self.timestamps.url.is_none() {
             from.fault("WIB_TSA_URL", "needed beside WIB_TSA_ROOTS");
@@ -264,27 +199,21 @@ impl Config {
         {
             from.fault("WIB_EVIDENCE_KEY", e.message());
         }
-        if let Some(key) = &self.telnyx.public_key
-            && let Err(e) = parse_public_key(key)
-        {
-            from.fault("TELNYX_PUBLIC_KEY", e.message());
-        }
         if self.env == Env::Production {
-            for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(*port)) {
+            for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(port)) {
                 from.fault("WIB_SANDBOX", format!("{port} has no key: give one, or name it here to run it sandboxed"));
             }
         }
     }
     /// The ports that a sandbox fills: those named, and those without a key.
     #[must_use]
-    pub fn sandboxed(&self) -> Vec<&'static str> {
-        let keyed = |port: &str| match port {
-            "voice" => self.telnyx.api_key.is_some(),
-            "transcriber" => self.assemblyai.api_key.is_some(),
-            "llm" => [&self.groq, &self.xai, &self.openai].iter().any(|vendor| vendor.api_key.is_some()),
-            _ => self.resend.api_key.is_some(),
-        };
-        PORTS.into_iter().filter(|port| self.sandbox.contains(*port) || !keyed(port)).collect()
+    pub fn sandboxed(&self) -> Vec<Port> {
+        let live = |port| self.filling(port).any(|vendor| vendor.keyed(&self.vendors));
+        Port::all().iter().copied().filter(|port| self.sandbox.contains(port) || !live(*port)).collect()
+    }
+    /// The vendors that can fill a port.
+    pub fn filling(&self, port: Port) -> impl Iterator<Item = &'static Vendor> {
+        vendors().filter(move |vendor| vendor.fills(port))
     }
 }
 
@@ -371,9 +300,32 @@ impl Source {
         })
         .unwrap_or(false)
     }
-    fn list(&mut self, name: &'static str) -> BTreeSet<String> {
+    fn ports(&mut self, name: &'static str) -> BTreeSet<Port> {
         let text = self.text(name).unwrap_or_default();
-        text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+        let mut ports = BTreeSet::new();
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            match item.parse() {
+                Ok(port) => _ = ports.insert(port),
+                Err(_) => {
+                    let shown: String = item.chars().take(40).collect();
+                    let all: Vec<_> = Port::all().iter().map(|port| port.as_str()).collect();
+                    self.fault(name, format!("no port is called {shown:?} (there are {})", all.join(", ")));
+                }
+            }
+        }
+        ports
+    }
+    /// Everything that vendors want to know, each value checked by its vendor.
+    fn vendors(&mut self) -> Values {
+        let mut values = Values::new();
+        for setting in vendors().flat_map(|vendor| vendor.settings) {
+            let value = match setting.kind {
+                Kind::Address => self.url(setting.name),
+                _ => self.get(setting.name, |text| (setting.check)(text).map(|()| text.to_owned())),
+            };
+            values.extend(value.map(|value| (setting.name, SecretString::from(value))));
+        }
+        values
     }
     fn url(&mut self, name: &'static str) -> Option<String> {
         self.get(name, |text| {
@@ -391,9 +343,6 @@ impl Source {
             self.fault(name, "expected sqlite:, postgres:// or postgresql://");
         }
         Some(url)
-    }
-    fn keyed(&mut self, key: &'static str, url: &'static str) -> Keyed {
-        Keyed { api_key: self.secret(key), base_url: self.url(url) }
     }
     fn finish<T>(mut self, value: T) -> Result<T, Faults> {
         let unknown: Vec<_> = self.file.keys().filter(|name| !self.asked.contains(name.as_str())).cloned().collect();

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wib_core::{
     kit::{
         Clock, Random,
@@ -24,6 +24,7 @@ use wib_core::{
 use crate::{
     decimal::millionths_rounded_up,
     transport::{Body, BoxError, Transport, full},
+    vendor::{Asked, Port, Probe},
 };
 
 /// What every adapter is plugged into.
@@ -74,20 +75,21 @@ impl Default for Policy {
 }
 
 /// The settings that every vendor's builder has, over its fields `base_url`, `policy` and `live`.
-#[cfg(any(
-    feature = "telnyx",
-    feature = "assemblyai",
-    feature = "groq",
-    feature = "xai",
-    feature = "openai",
-    feature = "resend"
-))]
+#[cfg(feature = "_vendor")]
 macro_rules! settings {
     () => {
         /// Another address, with its path: another region, a gateway, a mock, a sandbox.
         #[must_use]
         pub fn base_url(mut self, url: impl Into<String>) -> Self {
             self.base_url = url.into();
+            self
+        }
+        /// What was set, as whoever wires knows it: the address, when one was, and whether it is live.
+        fn given(mut self, given: &$crate::vendor::Given<'_>, address: &str) -> Self {
+            if let Some(url) = given.text(address) {
+                self.base_url = url.to_owned();
+            }
+            self.live = given.live;
             self
         }
         /// Other deadlines and limits.
@@ -104,14 +106,7 @@ macro_rules! settings {
         }
     };
 }
-#[cfg(any(
-    feature = "telnyx",
-    feature = "assemblyai",
-    feature = "groq",
-    feature = "xai",
-    feature = "openai",
-    feature = "resend"
-))]
+#[cfg(feature = "_vendor")]
 pub(crate) use settings;
 
 /// A refusal in the vendor's own words.
@@ -194,6 +189,16 @@ impl Client {
     pub fn fault(&self, fault: Fault, sent: Sent, message: &str) -> VendorError {
         VendorError::new(self.vendor, fault, sent, message)
     }
+    /// A question for a doctor: GET of a path that costs nothing and wants the key.
+    pub fn probe(&self, port: Port, what: &'static str, template: &'static str) -> Probe {
+        let client = self.clone();
+        let ask = move || {
+            let client = client.clone();
+            let asked = async move { client.ask("probe", Method::GET, template).send().await.map(drop) };
+            Box::pin(asked) as Asked
+        };
+        Probe { vendor: self.vendor, port, what, ask: Box::new(ask) }
+    }
     fn at_home(&self, url: &Uri) -> bool {
         let home: Option<Uri> = self.base.parse().ok();
         home.is_some_and(|home| home.scheme() == url.scheme() && home.authority() == url.authority())
@@ -239,6 +244,12 @@ impl Ask<'_> {
         let bytes = serde_json::to_vec(body).expect("bodies hold nothing that JSON does not");
         self.bytes(bytes.into(), "application/json")
     }
+    /// A body of form fields, percent-encoded, in the order given.
+    pub fn form<'f>(self, fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> Self {
+        let pairs = fields.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        self.bytes(body.into(), "application/x-www-form-urlencoded")
+    }
     /// A body of bytes.
     pub fn bytes(mut self, body: Bytes, content_type: &'static str) -> Self {
         self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -262,41 +273,44 @@ impl Ask<'_> {
         self
     }
 
-    /// Sends it, again where that is safe and may help.
+    /// Sends it, again where that is safe and may help; the whole answer.
     ///
     /// # Errors
     /// What the vendor said, or that it said nothing; [`VendorError::sent`] tells whether it may have taken effect.
     pub async fn send(self) -> Result<Answer, VendorError> {
-        let clock = &*self.client.wires.clock;
-        let deadline = after(clock.now(), self.policy.total);
-        let mut tries = 0;
+        let mut course = Course::new(&self);
         loop {
-            tries += 1;
-            let started = clock.now();
-            let outcome = self.once(deadline).await;
-            self.note(started, &outcome);
-            let error = match outcome {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let outcome = match self.opened(course.deadline).await {
+                Ok(flow) => flow.whole().await,
+                Err(error) => Err(error),
             };
-            let passing = matches!(error.fault, Fault::Down | Fault::Timeout | Fault::RateLimited);
-            let safe = self.safe || (error.sent == Sent::No && error.fault == Fault::Down);
-            let drawn = self.client.wires.random.backoff(tries, self.policy.backoff, self.policy.patience);
-            let wait = error.retry_after.unwrap_or(drawn);
-            let next = after(clock.now(), wait);
-            if !passing || !safe || tries >= self.policy.tries || wait > self.policy.patience || next >= deadline {
-                return Err(error);
+            if let Some(end) = course.judge(&self, outcome).await {
+                return end;
             }
-            clock.sleep_until(next).await;
         }
     }
 
-    async fn once(&self, deadline: Timestamp) -> Result<Answer, VendorError> {
+    /// The same, but the answer's body is given piece by piece as it comes. Nothing is repeated once it has begun.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn open(self) -> Result<Flow, VendorError> {
+        let mut course = Course::new(&self);
+        loop {
+            let outcome = self.opened(course.deadline).await;
+            if let Some(end) = course.judge(&self, outcome).await {
+                return end;
+            }
+        }
+    }
+
+    /// One try, up to the head of an answer that is no refusal.
+    async fn opened(&self, deadline: Timestamp) -> Result<Flow, VendorError> {
         let client = self.client;
         let clock = &*client.wires.clock;
         let request = self.build()?;
-        let seat = timeout(clock, left(clock, deadline), client.seats.acquire()).await;
-        let Some(Ok(_seat)) = seat else {
+        let seat = timeout(clock, left(clock, deadline), client.seats.clone().acquire_owned()).await;
+        let Some(Ok(seat)) = seat else {
             return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way"));
         };
         let limit = self.policy.first_byte.min(left(clock, deadline));
@@ -307,24 +321,25 @@ impl Ask<'_> {
             None => return Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time")),
         };
         let (head, body) = response.into_parts();
-        let request_id = request_id(&head.headers);
-        let read = self.read(body, deadline).await;
-        if !head.status.is_success() {
-            let body = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-            return Err(self.refusal(head.status, &head.headers, request_id, &body));
+        let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let flow = Flow {
+            vendor: client.vendor,
+            status: head.status,
+            content_type: content_type.unwrap_or_default().to_owned(),
+            request_id: request_id(&head.headers),
+            body,
+            clock: client.wires.clock.clone(),
+            chunk: self.policy.chunk,
+            deadline,
+            left: self.policy.answer_cap,
+            _seat: seat,
+        };
+        if head.status.is_success() {
+            return Ok(flow);
         }
-        match read {
-            Ok(body) => {
-                let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-                let content_type = content_type.unwrap_or_default().to_owned();
-                Ok(Answer { vendor: client.vendor, content_type, body, request_id })
-            }
-            Err((fault, message)) => Err(VendorError {
-                status: Some(head.status.as_u16()),
-                request_id,
-                ..client.fault(fault, Sent::Unknown, message)
-            }),
-        }
+        let request_id = flow.request_id.clone();
+        let body = flow.whole().await.ok().and_then(|answer| serde_json::from_slice(&answer.body).ok());
+        Err(self.refusal(head.status, &head.headers, request_id, &body.unwrap_or_default()))
     }
 
     fn build(&self) -> Result<Request<Body>, VendorError> {
@@ -343,23 +358,6 @@ impl Ask<'_> {
         }
         *request.uri_mut() = uri;
         Ok(request)
-    }
-
-    async fn read(&self, mut body: Body, deadline: Timestamp) -> Result<Bytes, (Fault, &'static str)> {
-        let clock = &*self.client.wires.clock;
-        let mut bytes = BytesMut::new();
-        loop {
-            let limit = self.policy.chunk.min(left(clock, deadline));
-            let frame: Option<Result<_, BoxError>> =
-                timeout(clock, limit, body.frame()).await.ok_or((Fault::Timeout, "the answer stalled"))?;
-            let Some(frame) = frame else { return Ok(bytes.freeze()) };
-            let frame = frame.map_err(|_| (Fault::Down, "the answer was cut"))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if (bytes.len() + data.len()) as u64 > self.policy.answer_cap {
-                return Err((Fault::Request, "the answer is larger than allowed"));
-            }
-            bytes.extend_from_slice(&data);
-        }
     }
 
     fn refusal(
@@ -391,19 +389,114 @@ impl Ask<'_> {
         }
     }
 
-    fn note(&self, started: Timestamp, outcome: &Result<Answer, VendorError>) {
+    fn note(&self, started: Timestamp, failed: Option<&VendorError>) {
         let vendor = self.client.vendor;
         let took = Duration::try_from(self.client.now().duration_since(started)).unwrap_or_default();
-        let (outcome, status) = match outcome {
-            Ok(_) => ("ok", None),
-            Err(e) => (fault_word(e.fault), e.status),
-        };
+        let (outcome, status) = failed.map_or(("ok", None), |e| (fault_word(e.fault), e.status));
         let labels = [("vendor", vendor), ("operation", self.operation), ("outcome", outcome)];
         metrics::counter!("wib_vendor_requests_total", &labels).increment(1);
         metrics::histogram!("wib_vendor_request_seconds", &labels[..2]).record(took.as_secs_f64());
         let ms = took.as_millis();
         tracing::debug!(vendor, operation = self.operation, method = %self.method, path = self.template, status, ms, outcome);
     }
+}
+
+/// The tries of one request.
+struct Course {
+    deadline: Timestamp,
+    started: Timestamp,
+    tries: u32,
+}
+impl Course {
+    fn new(ask: &Ask<'_>) -> Self {
+        let started = ask.client.now();
+        Self { deadline: after(started, ask.policy.total), started, tries: 0 }
+    }
+    /// What is to be said of a try; `None`, after a wait, when there is to be another.
+    async fn judge<T>(&mut self, ask: &Ask<'_>, outcome: Result<T, VendorError>) -> Option<Result<T, VendorError>> {
+        let (clock, policy) = (&*ask.client.wires.clock, &ask.policy);
+        ask.note(self.started, outcome.as_ref().err());
+        let error = match outcome {
+            Err(error) => error,
+            done => return Some(done),
+        };
+        self.tries += 1;
+        let passing = matches!(error.fault, Fault::Down | Fault::Timeout | Fault::RateLimited);
+        let safe = ask.safe || (error.sent == Sent::No && error.fault == Fault::Down);
+        let drawn = ask.client.wires.random.backoff(self.tries, policy.backoff, policy.patience);
+        let wait = error.retry_after.unwrap_or(drawn);
+        let next = after(clock.now(), wait);
+        if !passing || !safe || self.tries >= policy.tries || wait > policy.patience || next >= self.deadline {
+            return Some(Err(error));
+        }
+        clock.sleep_until(next).await;
+        self.started = clock.now();
+        None
+    }
+}
+
+/// An answer whose body still flows: audio, events. It holds its seat until it is dropped.
+pub struct Flow {
+    vendor: &'static str,
+    status: StatusCode,
+    content_type: String,
+    /// The vendor's request id.
+    pub request_id: Option<String>,
+    body: Body,
+    clock: Arc<dyn Clock>,
+    chunk: Duration,
+    deadline: Timestamp,
+    left: u64,
+    _seat: OwnedSemaphorePermit,
+}
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow").field("vendor", &self.vendor).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+impl Flow {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When it stalls, is cut, or grows past the policy's cap. What was asked for may have been done.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, VendorError> {
+        loop {
+            let limit = self.chunk.min(left(&*self.clock, self.deadline));
+            let frame: Option<Result<_, BoxError>> = match timeout(&*self.clock, limit, self.body.frame()).await {
+                Some(frame) => frame,
+                None => return Err(self.failed(Fault::Timeout, "the answer stalled")),
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|_| self.failed(Fault::Down, "the answer was cut"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let Some(rest) = self.left.checked_sub(data.len() as u64) else {
+                return Err(self.failed(Fault::Request, "the answer is larger than allowed"));
+            };
+            self.left = rest;
+            return Ok(Some(data));
+        }
+    }
+    /// Whether the body says that it is of that media type, parameters aside.
+    #[must_use]
+    pub fn is(&self, media_type: &str) -> bool {
+        is(&self.content_type, media_type)
+    }
+    async fn whole(mut self) -> Result<Answer, VendorError> {
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = self.next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        let Self { vendor, content_type, request_id, .. } = self;
+        Ok(Answer { vendor, content_type, body: bytes.freeze(), request_id })
+    }
+    fn failed(&self, fault: Fault, message: &str) -> VendorError {
+        let (status, request_id) = (Some(self.status.as_u16()), self.request_id.clone());
+        VendorError { status, request_id, ..VendorError::new(self.vendor, fault, Sent::Unknown, message) }
+    }
+}
+
+fn is(content_type: &str, media_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|said| said.trim().eq_ignore_ascii_case(media_type))
 }
 
 /// An answer that the vendor did not call a failure.
@@ -420,7 +513,7 @@ impl Answer {
     /// Whether the body says that it is of that media type, parameters aside.
     #[must_use]
     pub fn is(&self, media_type: &str) -> bool {
-        self.content_type.split(';').next().is_some_and(|said| said.trim().eq_ignore_ascii_case(media_type))
+        is(&self.content_type, media_type)
     }
     /// The body as JSON.
     ///

@@ -9,35 +9,44 @@
 //! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
 //! | any witness of ours | `witness` | `Witness` |
 //!
-//! An adapter is plugged into [`http::Wires`]: what carries requests, the clock, and chance. It never reads the
+//! A vendor is a folder, a feature, and a line in the list below; what it is called, which ports it fills, what can be set
+//! and how it is sandboxed, its folder says ([`vendor::Vendor`]). An adapter is plugged into [`http::Wires`]: what carries requests, the clock, and chance. It never reads the
 //! environment.
 
 mod decimal;
 pub mod http;
+#[cfg(feature = "_chat")]
+pub mod openai_compatible;
+#[cfg(feature = "_chat")]
+pub mod prices;
+#[cfg(feature = "rfc3161")]
+pub mod rfc3161;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod transport;
-
-#[cfg(feature = "assemblyai")]
-pub mod assemblyai;
-#[cfg(feature = "groq")]
-pub mod groq;
-#[cfg(feature = "openai")]
-pub mod openai;
-#[cfg(any(feature = "groq", feature = "xai", feature = "openai"))]
-pub mod openai_compatible;
-#[cfg(any(feature = "groq", feature = "xai", feature = "openai"))]
-pub mod prices;
-#[cfg(feature = "resend")]
-pub mod resend;
-#[cfg(feature = "rfc3161")]
-pub mod rfc3161;
-#[cfg(feature = "telnyx")]
-pub mod telnyx;
+pub mod vendor;
 #[cfg(feature = "witness")]
 pub mod witness;
-#[cfg(feature = "xai")]
-pub mod xai;
 
 #[cfg(test)]
 mod testing;
+
+macro_rules! vendor_list {
+    ($($module:ident $feature:literal;)+) => {
+        $(#[cfg(feature = $feature)] pub mod $module;)+
+
+        /// Every vendor that is compiled in, in the order in which a port asks them.
+        pub fn vendors() -> impl Iterator<Item = &'static vendor::Vendor> {
+            const ALL: &[&vendor::Vendor] = &[$(#[cfg(feature = $feature)] &$module::SETUP),+];
+            ALL.iter().copied()
+        }
+    };
+}
+vendor_list! {
+    telnyx "telnyx";
+    assemblyai "assemblyai";
+    groq "groq";
+    xai "xai";
+    openai "openai";
+    resend "resend";
+}

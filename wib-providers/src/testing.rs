@@ -1,13 +1,6 @@
 //! A transport that follows a script, and time that runs by itself.
 
-#[cfg(any(
-    feature = "telnyx",
-    feature = "assemblyai",
-    feature = "groq",
-    feature = "xai",
-    feature = "openai",
-    feature = "resend"
-))]
+#[cfg(feature = "_vendor")]
 pub(crate) mod contracts;
 #[cfg(any(feature = "telnyx", feature = "assemblyai"))]
 pub(crate) mod vectors;

@@ -22,7 +22,31 @@ pub use voice::Voice;
 pub use webhook::WebhookSource;
 pub use witness::Witness;
 
-use crate::kit::{Error, Kind};
+use crate::{
+    kit::{Error, Kind, text::TextEnum},
+    text_enum,
+};
+
+text_enum! {
+    /// A role that vendors fill, as `WIB_SANDBOX` names it.
+    pub enum Port {
+        /// Phone calls: [`Voice`].
+        Voice = "voice",
+        /// Recordings into text: [`Transcriber`].
+        Transcriber = "transcriber",
+        /// Language models: [`Llm`].
+        Llm = "llm",
+        /// Mail: [`Mailer`].
+        Mailer = "mailer",
+    }
+}
+impl Port {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        <Self as TextEnum>::ALL
+    }
+}
 
 /// Whether a request that failed may have taken effect at the vendor. The repeat of a dial or a charge depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

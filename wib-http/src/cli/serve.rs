@@ -43,7 +43,8 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     tokio::spawn(metrics::upkeep(counted.clone(), wib.clock().clone()));
     let sandboxed = config.sandboxed();
     if !sandboxed.is_empty() {
-        tracing::warn!(ports = sandboxed.join(","), "these ports are sandboxed: nothing of them is real");
+        let ports: Vec<_> = sandboxed.iter().map(|port| port.as_str()).collect();
+        tracing::warn!(ports = ports.join(","), "these ports are sandboxed: nothing of them is real");
     }
     let at = listener.local_addr()?;
     tracing::info!(address = %at, public_key = wib.evidence_public_key(), "listening");

@@ -9,29 +9,19 @@ use std::{
 
 use wib_core::{
     Settings, Wib,
-    ai::LlmChain,
     compliance::RulePack,
     evidence::Signer,
-    kit::{Clock, ExposeSecret, OsRandom, Random, SecretString, SystemClock},
-    ports::{Llm, Mailer, Witness},
+    kit::{Clock, ExposeSecret, OsRandom, Random, SystemClock},
+    ports::{Port, Witness},
 };
-use wib_http::{
-    config::{Config, Keyed},
-    rules,
-};
+use wib_http::{config::Config, rules};
 use wib_providers::{
-    assemblyai::AssemblyAi,
-    groq,
     http::Wires,
-    openai,
-    openai_compatible::ChatBuilder,
-    resend::Resend,
     rfc3161::Rfc3161,
-    sandbox::{self, OUR_NUMBER, Sandbox},
-    telnyx::Telnyx,
+    sandbox::{self, Sandbox},
     transport::Network,
+    vendor::{Adapters, Given},
     witness::HttpWitness,
-    xai,
 };
 use wib_storage::{Database, FileWitness, FolderBlobs, PgUrls, SqlStore};
 
@@ -131,62 +121,12 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let store = Arc::new(SqlStore::open(&database(config)?, clock.clone()).await?);
     let network = Network::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?;
     let live = Wires { transport: Arc::new(network), clock: clock.clone(), random: random.clone() };
-    // A sandboxed port with an address of its own speaks with a sandbox elsewhere; the others share one in the house.
-    let sandboxed = config.sandboxed();
     let house = Sandbox::new(
         Arc::new(SystemClock),
         (*random).below(u64::MAX),
         sandbox::Settings { costs: true, ..Default::default() },
     );
-    let inside = house.wires(clock.clone(), random.clone());
-    let mut in_house = false;
-    let mut plan = |port: &str, address: &Option<String>| {
-        let sandbox = sandboxed.contains(&port);
-        let here = sandbox && address.is_none();
-        in_house |= here;
-        Plan { wires: if here { inside.clone() } else { live.clone() }, live: !sandbox, here }
-    };
-    let blank = || SecretString::from("sandbox".to_owned());
-    let key = |key: &Option<SecretString>| key.clone().unwrap_or_else(blank);
-
-    let to = plan("voice", &config.telnyx.base_url);
-    let connection = config.telnyx.connection_id.clone().unwrap_or_else(|| "1000000000000000001".to_owned());
-    let mut telnyx = Telnyx::builder(to.wires, key(&config.telnyx.api_key), connection).live(to.live);
-    if let Some(url) = &config.telnyx.base_url {
-        telnyx = telnyx.base_url(url);
-    }
-    if to.here {
-        telnyx = telnyx.public_key(&house.telnyx_public_key())?;
-    } else if let Some(public) = &config.telnyx.public_key {
-        telnyx = telnyx.public_key(public).map_err(|e| Failure::Say(format!("TELNYX_PUBLIC_KEY: {e}")))?;
-    }
-    match &config.telnyx.phone_number {
-        Some(number) => telnyx = telnyx.default_number(number.clone()),
-        None if !to.live => telnyx = telnyx.default_number(OUR_NUMBER.parse()?),
-        None => {}
-    }
-    let telnyx = Arc::new(telnyx.build());
-
-    let to = plan("transcriber", &config.assemblyai.base_url);
-    let mut assemblyai = AssemblyAi::builder(to.wires, key(&config.assemblyai.api_key)).live(to.live);
-    if let Some(url) = &config.assemblyai.base_url {
-        assemblyai = assemblyai.base_url(url);
-    }
-    match &config.assemblyai.webhook_secret {
-        Some(secret) => assemblyai = assemblyai.webhook_secret(secret.clone()),
-        None if to.here => assemblyai = assemblyai.webhook_secret((*random).token().into()),
-        None => {}
-    }
-    let assemblyai = Arc::new(assemblyai.build());
-
-    let llm = models(config, &mut plan, &key);
-    let to = plan("mailer", &config.resend.base_url);
-    let from = config.resend_from.clone().unwrap_or_else(|| "calls@sandbox.wib".to_owned());
-    let mut resend = Resend::builder(to.wires, key(&config.resend.api_key), from).live(to.live);
-    if let Some(url) = &config.resend.base_url {
-        resend = resend.base_url(url);
-    }
-    let mailer: Arc<dyn Mailer> = Arc::new(resend.build());
+    let (adapters, in_house) = adapters(config, &live, &house)?;
 
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
@@ -202,17 +142,12 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     for witness in witnesses(config, &live, &clock) {
         builder = builder.witness(witness);
     }
-    let wib = builder
+    let wib = adapters
+        .fill(builder)
         .store(store.clone())
         .blobs(Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())))
         .clock(clock)
         .random(random)
-        .webhook(telnyx.clone())
-        .voice(telnyx)
-        .webhook(assemblyai.clone())
-        .transcriber(assemblyai)
-        .llm(Arc::new(llm))
-        .mailer(mailer)
         .signer(signer(config)?)
         .settings(settings)
         .rules(rules(config)?)
@@ -232,33 +167,32 @@ fn witnesses(config: &Config, live: &Wires, clock: &Arc<dyn Clock>) -> Vec<Arc<d
     all
 }
 
-struct Plan {
-    wires: Wires,
-    live: bool,
-    here: bool,
-}
-
-/// The models that have a key, in the order of the seed's chain; all three of a sandbox when none has.
-fn models(
-    config: &Config,
-    plan: &mut impl FnMut(&str, &Option<String>) -> Plan,
-    key: &impl Fn(&Option<SecretString>) -> SecretString,
-) -> LlmChain {
-    type Make = fn(Wires, SecretString) -> ChatBuilder;
-    let vendors: [(&Keyed, Make); 3] =
-        [(&config.groq, groq::builder), (&config.xai, xai::builder), (&config.openai, openai::builder)];
-    let sandboxed = config.sandboxed().contains(&"llm");
-    let chosen = vendors.into_iter().filter(|(vendor, _)| sandboxed || vendor.api_key.is_some());
-    LlmChain::new(
-        chosen
-            .map(|(vendor, make)| {
-                let to = plan("llm", &vendor.base_url);
-                let mut builder = make(to.wires, key(&vendor.api_key)).live(to.live);
-                if let Some(url) = &vendor.base_url {
-                    builder = builder.base_url(url);
-                }
-                Arc::new(builder.build()) as Arc<dyn Llm>
-            })
-            .collect(),
-    )
+/// The adapters of every port, and whether some of them speak with the sandbox in the house.
+///
+/// A live port takes every vendor with a key, a sandboxed one every vendor with a model. A sandboxed vendor with an
+/// address of its own speaks with a sandbox elsewhere; the others share the house.
+pub(crate) fn adapters(config: &Config, live: &Wires, house: &Sandbox) -> Result<(Adapters, bool), Failure> {
+    let (mut adapters, mut in_house) = (Adapters::default(), false);
+    let inside = house.wires(live.clock.clone(), live.random.clone());
+    let sandboxed = config.sandboxed();
+    for port in Port::all() {
+        let sandbox = sandboxed.contains(port);
+        for vendor in config.filling(*port) {
+            if if sandbox { !vendor.sandboxed() } else { !vendor.keyed(&config.vendors) } {
+                continue;
+            }
+            let here = sandbox && !vendor.address().is_some_and(|name| config.vendors.contains_key(name));
+            in_house |= here;
+            let given = Given {
+                wires: if here { inside.clone() } else { live.clone() },
+                live: !sandbox,
+                values: &config.vendors,
+                verifier: if here { house.verifier(vendor.name) } else { None },
+            };
+            for (_, plug) in vendor.ports.iter().filter(|(its, _)| its == port) {
+                plug(&given, &mut adapters).map_err(|(name, reason)| Failure::Say(format!("{name}: {reason}")))?;
+            }
+        }
+    }
+    Ok((adapters, in_house))
 }

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use wib_core::kit::ExposeSecret;
+use wib_core::{kit::ExposeSecret, ports::Port};
 use wib_http::config::{Config, Env, Faults};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
@@ -15,7 +15,7 @@ fn nothing_set_is_a_sandboxed_server_on_this_machine() {
     let config = read(&[]).unwrap();
     assert_eq!((config.port, config.bind.to_string().as_str(), config.env), (8787, "127.0.0.1", Env::Development));
     assert_eq!(config.database_url.expose_secret(), "sqlite:./data/wib.db");
-    assert_eq!(config.sandboxed(), ["voice", "transcriber", "llm", "mailer"]);
+    assert_eq!(config.sandboxed(), Port::all());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn production_refuses_a_sandbox_that_is_not_named() {
     assert_eq!(names(&faults), ["WIB_SANDBOX", "WIB_SANDBOX"]);
     assert!(faults.to_string().contains("transcriber") && faults.to_string().contains("mailer"));
     let named = [&keys[..], &[("WIB_SANDBOX", "transcriber, mailer")]].concat();
-    assert_eq!(read(&named).unwrap().sandboxed(), ["transcriber", "mailer"]);
+    assert_eq!(read(&named).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_file_gives_what_the_environment_does_not_and_its_unknown_names_are_faults()
     let path = file.path().to_str().unwrap().to_owned();
     let config = read(&[("WIB_CONFIG", &path), ("PORT", "9001")]).unwrap();
     assert_eq!((config.port, config.workers, config.db_pooled), (9001, 8, true));
-    assert!(config.sandbox.contains("voice"));
+    assert!(config.sandbox.contains(&Port::Voice));
     write!(file, "POTR = 1\nWIB_DATA = {{ x = 1 }}\n").unwrap();
     assert_eq!(names(&read(&[("WIB_CONFIG", &path)]).unwrap_err()), ["WIB_DATA", "POTR"]);
     writeln!(file, "XAI_API_KEY = \"hunter2").unwrap();

@@ -16,6 +16,8 @@
 //! what the dialled leg said, so channel 1 is `customer` and channel 2 is `agent`. Audio of one channel keeps the
 //! vendor's labels (`A`, `B`).
 
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod transcriber;
 mod webhook;
 mod wire;
@@ -23,12 +25,44 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use http::header;
 use secrecy::SecretString;
 
-use crate::http::{Client, Policy, Wires};
+use crate::{
+    http::{Client, Policy, Wires},
+    vendor::{Adapters, Given, Port, Setting, Vendor},
+};
 
 const VENDOR: &str = "assemblyai";
+
+/// AssemblyAI, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: VENDOR,
+    ports: &[(Port::Transcriber, plug)],
+    settings: &[
+        Setting::key("ASSEMBLYAI_API_KEY", "an API key"),
+        Setting::option("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it they are refused, and we ask instead"),
+        Setting::address("ASSEMBLYAI_BASE_URL"),
+    ],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(sandbox::ENTRY),
+};
+
+fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
+    let key = given.key("ASSEMBLYAI_API_KEY");
+    let mut builder = AssemblyAi::builder(given.wires.clone(), key).given(given, "ASSEMBLYAI_BASE_URL");
+    let set: Vec<SecretString> = given.several("ASSEMBLYAI_WEBHOOK_SECRET").map(SecretString::from).collect();
+    for secret in set.into_iter().chain(given.verifier.clone().map(SecretString::from)) {
+        builder = builder.webhook_secret(secret);
+    }
+    let assemblyai = Arc::new(builder.build());
+    adapters.probes.push(assemblyai.client.probe(Port::Transcriber, "GET /v2/transcript", "/v2/transcript?limit=1"));
+    adapters.webhooks.push(assemblyai.clone());
+    adapters.transcribers.push(assemblyai);
+    Ok(())
+}
 
 /// AssemblyAI, as [`Transcriber`](wib_core::ports::Transcriber) and as
 /// [`WebhookSource`](wib_core::ports::WebhookSource).

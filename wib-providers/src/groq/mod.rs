@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use crate::{
     http::Wires,
-    openai_compatible::{ChatBuilder, Dialect},
+    openai_compatible::{self, ChatBuilder, Dialect},
+    vendor::{Port, Setting, Vendor},
 };
 
 /// Groq's ways.
@@ -23,3 +24,18 @@ pub const GROQ: Dialect = Dialect {
 pub fn builder(wires: Wires, api_key: SecretString) -> ChatBuilder {
     GROQ.builder(wires, api_key)
 }
+
+/// Groq, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: GROQ.vendor,
+    ports: &[(Port::Llm, |given, adapters| {
+        openai_compatible::plug(GROQ, "GROQ_API_KEY", "GROQ_BASE_URL", given, adapters);
+        Ok(())
+    })],
+    settings: &[Setting::key("GROQ_API_KEY", "an API key"), Setting::address("GROQ_BASE_URL")],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(crate::sandbox::model::Entry {
+        hosts: &["api.groq.com"],
+        new: |_, _| Box::new(openai_compatible::sandbox::ChatModel { vendor: GROQ.vendor, prefix: &["openai", "v1"], given: 0 }),
+    }),
+};

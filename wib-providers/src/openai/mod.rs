@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use crate::{
     http::Wires,
-    openai_compatible::{ChatBuilder, Dialect},
+    openai_compatible::{self, ChatBuilder, Dialect},
+    vendor::{Port, Setting, Vendor},
 };
 
 /// OpenAI's ways.
@@ -23,3 +24,18 @@ pub const OPENAI: Dialect = Dialect {
 pub fn builder(wires: Wires, api_key: SecretString) -> ChatBuilder {
     OPENAI.builder(wires, api_key)
 }
+
+/// OpenAI, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: OPENAI.vendor,
+    ports: &[(Port::Llm, |given, adapters| {
+        openai_compatible::plug(OPENAI, "OPENAI_API_KEY", "OPENAI_BASE_URL", given, adapters);
+        Ok(())
+    })],
+    settings: &[Setting::key("OPENAI_API_KEY", "an API key"), Setting::address("OPENAI_BASE_URL")],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(crate::sandbox::model::Entry {
+        hosts: &["api.openai.com"],
+        new: |_, _| Box::new(openai_compatible::sandbox::ChatModel { vendor: OPENAI.vendor, prefix: &["v1"], given: 0 }),
+    }),
+};

@@ -3,10 +3,14 @@
 //! Instructions go as the system message, other people's text as the user message, fenced. One try, unless the request
 //! never left: a repeat is charged, and a chain of models has the next one at hand.
 
+#[cfg(feature = "sandbox")]
+pub(crate) mod sandbox;
 mod wire;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Method;
@@ -19,6 +23,7 @@ use wib_core::ports::{
 use crate::{
     http::{Client, Policy, Wires, mask},
     prices::{PRICE_BOOK, Price},
+    vendor::{Adapters, Given, Port},
 };
 
 /// What tells one vendor of the wire from another.
@@ -80,6 +85,13 @@ impl ChatBuilder {
         let client = Client::new(dialect.vendor, &base_url, policy, wire::words, wires).bearer(&api_key);
         Chat { dialect, client, model, live }
     }
+}
+
+/// The model of a dialect, for whoever wires it.
+pub(crate) fn plug(dialect: Dialect, key: &str, address: &str, given: &Given<'_>, adapters: &mut Adapters) {
+    let chat = dialect.builder(given.wires.clone(), given.key(key)).given(given, address).build();
+    adapters.probes.push(chat.client.probe(Port::Llm, "GET /models", "/models"));
+    adapters.llms.push(Arc::new(chat));
 }
 
 #[async_trait]

@@ -4,10 +4,14 @@
 //! monthly quotas. `Idempotency-Key` holds for 24 hours and up to 256 characters, so a send may be repeated; another body
 //! under the same key is refused with 409. A `User-Agent` must be sent, and the client sends one.
 
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod wire;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Method;
@@ -15,9 +19,33 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use wib_core::ports::{Mailer, VendorError, mailer::Mail};
 
-use crate::http::{Client, Policy, Wires};
+use crate::{
+    http::{Client, Policy, Wires},
+    vendor::{Adapters, Given, Port, Setting, Vendor},
+};
 
 const VENDOR: &str = "resend";
+
+/// Resend, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: VENDOR,
+    ports: &[(Port::Mailer, plug)],
+    settings: &[
+        Setting::key("RESEND_API_KEY", "an API key"),
+        Setting::needed("RESEND_FROM", "the sender of mails"),
+        Setting::address("RESEND_BASE_URL"),
+    ],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(sandbox::ENTRY),
+};
+
+fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
+    let from = given.text("RESEND_FROM").unwrap_or("calls@sandbox.wib");
+    let resend = Resend::builder(given.wires.clone(), given.key("RESEND_API_KEY"), from).given(given, "RESEND_BASE_URL").build();
+    adapters.probes.push(resend.client.probe(Port::Mailer, "GET /domains", "/domains"));
+    adapters.mailers.push(Arc::new(resend));
+    Ok(())
+}
 
 /// Resend, as [`Mailer`].
 #[derive(Debug)]

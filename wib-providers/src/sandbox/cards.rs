@@ -18,7 +18,7 @@ const BEGINNINGS: &[(&str, usize)] = &[("411111", 16), ("555555", 16), ("378282"
 const WORDS: [&str; 10] = ["oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 impl Card {
-    pub(super) fn draw(chance: &mut Chance) -> Self {
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
         let (beginning, length) = BEGINNINGS[usize::try_from(chance.below(BEGINNINGS.len() as u64)).unwrap_or(0)];
         let mut number = beginning.to_owned();
         while number.len() < length - 1 {
@@ -31,13 +31,13 @@ impl Card {
         Self { number, expiry, code }
     }
     /// As it is spoken in digits: `4111 1111 1111 1111, expires 09 27, security code 737.`
-    pub(super) fn in_digits(&self) -> String {
+    pub(crate) fn in_digits(&self) -> String {
         let groups: Vec<_> = groups(&self.number).collect();
         let (month, year) = self.expiry.split_at(2);
         format!("{}, expires {month} {year}, security code {}.", groups.join(" "), self.code)
     }
     /// As it is spoken in words: `four one double one, ..., security code seven three seven.`
-    pub(super) fn in_words(&self, chance: &mut Chance) -> String {
+    pub(crate) fn in_words(&self, chance: &mut Chance) -> String {
         let mut say = |digits: &str| {
             let digits: Vec<_> = digits.bytes().map(|digit| usize::from(digit.saturating_sub(b'0')) % 10).collect();
             let (mut words, mut at) = (Vec::new(), 0);
@@ -56,7 +56,7 @@ impl Card {
         format!("{}, expires {}, security code {}.", groups.join(", "), say(&self.expiry), say(&self.code))
     }
     /// As it is pressed: every part ended by `#`.
-    pub(super) fn pressed(&self) -> String {
+    pub(crate) fn pressed(&self) -> String {
         format!("{}#{}#{}#", self.number, self.expiry, self.code)
     }
 }

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 /// One entity's stream of chance.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(ChaCha8Rng);
+pub(crate) struct Chance(ChaCha8Rng);
 
 impl Chance {
     /// The stream of the entity that these parts name.
-    pub(super) fn of(seed: u64, parts: &[&str]) -> Self {
+    pub(crate) fn of(seed: u64, parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update(part.as_bytes());
@@ -24,32 +24,32 @@ impl Chance {
         Self(ChaCha8Rng::seed_from_u64(seed ^ first))
     }
     /// A number in `0..bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0.next_u64().checked_rem(bound).unwrap_or(0)
     }
     /// A number in `low..=high`.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }
     /// One of these.
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
         let at = usize::try_from(self.below(of.len() as u64)).unwrap_or(0);
         of[at]
     }
     /// A UUID of version 4.
-    pub(super) fn uuid(&mut self) -> Uuid {
+    pub(crate) fn uuid(&mut self) -> Uuid {
         let mut bytes = [0; 16];
         self.0.fill_bytes(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
     /// That many bytes in base64, `+` and `/` among them.
-    pub(super) fn token(&mut self, bytes: usize) -> String {
+    pub(crate) fn token(&mut self, bytes: usize) -> String {
         let mut raw = vec![0; bytes];
         self.0.fill_bytes(&mut raw);
         BASE64_STANDARD_NO_PAD.encode(raw)
     }
     /// That many bytes in hex.
-    pub(super) fn hex(&mut self, bytes: usize) -> String {
+    pub(crate) fn hex(&mut self, bytes: usize) -> String {
         let mut raw = vec![0; bytes];
         self.0.fill_bytes(&mut raw);
         hex::encode(raw)

@@ -7,10 +7,9 @@ use http::Response;
 use serde_json::{Value, json};
 
 use super::{
-    events::instant,
     faults::Fault,
     network::{Call, Detection, Order},
-    wire::{Ask, json as answer, text},
+    wire::{Ask, instant, json as answer, text},
     world::World,
 };
 
@@ -19,7 +18,7 @@ fn error(status: u16, message: &str) -> Response<Bytes> {
 }
 
 /// Answers one request.
-pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
     let (method, path) = ask.route();
     let Some(body) = (if method == "POST" { ask.object() } else { Some(Value::Null) }) else {
         return error(400, "the body is not a JSON object");
@@ -31,7 +30,7 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             answer(200, &json!({"calls": calls}))
         }
         ("POST", ["calls"]) => world.ring_us(ask, &body),
-        ("GET", ["outbox"]) => answer(200, &json!({"emails": world.mails.sent})),
+        ("GET", ["outbox"]) => answer(200, &json!({"emails": world.outbox})),
         ("GET", ["clock"]) => answer(200, &clock(world)),
         ("POST", ["clock"]) => match body["advance_seconds"].as_u64() {
             Some(seconds) => {
@@ -52,7 +51,13 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             }
             Err(why) => error(400, &why.to_string()),
         },
-        ("GET", ["keys"]) => answer(200, &json!({"telnyx_public_key": world.public_key()})),
+        ("GET", ["keys"]) => {
+            answer(200, &json!({"telnyx_public_key": world.models.get("telnyx").and_then(|m| m.verifier())}))
+        }
+        ("GET", ["models", vendor]) => match world.models.get(*vendor) {
+            Some(model) => answer(200, &json!({"verifier": model.verifier(), "kept": model.show()})),
+            None => error(404, "no such vendor"),
+        },
         _ => error(404, "no such control"),
     }
 }

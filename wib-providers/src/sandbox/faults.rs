@@ -47,7 +47,7 @@ pub enum FaultKind {
 }
 
 impl Fault {
-    pub(super) fn hits(&self, vendor: &str, operation: &str) -> bool {
+    pub(crate) fn hits(&self, vendor: &str, operation: &str) -> bool {
         let fits = |ours: &str, theirs: &str| ours == "*" || ours == theirs;
         self.times > 0 && fits(&self.vendor, vendor) && fits(&self.operation, operation)
     }

@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use wib_core::{
     Wib, WibBuilder,
-    ai::LlmChain,
     engine::Worker,
-    kit::{Clock, Phone, Random, Result, SecretString, Timestamp, VirtualClock, time},
-    ports::{Llm, webhook::Headers},
+    kit::{Clock, Error, Phone, Random, Result, Timestamp, VirtualClock, time},
+    ports::webhook::Headers,
 };
 
 use super::Sandbox;
 use crate::{
-    assemblyai::AssemblyAi, groq, http::Wires, openai, openai_compatible::ChatBuilder, resend::Resend, telnyx::Telnyx,
-    xai,
+    http::Wires,
+    telnyx::Telnyx,
+    vendor::{Adapters, Given, Values},
+    vendors,
 };
 
 /// The number that sandbox calls show.
@@ -39,45 +40,29 @@ impl Sandbox {
         Ok(builder.public_key(&self.telnyx_public_key())?.default_number(number).build())
     }
 
-    /// AssemblyAI's adapter over this sandbox.
-    #[must_use]
-    pub fn assemblyai(&self, wires: Wires) -> AssemblyAi {
-        let secret: SecretString = "sandbox-webhook-secret".to_owned().into();
-        AssemblyAi::builder(wires, KEY.to_owned().into()).webhook_secret(secret).live(false).build()
-    }
-
-    /// Groq, then xAI, then OpenAI, over this sandbox.
-    #[must_use]
-    pub fn llm(&self, wires: &Wires) -> LlmChain {
-        let builders: [fn(Wires, SecretString) -> ChatBuilder; 3] = [groq::builder, xai::builder, openai::builder];
-        let model = |b: fn(Wires, SecretString) -> ChatBuilder| {
-            Arc::new(b(wires.clone(), KEY.to_owned().into()).live(false).build()) as Arc<dyn Llm>
-        };
-        LlmChain::new(builders.map(model).into())
-    }
-
-    /// Resend's adapter over this sandbox.
-    #[must_use]
-    pub fn mailer(&self, wires: Wires) -> Resend {
-        Resend::builder(wires, KEY.to_owned().into(), "calls@sandbox.wib").live(false).build()
+    /// The production adapters of every vendor that is compiled in, over this sandbox.
+    ///
+    /// # Errors
+    /// Never, while the sandbox's own keys are such.
+    pub fn adapters(&self, wires: &Wires) -> Result<Adapters> {
+        let (mut adapters, values) = (Adapters::default(), Values::new());
+        for vendor in vendors().filter(|vendor| vendor.sandboxed()) {
+            let verifier = self.verifier(vendor.name);
+            let given = Given { wires: wires.clone(), live: false, values: &values, verifier };
+            for (_, plug) in vendor.ports {
+                plug(&given, &mut adapters).map_err(|(name, reason)| Error::invalid(format!("{name}: {reason}")))?;
+            }
+        }
+        Ok(adapters)
     }
 
     /// Fills every vendor port with its production adapter over this sandbox.
     ///
     /// # Errors
-    /// Never, while the sandbox's own key is one.
+    /// Never, while the sandbox's own keys are such.
     pub fn plug(&self, builder: WibBuilder, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Result<WibBuilder> {
         let wires = self.wires(clock.clone(), random.clone());
-        let (telnyx, assemblyai) = (Arc::new(self.telnyx(wires.clone())?), Arc::new(self.assemblyai(wires.clone())));
-        Ok(builder
-            .clock(clock.clone())
-            .random(random.clone())
-            .webhook(telnyx.clone())
-            .voice(telnyx)
-            .webhook(assemblyai.clone())
-            .transcriber(assemblyai)
-            .llm(Arc::new(self.llm(&wires)))
-            .mailer(Arc::new(self.mailer(wires))))
+        Ok(self.adapters(&wires)?.fill(builder.clock(clock.clone()).random(random.clone())))
     }
 
     /// Brings every webhook that is due to the core's door, as the network would; how many there were.

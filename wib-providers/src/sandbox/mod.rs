@@ -57,25 +57,20 @@
 //! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
 
-mod analysis;
-mod assemblyai;
 mod cards;
-mod chance;
-mod chat;
+pub(crate) mod chance;
 mod control;
-mod events;
 mod faults;
 mod house;
-mod network;
+pub(crate) mod model;
+pub(crate) mod network;
 mod observe;
 mod people;
-mod resend;
-mod scripts;
-mod sound;
-mod tape;
-mod telnyx;
-mod wire;
-mod world;
+pub(crate) mod scripts;
+pub(crate) mod sound;
+pub(crate) mod tape;
+pub(crate) mod wire;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests;
@@ -108,21 +103,16 @@ use self::{
     wire::{Ask, Base},
     world::World,
 };
-use crate::transport::{Body, SendError, Transport, full};
+use crate::{
+    transport::{Body, SendError, Transport, full},
+    vendor::Vendor,
+    vendors,
+};
 
 /// The host of recordings, in process.
-const RECORDINGS: &str = "recordings.sandbox.wib";
+pub(crate) const RECORDINGS: &str = "recordings.sandbox.wib";
 /// The host that answers the paths of a port, in process.
 const PORT: &str = "sandbox.wib";
-const HOSTS: &[(&str, &str)] = &[
-    ("api.telnyx.com", "telnyx"),
-    ("api.assemblyai.com", "assemblyai"),
-    ("api.groq.com", "groq"),
-    ("api.x.ai", "xai"),
-    ("api.openai.com", "openai"),
-    ("api.resend.com", "resend"),
-    (RECORDINGS, "recordings"),
-];
 
 /// What a user sets at the vendors.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +132,7 @@ pub struct Settings {
 pub struct Delivery {
     /// To be given back to [`Sandbox::delivered`].
     pub id: u64,
-    /// `telnyx` or `assemblyai`.
+    /// The vendor's name, such as `telnyx`.
     pub vendor: &'static str,
     /// Where to; `None`: the host's own door.
     pub url: Option<String>,
@@ -191,7 +181,13 @@ impl Sandbox {
     /// The key that verifies Telnyx's webhooks, in base64.
     #[must_use]
     pub fn telnyx_public_key(&self) -> String {
-        self.world().public_key()
+        self.verifier("telnyx").unwrap_or_default()
+    }
+
+    /// What verifies a vendor's webhooks: a public key, a secret; `None` when the vendor sends none.
+    #[must_use]
+    pub fn verifier(&self, vendor: &str) -> Option<String> {
+        self.world().models.get(vendor)?.verifier()
     }
 
     /// Carries requests to the vendors' own hosts, in process. A request takes effect at the first poll, whether or not
@@ -260,7 +256,7 @@ impl Sandbox {
     /// The mails that were sent: `id`, `from`, `to`, `subject`, `html`, `text`, `created_at`, `idempotency_key`.
     #[must_use]
     pub fn outbox(&self) -> Vec<Value> {
-        self.world().mails.sent.iter().cloned().collect()
+        self.world().outbox.iter().cloned().collect()
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -278,30 +274,27 @@ impl Sandbox {
         let mut world = self.world();
         world.settle(now);
         let operation = match vendor {
-            "telnyx" => telnyx::operation(ask),
-            "assemblyai" => assemblyai::operation(ask),
-            "groq" | "xai" | "openai" => chat::operation(ask),
-            "resend" => resend::operation(ask),
-            "recordings" => "fetch",
             "sandbox" => return Reply::Answer(control::respond(&mut world, ask)),
-            _ => return Reply::Answer(wire::typed(404, "text/plain", "no such vendor")),
+            "recordings" => "fetch",
+            _ => match world.models.get(vendor) {
+                Some(model) => model.operation(ask),
+                None => return Reply::Answer(wire::typed(404, "text/plain", "no such vendor")),
+            },
         };
         let fault = world.fault(vendor, operation);
         match fault {
             Some(FaultKind::Status { status, retry_after }) => {
-                return Reply::Answer(broken(vendor, status, retry_after));
+                return Reply::Answer(broken(&world, vendor, status, retry_after));
             }
             Some(FaultKind::TimeoutBeforeEffect) => return Reply::Silence,
             Some(FaultKind::NoConnection) => return Reply::Refused,
             _ => {}
         }
-        let mut answer = match vendor {
-            "telnyx" => telnyx::respond(&mut world, ask),
-            "assemblyai" => assemblyai::respond(&mut world, ask),
-            "resend" => resend::respond(&mut world, ask),
-            "recordings" => telnyx::fetch(&world, ask),
-            _ => chat::respond(&mut world, vendor, ask),
+        let answered = match vendor {
+            "recordings" => Some(world.fetch_recording(ask)),
+            _ => world.with_model(vendor, |model, world| model.respond(world, ask)),
         };
+        let Some(mut answer) = answered else { return Reply::Refused };
         match fault {
             Some(FaultKind::TimeoutAfterEffect) => Reply::Silence,
             Some(FaultKind::ResetAfterEffect) => Reply::Reset,
@@ -316,16 +309,10 @@ impl Sandbox {
 }
 
 /// A failure on order, in the vendor's shape.
-fn broken(vendor: &str, status: u16, retry_after: Option<u32>) -> Response<Bytes> {
-    let message = "Ordered by the sandbox.";
-    let mut answer = match vendor {
-        "telnyx" if status == 429 => telnyx::error(status, "10011", "Too many requests", message, None),
-        "telnyx" => telnyx::error(status, "10007", "Unexpected error", message, None),
-        "assemblyai" => assemblyai::error(status, message),
-        "resend" if status == 429 => resend::error(status, "rate_limit_exceeded", message),
-        "resend" => resend::error(status, "application_error", message),
-        "recordings" => wire::typed(status, "application/xml", "<Error><Code>InternalError</Code></Error>"),
-        _ => chat::error(vendor, status, "sandbox_fault", message),
+fn broken(world: &World, vendor: &str, status: u16, retry_after: Option<u32>) -> Response<Bytes> {
+    let mut answer = match world.models.get(vendor) {
+        Some(model) => model.failure(status, "Ordered by the sandbox."),
+        None => wire::typed(status, "application/xml", "<Error><Code>InternalError</Code></Error>"),
     };
     if let Some(seconds) = retry_after {
         answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
@@ -341,7 +328,8 @@ impl Transport for Sandbox {
         let body = body.collect().await.map_err(|source| SendError { sent: Sent::No, source })?.to_bytes();
         let host = parts.uri.host().unwrap_or_default();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let vendor = HOSTS.iter().find(|(name, _)| *name == host).map(|(_, vendor)| *vendor);
+        let at_home = |vendor: &&Vendor| vendor.sandbox.is_some_and(|entry| entry.hosts.contains(&host));
+        let vendor = if host == RECORDINGS { Some("recordings") } else { vendors().find(at_home).map(|v| v.name) };
         let reply = match vendor {
             Some(vendor) => self.answer(vendor, &Ask::new(&parts.method, path, &parts.headers, &body, Base::Hosts)),
             None if host == PORT => {

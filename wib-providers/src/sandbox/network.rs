@@ -30,39 +30,39 @@ const MACHINE_MS: u64 = 45_000;
 
 /// All calls, and what each number received.
 #[derive(Debug, Default)]
-pub(super) struct Network {
-    pub(super) calls: BTreeMap<u64, Call>,
-    pub(super) by_control_id: BTreeMap<String, u64>,
-    pub(super) recordings: BTreeMap<Uuid, u64>,
+pub(crate) struct Network {
+    pub(crate) calls: BTreeMap<u64, Call>,
+    pub(crate) by_control_id: BTreeMap<String, u64>,
+    pub(crate) recordings: BTreeMap<Uuid, u64>,
     /// Real dials by number called.
-    pub(super) dials: BTreeMap<String, u64>,
+    pub(crate) dials: BTreeMap<String, u64>,
     /// Calls by the `command_id` that placed them, for as long as it is remembered.
-    pub(super) commands: BTreeMap<String, (Timestamp, u64)>,
+    pub(crate) commands: BTreeMap<String, (Timestamp, u64)>,
     finished: VecDeque<u64>,
     placed: u64,
 }
 
 /// What the network is asked to place.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub(super) to: String,
-    pub(super) from: String,
-    pub(super) connection_id: String,
-    pub(super) client_state: Option<Arc<str>>,
-    pub(super) webhook_url: Option<String>,
-    pub(super) base: Base,
-    pub(super) detection: Detection,
+pub(crate) struct Order {
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) connection_id: String,
+    pub(crate) client_state: Option<Arc<str>>,
+    pub(crate) webhook_url: Option<String>,
+    pub(crate) base: Base,
+    pub(crate) detection: Detection,
     /// Whether to record from the answer on, and if so each side on its own channel.
-    pub(super) record: Option<bool>,
-    pub(super) ring_seconds: u64,
-    pub(super) limit_seconds: u64,
+    pub(crate) record: Option<bool>,
+    pub(crate) ring_seconds: u64,
+    pub(crate) limit_seconds: u64,
     /// The callee calls us: we answer.
-    pub(super) incoming: bool,
+    pub(crate) incoming: bool,
 }
 
 /// Whether to find out who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detection {
+pub(crate) enum Detection {
     Off,
     Standard,
     Premium,
@@ -70,16 +70,16 @@ pub(super) enum Detection {
 
 /// Why a call ended, in the vendor's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cause {
-    pub(super) word: &'static str,
-    pub(super) source: &'static str,
-    pub(super) sip: &'static str,
+pub(crate) struct Cause {
+    pub(crate) word: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) sip: &'static str,
 }
 const fn cause(word: &'static str, source: &'static str, sip: &'static str) -> Cause {
     Cause { word, source, sip }
 }
-pub(super) const BY_CALLER: Cause = cause("normal_clearing", "caller", "200");
-pub(super) const CANCELED: Cause = cause("originator_cancel", "caller", "487");
+pub(crate) const BY_CALLER: Cause = cause("normal_clearing", "caller", "200");
+pub(crate) const CANCELED: Cause = cause("originator_cancel", "caller", "487");
 const BY_CALLEE: Cause = cause("normal_clearing", "callee", "200");
 const BUSY: Cause = cause("user_busy", "callee", "486");
 const TIMEOUT: Cause = cause("timeout", "caller", "487");
@@ -89,7 +89,7 @@ const CARRIER: Cause = cause("unspecified", "unknown", "503");
 
 /// What a call does next.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum CallStep {
+pub(crate) enum CallStep {
     Answer,
     Detect,
     GreetingEnd,
@@ -108,16 +108,16 @@ pub(super) enum CallStep {
 
 /// Something that happened to a call; its body is made when it is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Happened {
-    pub(super) at: Timestamp,
-    pub(super) id: Uuid,
-    pub(super) client_state: Option<Arc<str>>,
-    pub(super) what: What,
+pub(crate) struct Happened {
+    pub(crate) at: Timestamp,
+    pub(crate) id: Uuid,
+    pub(crate) client_state: Option<Arc<str>>,
+    pub(crate) what: What,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Initiated,
     Answered,
     Detected(&'static str),
@@ -134,16 +134,16 @@ pub(super) enum What {
 
 /// Something said, in absolute time.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
-    pub(super) side: Side,
-    pub(super) start: Timestamp,
-    pub(super) end: Timestamp,
-    pub(super) text: String,
+pub(crate) struct Said {
+    pub(crate) side: Side,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) text: String,
 }
 
 impl Said {
     /// Its words with their times, spread evenly.
-    pub(super) fn words(&self) -> impl Iterator<Item = (&str, Timestamp, Timestamp)> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&str, Timestamp, Timestamp)> {
         let at = |ms: i64| after(self.start, Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
         let end_ms = i64::try_from(self.end.duration_since(self.start).as_millis()).unwrap_or(0);
         sound::words(&self.text, 0, end_ms).map(move |(word, start, end)| (word, at(start), at(end)))
@@ -152,28 +152,28 @@ impl Said {
 
 /// One leg.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) order: Order,
-    pub(super) control_id: String,
-    pub(super) leg_id: Uuid,
-    pub(super) session_id: Uuid,
-    pub(super) behaviour: Behaviour,
-    pub(super) placed_at: Timestamp,
-    pub(super) answered_at: Option<Timestamp>,
-    pub(super) ended_at: Option<Timestamp>,
-    pub(super) cause: Option<Cause>,
-    pub(super) client_state: Option<Arc<str>>,
-    pub(super) tapes: Vec<Tape>,
-    pub(super) log: Vec<Happened>,
+pub(crate) struct Call {
+    pub(crate) order: Order,
+    pub(crate) control_id: String,
+    pub(crate) leg_id: Uuid,
+    pub(crate) session_id: Uuid,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) placed_at: Timestamp,
+    pub(crate) answered_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) client_state: Option<Arc<str>>,
+    pub(crate) tapes: Vec<Tape>,
+    pub(crate) log: Vec<Happened>,
     /// Commands by their `command_id`, for as long as it is remembered.
-    pub(super) commands: BTreeMap<String, Timestamp>,
-    pub(super) said: Vec<Said>,
+    pub(crate) commands: BTreeMap<String, Timestamp>,
+    pub(crate) said: Vec<Said>,
     /// The card that the person pays with.
-    pub(super) card: Option<Card>,
+    pub(crate) card: Option<Card>,
     /// From when on an answering machine records.
-    pub(super) beep_at: Option<Timestamp>,
+    pub(crate) beep_at: Option<Timestamp>,
     /// The person has begun to talk.
-    pub(super) talks: bool,
+    pub(crate) talks: bool,
     chance: Chance,
     /// Utterances of ours that have not ended.
     speaking: u32,
@@ -183,19 +183,19 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn alive(&self) -> bool {
+    pub(crate) fn alive(&self) -> bool {
         self.ended_at.is_none()
     }
     /// The recording that is running.
-    pub(super) fn tape(&mut self) -> Option<&mut Tape> {
+    pub(crate) fn tape(&mut self) -> Option<&mut Tape> {
         self.tapes.last_mut().filter(|tape| tape.ended_at.is_none())
     }
     /// Seconds since the answer.
-    pub(super) fn seconds(&self, now: Timestamp) -> i64 {
+    pub(crate) fn seconds(&self, now: Timestamp) -> i64 {
         self.answered_at.map_or(0, |at| self.ended_at.unwrap_or(now).duration_since(at).as_secs())
     }
     /// Who is at the other end: the number that we call, or that calls us.
-    pub(super) fn person(&self) -> &str {
+    pub(crate) fn person(&self) -> &str {
         if self.order.incoming { &self.order.from } else { &self.order.to }
     }
     fn say(&mut self, side: Side, start: Timestamp, text: String) -> Timestamp {
@@ -207,7 +207,7 @@ impl Call {
 
 impl World {
     /// Places a call.
-    pub(super) fn place(&mut self, order: Order) -> u64 {
+    pub(crate) fn place(&mut self, order: Order) -> u64 {
         self.phones.placed += 1;
         let key = self.phones.placed;
         let person = if order.incoming { &order.from } else { &order.to };
@@ -264,7 +264,7 @@ impl World {
     }
 
     /// Writes down what happened and tells it by webhook.
-    pub(super) fn happens(&mut self, key: u64, what: What) {
+    pub(crate) fn happens(&mut self, key: u64, what: What) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         let happened = Happened { at: now, id: call.chance.uuid(), client_state: call.client_state.clone(), what };
@@ -272,12 +272,12 @@ impl World {
         let Some(call) = self.phones.calls.get(&key) else { return };
         if let Some(data) = self.telnyx_event(call, &happened) {
             let url = call.order.webhook_url.clone().or_else(|| self.settings.telnyx_webhook_url.clone());
-            self.post_telnyx(url, data);
+            self.post("telnyx", url, [], data);
         }
     }
 
     /// A step of a call's life.
-    pub(super) fn call_step(&mut self, key: u64, step: CallStep) {
+    pub(crate) fn call_step(&mut self, key: u64, step: CallStep) {
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         match step {
             CallStep::Saved(at) => {
@@ -328,7 +328,7 @@ impl World {
     }
 
     /// The far end picks up, or we do.
-    pub(super) fn pick_up(&mut self, key: u64) {
+    pub(crate) fn pick_up(&mut self, key: u64) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key).filter(|call| call.answered_at.is_none()) else { return };
         call.answered_at = Some(now);
@@ -361,7 +361,7 @@ impl World {
     }
 
     /// Starts a recording, unless one runs.
-    pub(super) fn record(&mut self, key: u64, dual: bool) {
+    pub(crate) fn record(&mut self, key: u64, dual: bool) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         if call.tape().is_some() {
@@ -373,7 +373,7 @@ impl World {
     }
 
     /// Stops the recording that runs; it is saved two seconds later.
-    pub(super) fn stop_recording(&mut self, key: u64) {
+    pub(crate) fn stop_recording(&mut self, key: u64) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         let at = call.tapes.len().saturating_sub(1);
@@ -384,7 +384,7 @@ impl World {
     }
 
     /// Speaks into a call, after what is being spoken.
-    pub(super) fn speak(&mut self, key: u64, text: &str) {
+    pub(crate) fn speak(&mut self, key: u64, text: &str) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         let start = after(call.speech_ends.max(now), Duration::from_millis(120));
@@ -427,7 +427,7 @@ impl World {
     }
 
     /// Ends a call.
-    pub(super) fn end(&mut self, key: u64, cause: Cause) {
+    pub(crate) fn end(&mut self, key: u64, cause: Cause) {
         let now = self.now;
         let Some(call) = self.phones.calls.get_mut(&key).filter(|call| call.alive()) else { return };
         call.ended_at = Some(now);

@@ -48,7 +48,7 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// Whether a card is given on the call.
-    pub(super) fn pays_by_card(self) -> bool {
+    pub(crate) fn pays_by_card(self) -> bool {
         matches!(self, Self::PaysByCard | Self::PaysByCardInWords | Self::PaysByKeys)
     }
 }
@@ -93,7 +93,7 @@ const WEIGHTS: &[(Behaviour, u64)] = &[
 ];
 
 /// The behaviour of a number: magic, or drawn from the seed and the number.
-pub(super) fn behaviour(seed: u64, number: &str) -> Behaviour {
+pub(crate) fn behaviour(seed: u64, number: &str) -> Behaviour {
     if let Some((_, behaviour, _)) = MAGIC.iter().find(|(magic, ..)| *magic == number) {
         return *behaviour;
     }
@@ -109,16 +109,16 @@ pub(super) fn behaviour(seed: u64, number: &str) -> Behaviour {
 
 /// A person's particulars, drawn from a call's chance.
 #[derive(Debug)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) agent: &'static str,
-    pub(super) amount: String,
-    pub(super) day: &'static str,
-    pub(super) dia: &'static str,
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) agent: &'static str,
+    pub(crate) amount: String,
+    pub(crate) day: &'static str,
+    pub(crate) dia: &'static str,
 }
 
 impl Person {
-    pub(super) fn draw(chance: &mut Chance) -> Self {
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
         const FIRST: &[&str] =
             &["Maria", "James", "Aisha", "Robert", "Linda", "Carlos", "Grace", "Tom", "Priya", "Walter"];
         const LAST: &[&str] =

@@ -13,7 +13,7 @@ use super::{
 /// Which side speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// The caller of an outbound call: what we send, the second channel.
     Agent,
     /// The person called: what we receive, the first channel.
@@ -22,22 +22,22 @@ pub(super) enum Side {
 
 /// One turn of a script, timed from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub(super) side: Side,
-    pub(super) start_ms: u64,
-    pub(super) end_ms: u64,
-    pub(super) text: String,
+pub(crate) struct Turn {
+    pub(crate) side: Side,
+    pub(crate) start_ms: u64,
+    pub(crate) end_ms: u64,
+    pub(crate) text: String,
 }
 
 /// A script, timed from its beginning in milliseconds.
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    pub(super) turns: Vec<Turn>,
+pub(crate) struct Script {
+    pub(crate) turns: Vec<Turn>,
     /// Where nobody speaks for a while.
-    pub(super) pauses: Vec<u64>,
+    pub(crate) pauses: Vec<u64>,
     /// The keys that the person presses.
-    pub(super) keys: Vec<(u64, Key)>,
-    pub(super) end_ms: u64,
+    pub(crate) keys: Vec<(u64, Key)>,
+    pub(crate) end_ms: u64,
 }
 
 /// A step of a script.
@@ -54,23 +54,23 @@ const WAIT_MS: u64 = 6_000;
 const KEY_MS: u64 = 350;
 
 /// How long a text takes to say.
-pub(super) fn duration_ms(text: &str) -> u64 {
+pub(crate) fn duration_ms(text: &str) -> u64 {
     (text.chars().count() as u64 * 62).max(500)
 }
 
 /// What an answering machine says.
-pub(super) fn greeting(chance: &mut Chance) -> String {
+pub(crate) fn greeting(chance: &mut Chance) -> String {
     let person = Person::draw(chance);
     format!("Hi, you have reached {}. I can not come to the phone. Please leave a message after the tone.", person.name)
 }
 
 /// The language that is spoken.
-pub(super) fn language(behaviour: Behaviour) -> &'static str {
+pub(crate) fn language(behaviour: Behaviour) -> &'static str {
     if behaviour == Behaviour::Spanish { "es" } else { "en" }
 }
 
 /// The conversation that this behaviour leads to; who pays does so with that card.
-pub(super) fn conversation(behaviour: Behaviour, chance: &mut Chance, card: Option<&Card>) -> Script {
+pub(crate) fn conversation(behaviour: Behaviour, chance: &mut Chance, card: Option<&Card>) -> Script {
     let person = Person::draw(chance);
     let (mut at, mut script) = (0, Script::default());
     for beat in beats(behaviour, &person, card, chance) {

@@ -18,31 +18,31 @@ const MP3_FRAME: usize = 104;
 
 /// What a recording holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sound {
-    pub(super) channels: u16,
-    pub(super) duration_ms: i64,
-    pub(super) language: String,
-    pub(super) lines: Vec<Line>,
+pub(crate) struct Sound {
+    pub(crate) channels: u16,
+    pub(crate) duration_ms: i64,
+    pub(crate) language: String,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// What one side said without a break, in milliseconds from the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) speaker: Side,
-    pub(super) start_ms: i64,
-    pub(super) end_ms: i64,
-    pub(super) text: String,
+pub(crate) struct Line {
+    pub(crate) speaker: Side,
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    pub(crate) text: String,
 }
 
 impl Line {
     /// Its words with their times.
-    pub(super) fn words(&self) -> impl Iterator<Item = (&str, i64, i64)> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&str, i64, i64)> {
         words(&self.text, self.start_ms, self.end_ms)
     }
 }
 
 /// The words of a text with their times, spread evenly.
-pub(super) fn words(text: &str, start: i64, end: i64) -> impl Iterator<Item = (&str, i64, i64)> {
+pub(crate) fn words(text: &str, start: i64, end: i64) -> impl Iterator<Item = (&str, i64, i64)> {
     let count = i64::try_from(text.split_whitespace().count()).unwrap_or(1).max(1);
     let at = move |n: i64| start + (end - start) * n / count;
     text.split_whitespace().zip(0..).map(move |(word, n)| (word, at(n), at(n + 1)))
@@ -56,7 +56,7 @@ impl Sound {
         serde_json::to_vec(self).expect("plain data is JSON")
     }
     /// 8 kHz mu-law.
-    pub(super) fn wav(&self) -> Bytes {
+    pub(crate) fn wav(&self) -> Bytes {
         let mut json = self.json();
         json.resize(json.len().next_multiple_of(2), b' ');
         let audio = vec![QUIET; self.frames() * FRAME * usize::from(self.channels)];
@@ -74,7 +74,7 @@ impl Sound {
         chunk(b"RIFF", &[b"WAVE".as_slice(), &chunks.concat()].concat()).into()
     }
     /// An ID3 tag and quiet frames.
-    pub(super) fn mp3(&self) -> Bytes {
+    pub(crate) fn mp3(&self) -> Bytes {
         let held = [OWNER.as_slice(), &[0], &self.json()].concat();
         let length = u32::try_from(held.len()).unwrap_or(u32::MAX);
         let frame = [b"PRIV".as_slice(), &length.to_be_bytes(), &[0, 0], &held].concat();
@@ -89,7 +89,7 @@ impl Sound {
         out.into()
     }
     /// What those bytes hold, or the transcriber's words on why it hears nothing.
-    pub(super) fn hear(bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn hear(bytes: &[u8]) -> Result<Self, &'static str> {
         if let Some(rest) = bytes.strip_prefix(b"ID3") {
             return Self::hear_mp3(rest);
         }

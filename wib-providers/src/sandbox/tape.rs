@@ -11,35 +11,35 @@ use super::{
 
 /// A recording.
 #[derive(Clone, Debug)]
-pub(super) struct Tape {
-    pub(super) id: Uuid,
-    pub(super) dual: bool,
-    pub(super) started_at: Timestamp,
-    pub(super) ended_at: Option<Timestamp>,
-    pub(super) saved_at: Option<Timestamp>,
-    pub(super) deleted: bool,
+pub(crate) struct Tape {
+    pub(crate) id: Uuid,
+    pub(crate) dual: bool,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) saved_at: Option<Timestamp>,
+    pub(crate) deleted: bool,
     pauses: Vec<(Timestamp, Option<Timestamp>)>,
 }
 
 impl Tape {
     /// A recording that starts now.
-    pub(super) fn new(id: Uuid, dual: bool, now: Timestamp) -> Self {
+    pub(crate) fn new(id: Uuid, dual: bool, now: Timestamp) -> Self {
         Self { id, dual, started_at: now, ended_at: None, saved_at: None, deleted: false, pauses: Vec::new() }
     }
     /// Pauses, unless it is paused.
-    pub(super) fn pause(&mut self, now: Timestamp) {
+    pub(crate) fn pause(&mut self, now: Timestamp) {
         if self.pauses.last().is_none_or(|(_, to)| to.is_some()) {
             self.pauses.push((now, None));
         }
     }
     /// Goes on, if it is paused.
-    pub(super) fn resume(&mut self, now: Timestamp) {
+    pub(crate) fn resume(&mut self, now: Timestamp) {
         if let Some((_, to @ None)) = self.pauses.last_mut() {
             *to = Some(now);
         }
     }
     /// Its length in milliseconds.
-    pub(super) fn length_ms(&self) -> i64 {
+    pub(crate) fn length_ms(&self) -> i64 {
         self.position(self.ended_at.unwrap_or(self.started_at))
     }
     /// Whether it takes in all of that span.
@@ -58,7 +58,7 @@ impl Tape {
 
 impl Call {
     /// What a recording holds.
-    pub(super) fn sound(&self, tape: &Tape) -> Sound {
+    pub(crate) fn sound(&self, tape: &Tape) -> Sound {
         let mut lines: Vec<Line> = Vec::new();
         for said in &self.said {
             let heard: Vec<_> = said.words().filter(|(_, start, end)| tape.takes(*start, *end)).collect();

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::Value;
+use wib_core::kit::Timestamp;
 
 /// By which address a request came; answers that hold URLs use the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Base {
+pub(crate) enum Base {
     /// The vendors' own hosts, in process.
     Hosts,
     /// One port for all, such as `http://127.0.0.1:4010`.
@@ -14,7 +15,7 @@ pub(super) enum Base {
 }
 impl Base {
     /// The address of `path` at a vendor: its own host, or its folder on the port.
-    pub(super) fn url(&self, host: &str, folder: &str, path: &str) -> String {
+    pub(crate) fn url(&self, host: &str, folder: &str, path: &str) -> String {
         match self {
             Self::Hosts => format!("https://{host}{path}"),
             Self::Port(base) => format!("{base}/{folder}{path}"),
@@ -23,20 +24,20 @@ impl Base {
 }
 
 /// A request to a vendor.
-pub(super) struct Ask<'a> {
-    pub(super) method: &'a Method,
+pub(crate) struct Ask<'a> {
+    pub(crate) method: &'a Method,
     /// Path segments, percent-decoded.
-    pub(super) path: Vec<String>,
+    pub(crate) path: Vec<String>,
     /// Query pairs, decoded.
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a Bytes,
-    pub(super) base: Base,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+    pub(crate) base: Base,
 }
 
 impl<'a> Ask<'a> {
     /// Takes a request's path and query apart.
-    pub(super) fn new(
+    pub(crate) fn new(
         method: &'a Method,
         path_and_query: &str,
         headers: &'a HeaderMap,
@@ -51,38 +52,38 @@ impl<'a> Ask<'a> {
         Self { method, path: path.collect(), query, headers, body, base }
     }
     /// The path to match on.
-    pub(super) fn route(&self) -> (&str, Vec<&str>) {
+    pub(crate) fn route(&self) -> (&str, Vec<&str>) {
         (self.method.as_str(), self.path.iter().map(String::as_str).collect())
     }
     /// A header's text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
     /// A query parameter's value.
-    pub(super) fn param(&self, name: &str) -> Option<&str> {
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
     /// The body as a JSON object; an empty one counts as `{}`.
-    pub(super) fn object(&self) -> Option<Value> {
+    pub(crate) fn object(&self) -> Option<Value> {
         if self.body.is_empty() {
             return Some(Value::Object(serde_json::Map::new()));
         }
         serde_json::from_slice(self.body).ok().filter(Value::is_object)
     }
     /// Whether a usable bearer token came with it. A token that contains `invalid` is not.
-    pub(super) fn bearer(&self) -> bool {
+    pub(crate) fn bearer(&self) -> bool {
         let token = self.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         token.is_some_and(|token| !token.trim().is_empty() && !token.contains("invalid"))
     }
 }
 
 /// A response with a JSON body.
-pub(super) fn json(status: u16, body: &Value) -> Response<Bytes> {
+pub(crate) fn json(status: u16, body: &Value) -> Response<Bytes> {
     typed(status, "application/json", body.to_string())
 }
 
 /// A response with a body of some type.
-pub(super) fn typed(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+pub(crate) fn typed(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
@@ -90,7 +91,7 @@ pub(super) fn typed(status: u16, kind: &'static str, body: impl Into<Bytes>) -> 
 }
 
 /// A field's text, when it is text and not empty.
-pub(super) fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
+pub(crate) fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
     value.get(field)?.as_str().filter(|text| !text.is_empty())
 }
 
@@ -112,4 +113,9 @@ fn decode(text: &str, plus: bool) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Telnyx's and Resend's way to write an instant.
+pub(crate) fn instant(at: Timestamp) -> String {
+    format!("{at:.6}")
 }

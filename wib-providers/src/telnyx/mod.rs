@@ -21,6 +21,8 @@
 //! - Pause and resume have no events; keys pressed by the far end come as `call.dtmf.received`, one by one.
 //! - Costs and call quality are decimal text.
 
+#[cfg(feature = "sandbox")]
+pub(crate) mod sandbox;
 mod voice;
 mod webhook;
 mod wire;
@@ -28,14 +30,56 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ed25519_dalek::VerifyingKey;
 use secrecy::SecretString;
 use wib_core::kit::{Error, Phone};
 
-use crate::http::{Client, Policy, Wires};
+use crate::{
+    http::{Client, Policy, Wires},
+    vendor::{Adapters, Given, Port, Setting, Vendor},
+};
 
 const VENDOR: &str = "telnyx";
+
+/// Telnyx, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: VENDOR,
+    ports: &[(Port::Voice, plug)],
+    settings: &[
+        Setting::key("TELNYX_API_KEY", "an API key (v2)"),
+        Setting::needed("TELNYX_CONNECTION_ID", "the Call Control application that calls go through"),
+        Setting::option("TELNYX_PUBLIC_KEY", "verifies deliveries; without it they are refused")
+            .checked(|key| parse_public_key(key).map(drop).map_err(|e| e.message().to_owned())),
+        Setting::option("TELNYX_PHONE_NUMBER", "shown when a call names none")
+            .checked(|number| number.parse::<Phone>().map(drop).map_err(|_| "expected E.164".to_owned())),
+        Setting::address("TELNYX_BASE_URL"),
+    ],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(sandbox::ENTRY),
+};
+
+fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
+    // What a sandbox takes when nothing is set.
+    let (connection, number) = ("1000000000000000001", "+13125550100");
+    let connection = given.text("TELNYX_CONNECTION_ID").unwrap_or(connection);
+    let mut builder = Telnyx::builder(given.wires.clone(), given.key("TELNYX_API_KEY"), connection)
+        .given(given, "TELNYX_BASE_URL");
+    if let Some(key) = given.verifier.as_deref().or_else(|| given.text("TELNYX_PUBLIC_KEY")) {
+        builder = builder.public_key(key).map_err(|e| ("TELNYX_PUBLIC_KEY", e.message().to_owned()))?;
+    }
+    if let Some(number) = given.text("TELNYX_PHONE_NUMBER").or((!given.live).then_some(number)) {
+        let number = number.parse::<Phone>().map_err(|e| ("TELNYX_PHONE_NUMBER", e.message().to_owned()))?;
+        builder = builder.default_number(number);
+    }
+    let telnyx = Arc::new(builder.build());
+    adapters.probes.push(telnyx.client.probe(Port::Voice, "GET /balance", "/balance"));
+    adapters.webhooks.push(telnyx.clone());
+    adapters.voices.push(telnyx);
+    Ok(())
+}
 
 /// Telnyx, as [`Voice`](wib_core::ports::Voice) and as [`WebhookSource`](wib_core::ports::WebhookSource).
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use crate::{
     http::Wires,
-    openai_compatible::{ChatBuilder, Dialect},
+    openai_compatible::{self, ChatBuilder, Dialect},
+    vendor::{Port, Setting, Vendor},
 };
 
 /// xAI's ways.
@@ -23,3 +24,18 @@ pub const XAI: Dialect = Dialect {
 pub fn builder(wires: Wires, api_key: SecretString) -> ChatBuilder {
     XAI.builder(wires, api_key)
 }
+
+/// xAI, for whoever wires it.
+pub static SETUP: Vendor = Vendor {
+    name: XAI.vendor,
+    ports: &[(Port::Llm, |given, adapters| {
+        openai_compatible::plug(XAI, "XAI_API_KEY", "XAI_BASE_URL", given, adapters);
+        Ok(())
+    })],
+    settings: &[Setting::key("XAI_API_KEY", "an API key"), Setting::address("XAI_BASE_URL")],
+    #[cfg(feature = "sandbox")]
+    sandbox: Some(crate::sandbox::model::Entry {
+        hosts: &["api.x.ai"],
+        new: |_, _| Box::new(openai_compatible::sandbox::ChatModel { vendor: XAI.vendor, prefix: &["v1"], given: 0 }),
+    }),
+};

@@ -42,7 +42,7 @@ pattern!(CALLBACK, r"(?i)\b(?:call (?:me )?back|call me (?:later|tomorrow|on|in|
 pattern!(THREAT, r"(?i)\b(?:arrest|jail|prison|sue you|garnish|take your house|tell your (?:boss|employer|family))");
 
 /// The model's answer to these messages (role, text).
-pub(super) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
+pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
     let mut open = String::new();
     let mut data = String::new();
     for (role, text) in messages {

@@ -2,29 +2,31 @@
 //!
 //! It is as gullible as a real one: an instruction outside a data fence is obeyed, so that a test of injections can fail.
 
+mod analysis;
+
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
-use super::{
-    analysis,
+use crate::sandbox::{
     chance::Chance,
+    model::Model,
     wire::{Ask, json as answer, text, typed},
     world::World,
 };
 
-/// The name of the operation that a request asks for, as faults know it.
-pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
-    let (method, path) = ask.route();
-    match (method, path.as_slice()) {
-        ("POST", [.., "chat", "completions"]) => "chat",
-        ("GET", [.., "models"]) => "models",
-        _ => "unknown",
-    }
+/// A vendor's chat endpoints in the sandbox.
+pub(crate) struct ChatModel {
+    /// Whose.
+    pub(crate) vendor: &'static str,
+    /// The path before `chat/completions`.
+    pub(crate) prefix: &'static [&'static str],
+    /// Answers given: part of their ids.
+    pub(crate) given: u64,
 }
 
 /// The answer in the shape of errors of these three; xAI has one of its own beside it.
-pub(super) fn error(vendor: &str, status: u16, code: &str, message: &str) -> Response<Bytes> {
+fn error(vendor: &str, status: u16, code: &str, message: &str) -> Response<Bytes> {
     if vendor == "xai" && status == 400 {
         return answer(status, &json!({"code": "Client specified an invalid argument", "error": message}));
     }
@@ -32,26 +34,39 @@ pub(super) fn error(vendor: &str, status: u16, code: &str, message: &str) -> Res
     answer(status, &json!({"error": {"message": message, "type": kind, "param": null, "code": code}}))
 }
 
-/// Answers one request.
-pub(super) fn respond(world: &mut World, vendor: &str, ask: &Ask<'_>) -> Response<Bytes> {
-    if !ask.bearer() {
-        return error(vendor, 401, "invalid_api_key", "Incorrect API key provided.");
-    }
-    let (_, path) = ask.route();
-    let prefix: &[&str] = if vendor == "groq" { &["openai", "v1"] } else { &["v1"] };
-    let known = path.starts_with(prefix);
-    match operation(ask) {
-        "chat" if known && path.len() == prefix.len() + 2 => world.chat(vendor, ask),
-        "models" if known && path.len() == prefix.len() + 1 => {
-            let model = json!({"id": "sandbox", "object": "model", "created": 0, "owned_by": "sandbox"});
-            answer(200, &json!({"object": "list", "data": [model]}))
+impl Model for ChatModel {
+    fn operation(&self, ask: &Ask<'_>) -> &'static str {
+        let (method, path) = ask.route();
+        match (method, path.as_slice()) {
+            ("POST", [.., "chat", "completions"]) => "chat",
+            ("GET", [.., "models"]) => "models",
+            _ => "unknown",
         }
-        _ => error(vendor, 404, "unknown_url", "Unknown request URL."),
+    }
+    fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        let Self { vendor, prefix, .. } = *self;
+        if !ask.bearer() {
+            return error(vendor, 401, "invalid_api_key", "Incorrect API key provided.");
+        }
+        let (_, path) = ask.route();
+        let known = path.starts_with(prefix);
+        match self.operation(ask) {
+            "chat" if known && path.len() == prefix.len() + 2 => self.chat(world, ask),
+            "models" if known && path.len() == prefix.len() + 1 => {
+                let model = json!({"id": "sandbox", "object": "model", "created": 0, "owned_by": "sandbox"});
+                answer(200, &json!({"object": "list", "data": [model]}))
+            }
+            _ => error(vendor, 404, "unknown_url", "Unknown request URL."),
+        }
+    }
+    fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
+        error(self.vendor, status, "sandbox_fault", message)
     }
 }
 
-impl World {
-    fn chat(&mut self, vendor: &str, ask: &Ask<'_>) -> Response<Bytes> {
+impl ChatModel {
+    fn chat(&mut self, world: &World, ask: &Ask<'_>) -> Response<Bytes> {
+        let vendor = self.vendor;
         let Some(body) = ask.object() else { return error(vendor, 400, "invalid_json", "The body is not valid JSON.") };
         let Some(model) = text(&body, "model") else {
             return error(vendor, 400, "missing_model", "model is required.");
@@ -73,10 +88,10 @@ impl World {
             reply = reply.chars().take(usize::try_from(limit.saturating_mul(4)).unwrap_or(usize::MAX)).collect();
         }
         let completion = tokens(reply.chars().count());
-        self.chats += 1;
-        let mut chance = Chance::of(self.seed, &["chat", vendor, &self.chats.to_string()]);
+        self.given += 1;
+        let mut chance = Chance::of(world.seed, &["chat", vendor, &self.given.to_string()]);
         let (id, request) = (format!("chatcmpl-{}", chance.hex(12)), format!("req_{}", chance.hex(13)));
-        let created = self.now.as_second();
+        let created = world.now.as_second();
         let finish = if cut { "length" } else { "stop" };
         let mut usage =
             json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});

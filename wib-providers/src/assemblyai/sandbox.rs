@@ -7,14 +7,18 @@ use http::Response;
 use serde_json::{Value, json};
 use wib_core::kit::time::Timestamp;
 
-use super::{
+use super::VENDOR;
+use crate::sandbox::{
     chance::Chance,
+    model::{Entry, Model},
     scripts::Side,
     sound::{Line, Sound},
     wire::{Ask, json as answer, text},
-    world::{KEPT, Step, World},
+    world::{KEPT, World},
 };
 
+/// AssemblyAI in the sandbox.
+pub(super) const ENTRY: Entry = Entry { hosts: &[HOST], new: |_, seed| Box::new(Transcripts::new(seed)) };
 const HOST: &str = "api.assemblyai.com";
 /// From order to processing, and from there to the end.
 const QUEUED_MS: u64 = 500;
@@ -23,7 +27,8 @@ const NO_SPEECH: &str = "language_detection cannot be performed on files with no
 
 /// Uploads and transcripts.
 #[derive(Debug, Default)]
-pub(super) struct Transcripts {
+struct Transcripts {
+    secret: String,
     /// What was heard in each upload; the bytes themselves are not kept.
     uploads: BTreeMap<String, Result<Sound, &'static str>>,
     jobs: BTreeMap<String, Job>,
@@ -44,118 +49,68 @@ struct Job {
     deleted: bool,
 }
 
-/// The name of the operation that a request asks for, as faults know it.
-pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
-    let (method, path) = ask.route();
-    match (method, path.as_slice()) {
-        ("POST", ["v2", "upload"]) => "upload",
-        ("POST", ["v2", "transcript"]) => "submit",
-        ("GET", ["v2", "transcript"]) => "list",
-        ("GET", ["v2", "transcript", _]) => "fetch",
-        ("DELETE", ["v2", "transcript", _]) => "delete",
-        _ => "unknown",
-    }
-}
-
 /// The answer in AssemblyAI's shape of errors.
-pub(super) fn error(status: u16, message: &str) -> Response<Bytes> {
+fn error(status: u16, message: &str) -> Response<Bytes> {
     answer(status, &json!({"error": message}))
 }
 
-/// Answers one request.
-pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
-    let key = ask.header("authorization").unwrap_or_default();
-    if key.is_empty() || key.starts_with("Bearer ") || key.contains("invalid") {
-        return error(401, "Authentication error, API token missing/invalid");
-    }
-    let (method, path) = ask.route();
-    match (method, path.as_slice()) {
-        ("POST", ["v2", "upload"]) => world.upload(ask),
-        ("POST", ["v2", "transcript"]) => world.submit(ask),
-        ("GET", ["v2", "transcript"]) => world.list(ask),
-        ("GET", ["v2", "transcript", id]) => match world.transcripts.jobs.get(*id) {
-            Some(job) => answer(200, &job.show(id, world.seed)),
-            None => error(400, "Transcript lookup error, transcript id not found"),
-        },
-        ("DELETE", ["v2", "transcript", id]) => match world.transcripts.jobs.get_mut(*id) {
-            Some(job) if job.completed.is_none() => {
-                error(400, "Transcript can not be deleted while it is being processed")
-            }
-            Some(job) => {
-                job.deleted = true;
-                job.sound = None;
-                answer(200, &job.show(id, world.seed))
-            }
-            None => error(400, "Transcript lookup error, transcript id not found"),
-        },
-        _ => error(404, "Not found"),
-    }
-}
-
-impl World {
-    fn named(&mut self, kind: &str) -> String {
-        self.transcripts.arrivals += 1;
-        let id = Chance::of(self.seed, &[kind, &self.transcripts.arrivals.to_string()]).uuid().to_string();
-        self.transcripts.order.push(id.clone());
-        if self.transcripts.order.len() > 2 * KEPT {
-            for old in self.transcripts.order.drain(..KEPT) {
-                self.transcripts.uploads.remove(&old);
-                self.transcripts.jobs.remove(&old);
-            }
+impl Model for Transcripts {
+    fn operation(&self, ask: &Ask<'_>) -> &'static str {
+        let (method, path) = ask.route();
+        match (method, path.as_slice()) {
+            ("POST", ["v2", "upload"]) => "upload",
+            ("POST", ["v2", "transcript"]) => "submit",
+            ("GET", ["v2", "transcript"]) => "list",
+            ("GET", ["v2", "transcript", _]) => "fetch",
+            ("DELETE", ["v2", "transcript", _]) => "delete",
+            _ => "unknown",
         }
-        id
     }
-
-    fn upload(&mut self, ask: &Ask<'_>) -> Response<Bytes> {
-        if ask.body.is_empty() {
-            return error(
-                400,
-                "Upload failed, please try again. If you continue to have issues please reach out to support.",
-            );
+    fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        let key = ask.header("authorization").unwrap_or_default();
+        if key.is_empty() || key.starts_with("Bearer ") || key.contains("invalid") {
+            return error(401, "Authentication error, API token missing/invalid");
         }
-        let id = self.named("upload");
-        self.transcripts.uploads.insert(id.clone(), Sound::hear(ask.body));
-        answer(200, &json!({"upload_url": ask.base.url("cdn.assemblyai.com", "assemblyai", &format!("/upload/{id}"))}))
+        let (method, path) = ask.route();
+        match (method, path.as_slice()) {
+            ("POST", ["v2", "upload"]) => self.upload(world.seed, ask),
+            ("POST", ["v2", "transcript"]) => self.submit(world, ask),
+            ("GET", ["v2", "transcript"]) => self.list(ask),
+            ("GET", ["v2", "transcript", id]) => match self.jobs.get(*id) {
+                Some(job) => answer(200, &job.show(id, world.seed)),
+                None => error(400, "Transcript lookup error, transcript id not found"),
+            },
+            ("DELETE", ["v2", "transcript", id]) => match self.jobs.get_mut(*id) {
+                Some(job) if job.completed.is_none() => {
+                    error(400, "Transcript can not be deleted while it is being processed")
+                }
+                Some(job) => {
+                    job.deleted = true;
+                    job.sound = None;
+                    answer(200, &job.show(id, world.seed))
+                }
+                None => error(400, "Transcript lookup error, transcript id not found"),
+            },
+            _ => error(404, "Not found"),
+        }
     }
-
-    fn submit(&mut self, ask: &Ask<'_>) -> Response<Bytes> {
-        let Some(order) = ask.object() else { return error(400, "Invalid JSON in request body") };
-        if text(&order, "audio_url").is_none_or(|url| !url.starts_with("http")) {
-            return error(
-                400,
-                "Invalid endpoint schema, please refer to documentation for examples: audio_url is required.",
-            );
-        }
-        if order["speech_models"].as_array().is_none_or(Vec::is_empty) {
-            return error(400, "\"speech_models\" must be a non-empty list.");
-        }
-        let id = self.named("transcript");
-        let job = Job {
-            nth: self.transcripts.arrivals,
-            status: "queued",
-            error: None,
-            order,
-            sound: None,
-            created: self.now,
-            completed: None,
-            deleted: false,
-        };
-        let shown = job.show(&id, self.seed);
-        self.transcripts.jobs.insert(id.clone(), job);
-        self.plan(QUEUED_MS, Step::Transcript(id));
-        answer(200, &shown)
+    /// What the house gives its adapter as a secret; an order carries it, and so do deliveries.
+    fn verifier(&self) -> Option<String> {
+        Some(self.secret.clone())
     }
-
+    fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
+        error(status, message)
+    }
     /// A job goes on: queued, processing, completed or failed.
-    pub(super) fn transcript_step(&mut self, id: &str) {
-        let now = self.now;
-        let Some(job) = self.transcripts.jobs.get_mut(id) else { return };
+    fn step(&mut self, world: &mut World, id: &str) {
+        let now = world.now;
+        let Some(job) = self.jobs.get_mut(id) else { return };
         if job.status == "queued" {
             job.status = "processing";
-            return self.plan(PROCESSING_MS, Step::Transcript(id.to_owned()));
+            return world.plan_for(VENDOR, PROCESSING_MS, id);
         }
         let url = text(&job.order, "audio_url").unwrap_or_default();
-        let upload = url.rsplit_once("/upload/").and_then(|(_, upload)| self.transcripts.uploads.get(upload));
+        let upload = url.rsplit_once("/upload/").and_then(|(_, upload)| self.uploads.get(upload));
         let silent = |sound: &Sound| sound.lines.is_empty() && job.order["language_detection"] == true;
         let heard = match upload {
             None => Err(format!("Download error, unable to access file at {url}")),
@@ -171,10 +126,68 @@ impl World {
         if let Some(hook) = text(&job.order, "webhook_url") {
             let field = |name| text(&job.order, name).map(str::to_owned);
             let asked = field("webhook_auth_header_name").zip(field("webhook_auth_header_value"));
-            let auth = asked.or_else(|| self.settings.assemblyai_webhook_auth.clone());
+            let auth = asked.or_else(|| world.settings.assemblyai_webhook_auth.clone());
             let (hook, body) = (hook.to_owned(), json!({"transcript_id": id, "status": job.status}));
-            self.post_assemblyai(hook, body, auth);
+            world.post(VENDOR, Some(hook), auth, body);
         }
+    }
+}
+
+impl Transcripts {
+    fn new(seed: u64) -> Self {
+        Self { secret: Chance::of(seed, &["assemblyai", "webhook"]).hex(32), ..Self::default() }
+    }
+    fn named(&mut self, seed: u64, kind: &str) -> String {
+        self.arrivals += 1;
+        let id = Chance::of(seed, &[kind, &self.arrivals.to_string()]).uuid().to_string();
+        self.order.push(id.clone());
+        if self.order.len() > 2 * KEPT {
+            for old in self.order.drain(..KEPT) {
+                self.uploads.remove(&old);
+                self.jobs.remove(&old);
+            }
+        }
+        id
+    }
+
+    fn upload(&mut self, seed: u64, ask: &Ask<'_>) -> Response<Bytes> {
+        if ask.body.is_empty() {
+            return error(
+                400,
+                "Upload failed, please try again. If you continue to have issues please reach out to support.",
+            );
+        }
+        let id = self.named(seed, "upload");
+        self.uploads.insert(id.clone(), Sound::hear(ask.body));
+        answer(200, &json!({"upload_url": ask.base.url("cdn.assemblyai.com", "assemblyai", &format!("/upload/{id}"))}))
+    }
+
+    fn submit(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        let Some(order) = ask.object() else { return error(400, "Invalid JSON in request body") };
+        if text(&order, "audio_url").is_none_or(|url| !url.starts_with("http")) {
+            return error(
+                400,
+                "Invalid endpoint schema, please refer to documentation for examples: audio_url is required.",
+            );
+        }
+        if order["speech_models"].as_array().is_none_or(Vec::is_empty) {
+            return error(400, "\"speech_models\" must be a non-empty list.");
+        }
+        let id = self.named(world.seed, "transcript");
+        let job = Job {
+            nth: self.arrivals,
+            status: "queued",
+            error: None,
+            order,
+            sound: None,
+            created: world.now,
+            completed: None,
+            deleted: false,
+        };
+        let shown = job.show(&id, world.seed);
+        self.jobs.insert(id.clone(), job);
+        world.plan_for(VENDOR, QUEUED_MS, id);
+        answer(200, &shown)
     }
 
     fn list(&self, ask: &Ask<'_>) -> Response<Bytes> {
@@ -182,7 +195,7 @@ impl World {
         let Some(limit) = limit.filter(|limit| (1..=200).contains(limit)) else {
             return error(400, "limit must be between 1 and 200");
         };
-        let nth = |name: &str| ask.param(name).and_then(|id| self.transcripts.jobs.get(id)).map(|job| job.nth);
+        let nth = |name: &str| ask.param(name).and_then(|id| self.jobs.get(id)).map(|job| job.nth);
         let (before, after) = (nth("before_id").unwrap_or(u64::MAX), nth("after_id").unwrap_or(0));
         let wanted = |job: &Job| {
             job.nth < before
@@ -190,7 +203,7 @@ impl World {
                 && ask.param("status").is_none_or(|status| status == job.status)
                 && ask.param("created_on").is_none_or(|day| created(job.created).starts_with(day))
         };
-        let mut jobs: Vec<_> = self.transcripts.jobs.iter().filter(|(_, job)| wanted(job)).collect();
+        let mut jobs: Vec<_> = self.jobs.iter().filter(|(_, job)| wanted(job)).collect();
         jobs.sort_by_key(|(_, job)| std::cmp::Reverse(job.nth));
         let older = jobs.len() > limit;
         jobs.truncate(limit);

@@ -2,19 +2,66 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use ed25519_dalek::{Signer, SigningKey};
 use http::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use wib_core::kit::time::Timestamp;
 
-use super::{
-    events::instant,
+use crate::sandbox::{
+    Settings,
+    chance::Chance,
+    model::{Entry, Model, Post},
     network::{BY_CALLER, CANCELED, Call, Detection, Order, What},
     tape::Tape,
-    wire::{Ask, json as answer, text, typed},
+    wire::{Ask, instant, json as answer, text, typed},
     world::World,
 };
+
+mod events;
+
+/// Telnyx in the sandbox.
+pub(super) const ENTRY: Entry = Entry { hosts: &["api.telnyx.com"], new: |settings, seed| Box::new(Telnyx::new(settings, seed)) };
+
+/// Telnyx's model. Calls are the phone network's; here is the key that events are signed with.
+struct Telnyx {
+    key: SigningKey,
+}
+
+impl Telnyx {
+    fn new(settings: &Settings, seed: u64) -> Self {
+        let drawn = || <[u8; 32]>::try_from(hex::decode(Chance::of(seed, &["key"]).hex(32)).unwrap_or_default());
+        let key = settings.telnyx_signing_seed.or_else(|| drawn().ok()).unwrap_or_default();
+        Self { key: SigningKey::from_bytes(&key) }
+    }
+}
+
+impl Model for Telnyx {
+    fn operation(&self, ask: &Ask<'_>) -> &'static str {
+        operation(ask)
+    }
+    fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        respond(world, ask)
+    }
+    fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
+        let (code, title) = if status == 429 { ("10011", "Too many requests") } else { ("10007", "Unexpected error") };
+        error(status, code, title, message, None)
+    }
+    fn verifier(&self) -> Option<String> {
+        Some(BASE64_STANDARD.encode(self.key.verifying_key().to_bytes()))
+    }
+    fn sign(&self, post: &Post, now: Timestamp) -> (Vec<(String, String)>, String) {
+        let to = post.url.as_deref().unwrap_or("in-process");
+        let body = json!({"data": post.body, "meta": {"attempt": post.attempt, "delivered_to": to}}).to_string();
+        let timestamp = now.as_second().to_string();
+        let signature = self.key.sign(format!("{timestamp}|{body}").as_bytes());
+        let signature = BASE64_STANDARD.encode(signature.to_bytes());
+        let headers = [("telnyx-timestamp", timestamp), ("telnyx-signature-ed25519", signature)];
+        (headers.map(|(name, value)| (name.to_owned(), value)).into(), body)
+    }
+}
 
 /// How long a `command_id` is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -22,7 +69,7 @@ const COMMANDS: &[&str] =
     &["hangup", "speak", "record_start", "record_stop", "record_pause", "record_resume", "send_dtmf", "answer"];
 
 /// The name of the operation that a request asks for, as faults know it.
-pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
+fn operation(ask: &Ask<'_>) -> &'static str {
     let (method, path) = ask.route();
     match (method, path.as_slice()) {
         ("POST", ["v2", "calls"]) => "dial",
@@ -40,7 +87,7 @@ pub(super) fn operation(ask: &Ask<'_>) -> &'static str {
 }
 
 /// The answer in Telnyx's shape of errors.
-pub(super) fn error(status: u16, code: &str, title: &str, detail: &str, pointer: Option<&str>) -> Response<Bytes> {
+fn error(status: u16, code: &str, title: &str, detail: &str, pointer: Option<&str>) -> Response<Bytes> {
     let mut error = json!({"code": code, "title": title, "detail": detail});
     if let Some(pointer) = pointer {
         error["source"] = json!({"pointer": pointer});
@@ -69,7 +116,6 @@ fn e164(number: &str) -> bool {
 }
 
 fn state(body: &Value) -> Result<Option<Arc<str>>, Refusal> {
-    use base64::{Engine, prelude::BASE64_STANDARD};
     let Some(state) = text(body, "client_state") else { return Ok(None) };
     if BASE64_STANDARD.decode(state).is_err() {
         let detail = "client_state must be base64 encoded.";
@@ -79,7 +125,7 @@ fn state(body: &Value) -> Result<Option<Arc<str>>, Refusal> {
 }
 
 /// Answers one request.
-pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
     if !ask.bearer() {
         let detail = "Could not find any usable credentials in the request.";
         return error(401, "10009", "Authentication failed", detail, None);
@@ -103,30 +149,6 @@ pub(super) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
     answered.unwrap_or_else(|refusal| *refusal)
 }
 
-/// Answers a fetch of a recording's bytes.
-pub(super) fn fetch(world: &World, ask: &Ask<'_>) -> Response<Bytes> {
-    let (method, path) = ask.route();
-    let name = path.first().and_then(|file| file.split_once('.')).filter(|_| method == "GET" && path.len() == 1);
-    let found = name.and_then(|(id, kind)| Some((world.tape(id.parse().ok()?)?, kind)));
-    let Some(((call, tape), kind)) = found else {
-        return typed(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>");
-    };
-    let until: i64 = ask.param("expires").and_then(|until| until.parse().ok()).unwrap_or(0);
-    if ask.param("signature") != Some(&world.url_signature(tape.id, until)) || world.now.as_second() > until {
-        return typed(
-            403,
-            "application/xml",
-            "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
-        );
-    }
-    let sound = call.sound(tape);
-    match kind {
-        "wav" => typed(200, "audio/wav", sound.wav()),
-        "mp3" => typed(200, "audio/mpeg", sound.mp3()),
-        _ => typed(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
-    }
-}
-
 /// A call as Telnyx shows it; lists of active calls show less of it.
 fn call_data(call: &Call, now: Timestamp, whole: bool) -> Value {
     let mut data = json!({
@@ -148,6 +170,30 @@ fn call_data(call: &Call, now: Timestamp, whole: bool) -> Value {
 }
 
 impl World {
+    /// Answers a fetch of a recording's bytes.
+    pub(crate) fn fetch_recording(&self, ask: &Ask<'_>) -> Response<Bytes> {
+        let (method, path) = ask.route();
+        let name = path.first().and_then(|file| file.split_once('.')).filter(|_| method == "GET" && path.len() == 1);
+        let found = name.and_then(|(id, kind)| Some((self.tape(id.parse().ok()?)?, kind)));
+        let Some(((call, tape), kind)) = found else {
+            return typed(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>");
+        };
+        let until: i64 = ask.param("expires").and_then(|until| until.parse().ok()).unwrap_or(0);
+        if ask.param("signature") != Some(&self.url_signature(tape.id, until)) || self.now.as_second() > until {
+            return typed(
+                403,
+                "application/xml",
+                "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+            );
+        }
+        let sound = call.sound(tape);
+        match kind {
+            "wav" => typed(200, "audio/wav", sound.wav()),
+            "mp3" => typed(200, "audio/mpeg", sound.mp3()),
+            _ => typed(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
+        }
+    }
+
     fn call(&self, control_id: &str) -> Result<(u64, &Call), Refusal> {
         let key = self.phones.by_control_id.get(control_id).ok_or_else(missing)?;
         self.phones.calls.get(key).map(|call| (*key, call)).ok_or_else(missing)

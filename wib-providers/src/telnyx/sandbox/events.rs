@@ -4,24 +4,21 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use wib_core::kit::time::{Timestamp, after};
 
-use super::{
+use crate::sandbox::{
+    RECORDINGS,
     chance::Chance,
     network::{Call, Detection, Happened, What},
     tape::Tape,
+    wire::instant,
     world::World,
 };
 
 /// How long the address of a recording works, in seconds.
 const URL_SECONDS: u64 = 600;
 
-/// Telnyx's way to write an instant.
-pub(super) fn instant(at: Timestamp) -> String {
-    format!("{at:.6}")
-}
-
 impl What {
     /// The name of the event or command.
-    pub(super) fn name(self, detection: Detection) -> &'static str {
+    pub(crate) fn name(self, detection: Detection) -> &'static str {
         let premium = detection == Detection::Premium;
         match self {
             Self::Initiated => "call.initiated",
@@ -43,7 +40,7 @@ impl What {
 
 impl World {
     /// The event's `data`; commands have none.
-    pub(super) fn telnyx_event(&self, call: &Call, happened: &Happened) -> Option<Value> {
+    pub(crate) fn telnyx_event(&self, call: &Call, happened: &Happened) -> Option<Value> {
         if matches!(happened.what, What::Command(_)) {
             return None;
         }
@@ -57,7 +54,7 @@ impl World {
     }
 
     /// The event's `payload`.
-    pub(super) fn payload(&self, call: &Call, happened: &Happened) -> Value {
+    pub(crate) fn payload(&self, call: &Call, happened: &Happened) -> Value {
         let mut payload = Map::new();
         let mut put = |name: &str, value: Value| payload.insert(name.to_owned(), value);
         put("call_control_id", json!(call.control_id));
@@ -127,18 +124,18 @@ impl World {
     }
 
     /// Where a recording's bytes are, for the next ten minutes.
-    pub(super) fn recording_urls(&self, call: &Call, tape: &Tape) -> Value {
+    pub(crate) fn recording_urls(&self, call: &Call, tape: &Tape) -> Value {
         let until = after(self.now, std::time::Duration::from_secs(URL_SECONDS)).as_second();
         let url = |kind: &str| {
             let signature = self.url_signature(tape.id, until);
             let path = format!("/{}.{kind}?expires={until}&signature={signature}", tape.id);
-            call.order.base.url(super::RECORDINGS, "recordings", &path)
+            call.order.base.url(RECORDINGS, "recordings", &path)
         };
         json!({"mp3": url("mp3"), "wav": url("wav")})
     }
 
     /// What proves that an address of a recording was ours.
-    pub(super) fn url_signature(&self, id: Uuid, until: i64) -> String {
+    pub(crate) fn url_signature(&self, id: Uuid, until: i64) -> String {
         Chance::of(self.seed, &["recording", &id.to_string(), &until.to_string()]).hex(12)
     }
 }

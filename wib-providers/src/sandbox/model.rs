@@ -1,0 +1,62 @@
+//! What a vendor's model is to the sandbox: something that answers that vendor's requests, in the vendor's own shape.
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::Value;
+use wib_core::kit::Timestamp;
+
+use super::{
+    Settings,
+    wire::{Ask, typed},
+    world::World,
+};
+
+/// A vendor's model. It keeps what the vendor would keep; what several vendors see (the phone network, the outbox, the
+/// clock) is the [`World`]'s.
+pub(crate) trait Model: Send {
+    /// The name of the operation that a request asks for, as faults know it; `unknown` for none.
+    fn operation(&self, ask: &Ask<'_>) -> &'static str;
+    /// Answers one request.
+    fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes>;
+    /// A failure on order, in the vendor's shape.
+    fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
+        typed(status, "text/plain", message.to_owned())
+    }
+    /// Something that this model [planned](World::plan_for) is due.
+    fn step(&mut self, _world: &mut World, _what: &str) {}
+    /// What verifies its deliveries: a public key, a secret; `None` when it sends none.
+    fn verifier(&self) -> Option<String> {
+        None
+    }
+    /// Headers and raw body of a delivery, signed.
+    fn sign(&self, post: &Post, _now: Timestamp) -> (Vec<(String, String)>, String) {
+        (vec![], post.body.to_string())
+    }
+    /// What it keeps, for people and tests to look at.
+    fn show(&self) -> Value {
+        Value::Null
+    }
+}
+
+/// A webhook on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) id: u64,
+    pub(crate) vendor: &'static str,
+    /// Where to; `None`: the host's own door.
+    pub(crate) url: Option<String>,
+    /// Headers that the receiver asked for.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Value,
+    /// 1 for the first try.
+    pub(crate) attempt: u32,
+}
+
+/// How a vendor's model comes into the sandbox.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    /// The vendor's own hosts.
+    pub(crate) hosts: &'static [&'static str],
+    /// A model in which nothing has happened yet.
+    pub(crate) new: fn(&Settings, u64) -> Box<dyn Model>,
+}

@@ -1,0 +1,219 @@
+//! What whoever wires vendors must know of each: which ports it fills, what can be set, how its adapters are made.
+//!
+//! A vendor says all of this itself, in its folder, as one [`Vendor`]. So a server reads its configuration, a sandbox
+//! plugs itself in, and a doctor probes, without naming any vendor.
+
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+
+use secrecy::{ExposeSecret, SecretString};
+use wib_core::{
+    WibBuilder,
+    ai::LlmChain,
+    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+};
+
+pub use wib_core::ports::Port;
+
+use crate::http::Wires;
+
+/// A vendor, as whoever wires it sees it.
+pub struct Vendor {
+    /// Its name in rows, logs, faults and the sandbox's paths.
+    pub name: &'static str,
+    /// The ports it fills, with what makes the adapters of each.
+    pub ports: &'static [(Port, Plug)],
+    /// What can be set.
+    pub settings: &'static [Setting],
+    /// Its model in the sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) sandbox: Option<crate::sandbox::model::Entry>,
+}
+
+/// Makes a vendor's adapters for one port. A failure names the setting that is at fault.
+pub type Plug = fn(&Given<'_>, &mut Adapters) -> Result<(), (&'static str, String)>;
+
+impl Vendor {
+    /// Whether everything is there that makes it live.
+    #[must_use]
+    pub fn keyed(&self, values: &Values) -> bool {
+        let mut keys = self.settings.iter().filter(|setting| setting.kind == Kind::Key).peekable();
+        keys.peek().is_some() && keys.all(|setting| values.contains_key(setting.name))
+    }
+    /// Whether it fills that port.
+    #[must_use]
+    pub fn fills(&self, port: Port) -> bool {
+        self.ports.iter().any(|(its, _)| *its == port)
+    }
+    /// Whether it has a model in the sandbox.
+    #[must_use]
+    pub fn sandboxed(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox.is_some();
+        #[cfg(not(feature = "sandbox"))]
+        false
+    }
+    /// The name of the setting that gives it another address.
+    #[must_use]
+    pub fn address(&self) -> Option<&'static str> {
+        self.settings.iter().find(|setting| setting.kind == Kind::Address).map(|setting| setting.name)
+    }
+}
+impl fmt::Debug for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vendor({})", self.name)
+    }
+}
+
+/// Something that can be set of a vendor.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The name of the variable.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// What it is for.
+    pub kind: Kind,
+    /// What is wrong with a value; never repeats it.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+/// What a setting is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Makes the vendor live: a secret, or an account's name beside it.
+    Key,
+    /// Needed beside the key.
+    Needed,
+    /// Another address of the vendor: a mock, a gateway, a sandbox on a port.
+    Address,
+    /// Anything else.
+    Option,
+}
+
+impl Setting {
+    const fn new(name: &'static str, about: &'static str, kind: Kind) -> Self {
+        Self { name, about, kind, check: |_| Ok(()) }
+    }
+    /// What makes the vendor live.
+    #[must_use]
+    pub const fn key(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, about, Kind::Key)
+    }
+    /// What must stand beside the key.
+    #[must_use]
+    pub const fn needed(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, about, Kind::Needed)
+    }
+    /// What may be there.
+    #[must_use]
+    pub const fn option(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, about, Kind::Option)
+    }
+    /// Another address.
+    #[must_use]
+    pub const fn address(name: &'static str) -> Self {
+        Self::new(name, "another address", Kind::Address)
+    }
+    /// The same with a check of its value.
+    #[must_use]
+    pub const fn checked(mut self, check: fn(&str) -> Result<(), String>) -> Self {
+        self.check = check;
+        self
+    }
+}
+
+/// What was set, by name. All of it is held as a secret: some is.
+pub type Values = BTreeMap<&'static str, SecretString>;
+
+/// What a vendor's adapters are made from.
+#[derive(Clone, Debug)]
+pub struct Given<'a> {
+    /// What they are plugged into.
+    pub wires: Wires,
+    /// False for a sandbox behind the same wire.
+    pub live: bool,
+    /// What was set.
+    pub values: &'a Values,
+    /// What verifies the deliveries of the vendor's sandbox in this process.
+    pub verifier: Option<String>,
+}
+impl Given<'_> {
+    /// What was set under that name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(ExposeSecret::expose_secret)
+    }
+    /// A secret that was set under that name.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        self.values.get(name).cloned()
+    }
+    /// A key: what was set, or one that opens every sandbox.
+    #[must_use]
+    pub fn key(&self, name: &str) -> SecretString {
+        self.secret(name).unwrap_or_else(|| "sandbox".to_owned().into())
+    }
+    /// Several values in one setting, separated by commas: secrets while they are being rotated.
+    pub fn several(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.text(name).unwrap_or_default().split(',').map(str::trim).filter(|one| !one.is_empty())
+    }
+}
+
+/// A question that costs nothing and tells whether a vendor takes our key.
+pub struct Probe {
+    /// Who is asked.
+    pub vendor: &'static str,
+    /// For which port.
+    pub port: Port,
+    /// What is asked, such as `GET /models`.
+    pub what: &'static str,
+    /// Asks.
+    pub ask: Box<dyn Fn() -> Asked + Send + Sync>,
+}
+/// A question under way.
+pub type Asked = Pin<Box<dyn Future<Output = Result<(), VendorError>> + Send>>;
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Probe({} {})", self.vendor, self.what)
+    }
+}
+
+/// The adapters that vendors made, each port's first choice first.
+#[derive(Debug, Default)]
+pub struct Adapters {
+    /// Phone calls.
+    pub voices: Vec<Arc<dyn Voice>>,
+    /// Recordings into text.
+    pub transcribers: Vec<Arc<dyn Transcriber>>,
+    /// Language models.
+    pub llms: Vec<Arc<dyn Llm>>,
+    /// Mail.
+    pub mailers: Vec<Arc<dyn Mailer>>,
+    /// Whose deliveries are accepted.
+    pub webhooks: Vec<Arc<dyn WebhookSource>>,
+    /// What a doctor asks.
+    pub probes: Vec<Probe>,
+}
+
+impl Adapters {
+    /// Gives them to the core: the first of a port where one is enough, a chain of all models.
+    #[must_use]
+    pub fn fill(self, mut builder: WibBuilder) -> WibBuilder {
+        for source in self.webhooks {
+            builder = builder.webhook(source);
+        }
+        if let Some(voice) = self.voices.into_iter().next() {
+            builder = builder.voice(voice);
+        }
+        if let Some(transcriber) = self.transcribers.into_iter().next() {
+            builder = builder.transcriber(transcriber);
+        }
+        if !self.llms.is_empty() {
+            builder = builder.llm(Arc::new(LlmChain::new(self.llms)));
+        }
+        if let Some(mailer) = self.mailers.into_iter().next() {
+            builder = builder.mailer(mailer);
+        }
+        builder
+    }
+}
