@@ -635,4 +635,6 @@ pub fn mask(words: &str, length: usize) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod sockets;
+#[cfg(test)]
 mod tests;
