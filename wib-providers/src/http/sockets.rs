@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -28,6 +28,8 @@ use crate::transport::Network;
 pub(crate) enum Act {
     /// A whole answer: status line, more headers, body.
     Answer(&'static str, &'static str, &'static str),
+    /// Refuses with the request's own head in every place where vendors put words.
+    Repeat,
     /// Reads nothing and says nothing.
     Deaf,
     /// Reads the request and says nothing.
@@ -71,15 +73,21 @@ impl Machine {
 }
 
 async fn perform(mut socket: TcpStream, act: Act) {
-    if !matches!(act, Act::Deaf) {
-        read_request(&mut socket).await;
-    }
+    let request = if matches!(act, Act::Deaf) { String::new() } else { read_request(&mut socket).await };
     let head = |status: &str, more: &str, length: usize| {
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n")
     };
     match act {
         Act::Deaf | Act::Mute => wait(Duration::from_secs(30)).await,
         Act::HangUp => {}
+        Act::Repeat => {
+            let one = json!({"message": request, "code": request, "title": request, "detail": request});
+            let mut body = one.clone();
+            body["error"] = one.clone();
+            body["errors"] = json!([one]);
+            let body = body.to_string();
+            let _ = socket.write_all((head("401 Unauthorized", JSON, body.len()) + &body).as_bytes()).await;
+        }
         Act::Answer(status, more, body) => {
             let _ = socket.write_all((head(status, more, body.len()) + body).as_bytes()).await;
         }
@@ -100,20 +108,21 @@ async fn wait(time: Duration) {
     SystemClock.sleep_until(after(SystemClock.now(), time)).await;
 }
 
-/// Reads a request to the end of its body.
-async fn read_request(socket: &mut TcpStream) {
+/// Reads a request to the end of its body; its head.
+async fn read_request(socket: &mut TcpStream) -> String {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
     loop {
-        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let lower = head.to_lowercase();
             let length =
-                head.split_once("content-length: ").and_then(|(_, rest)| rest.split("\r\n").next()?.parse().ok());
+                lower.split_once("content-length: ").and_then(|(_, rest)| rest.split("\r\n").next()?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
-                return;
+                return head.to_owned();
             }
         }
         match socket.read(&mut piece).await {
-            Ok(0) | Err(_) => return,
+            Ok(0) | Err(_) => return text,
             Ok(n) => bytes.extend_from_slice(&piece[..n]),
         }
     }
@@ -156,7 +165,7 @@ async fn ask(address: &str, kind: Kind) -> Result<Value, VendorError> {
     let client = Client::new("vendor", address, quick(), |_, _| Words::default(), wires());
     let method = if kind == Kind::Get { Method::GET } else { Method::POST };
     let ask = client.ask("act", method, "/acts");
-    let ask = if kind == Kind::Get { ask } else { ask.json(&serde_json::json!({"amount": 5})) };
+    let ask = if kind == Kind::Get { ask } else { ask.json(&json!({"amount": 5})) };
     let ask = if kind == Kind::Keyed { ask.header("idempotency-key", "k").repeatable() } else { ask };
     ask.send().await?.json()
 }
