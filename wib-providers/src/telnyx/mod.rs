@@ -21,6 +21,8 @@
 //! - Pause and resume have no events; keys pressed by the far end come as `call.dtmf.received`, one by one.
 //! - Costs and call quality are decimal text.
 
+mod commands;
+mod conference;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;
 mod voice;

@@ -11,7 +11,7 @@ use wib_core::{
     ports::{
         Fault, Sent, Voice,
         voice::{
-            AnsweredBy, Dial, Direction, HangupCause, Key, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind,
+            AnsweredBy, Command, Detection, Dial, Direction, HangupCause, Key, Leg, Order, Speak, VendorRecording, VoiceEvent, VoiceEventKind,
         },
         webhook::{Event, EventBody, Headers, Refused, WebhookSource},
     },
@@ -47,14 +47,14 @@ fn call() -> Value {
 }
 fn dial(detect_machine: bool) -> Dial {
     Dial {
-        to: phone("+13125550100"),
-        from: phone("+13125550111"),
-        tag: TAG.into(),
-        key: "dial-1".into(),
-        detect_machine,
-        ring_seconds: 30,
+        detection: if detect_machine { Detection::Premium } else { Detection::Off },
         webhook_url: Some("https://wib.test/hooks/telnyx".into()),
+        ..Dial::new(phone("+13125550100"), phone("+13125550111"), TAG, "dial-1")
     }
+}
+fn speak(text: &str, language: &str, key: &str) -> Order {
+    let speak = Speak { text: text.into(), language: language.into(), ..Speak::default() };
+    Order::new(Command::Speak(speak), key).tagged(TAG)
 }
 fn ended() -> Reply {
     Reply::json(422, json!({"errors": [{"code": "90018", "title": "Call has already ended", "detail": "x"}]}))
@@ -125,9 +125,7 @@ async fn a_refused_dial_keeps_the_vendors_code_and_no_number() {
 async fn commands_name_the_leg_encoded_and_repeat_under_their_key() {
     let script = Script::new((0..8).map(|i| Reply::status(if i == 0 { 500 } else { 200 })));
     let telnyx = telnyx(&script);
-    let speak =
-        Speak { text: "This call is recorded.".into(), language: "en".into(), tag: TAG.into(), key: "k2".into() };
-    script.run(telnyx.speak(&leg(), &speak)).await.unwrap();
+    script.run(telnyx.steer(&leg(), &speak("This call is recorded.", "en", "k2"))).await.unwrap();
     script.run(telnyx.start_recording(&leg(), "k3")).await.unwrap();
     script.run(telnyx.hang_up(&leg(), "k4")).await.unwrap();
     script.run(telnyx.stop_recording(&leg(), "k5")).await.unwrap();
@@ -197,8 +195,7 @@ async fn what_cannot_be_commanded_never_leaves() {
     let telnyx = telnyx(&script);
     let error = script.run(telnyx.hang_up(&Leg { control_id: None, ..leg() }, "k")).await.unwrap_err();
     assert_eq!((error.fault, error.sent), (Fault::Request, Sent::No));
-    let speak = Speak { text: "ok".into(), language: "tlh".into(), tag: TAG.into(), key: "k".into() };
-    assert_eq!(script.run(telnyx.speak(&leg(), &speak)).await.unwrap_err().sent, Sent::No);
+    assert_eq!(script.run(telnyx.steer(&leg(), &speak("ok", "tlh", "k"))).await.unwrap_err().sent, Sent::No);
     for keys in ["", "1 2", "12e", "\u{0661}"] {
         assert_eq!(script.run(telnyx.send_keys(&leg(), keys, "k")).await.unwrap_err().sent, Sent::No, "{keys}");
     }
@@ -231,7 +228,7 @@ async fn a_lost_dial_is_found_among_active_calls_page_by_page() {
     let first = json!({"data": [other], "meta": {"cursors": {"after": "c/1"}, "next": "/v2/connections/1/active_calls?page[after]=c"}});
     let script = Script::new([Reply::json(200, first), Reply::json(200, json!({"data": [ours], "meta": {}}))]);
     let found =
-        script.run(telnyx(&script).find(TAG, &phone("+13125550100"), at("2026-02-13T09:59:00Z"))).await.unwrap();
+        script.run(telnyx(&script).find(TAG, &phone("+13125550100").into(), at("2026-02-13T09:59:00Z"))).await.unwrap();
     assert_eq!(found, Some(leg()));
     let targets: Vec<_> = script.seen().into_iter().map(|seen| seen.target).collect();
     let list = "/v2/connections/175237942907135762/active_calls?page%5Blimit%5D=250";
@@ -252,7 +249,7 @@ async fn a_lost_dial_that_has_ended_is_found_among_events() {
         let events = json!({"data": [event(json!({})), event(metadata)], "meta": {"total_pages": 1}});
         let script = Script::new([empty(), Reply::json(200, events)]);
         let found =
-            script.run(telnyx(&script).find(TAG, &phone("+13125550100"), at("2026-02-13T09:59:00Z"))).await.unwrap();
+            script.run(telnyx(&script).find(TAG, &phone("+13125550100").into(), at("2026-02-13T09:59:00Z"))).await.unwrap();
         assert_eq!(found, Some(leg()));
         let target = &script.seen()[1].target;
         let filters =
@@ -263,7 +260,7 @@ async fn a_lost_dial_that_has_ended_is_found_among_events() {
 
 #[tokio::test]
 async fn no_trace_of_a_dial_is_an_answer_today_and_an_error_after_a_day() {
-    let to = phone("+13125550100");
+    let to = phone("+13125550100").into();
     let script = Script::new([empty(), empty(), empty(), empty()]);
     let telnyx = telnyx(&script);
     assert_eq!(script.run(telnyx.find(TAG, &to, at("2026-02-13T09:00:00Z"))).await.unwrap(), None);

@@ -42,7 +42,7 @@ impl WebhookSource for Telnyx {
 pub(super) fn read(body: &[u8]) -> Result<Event, Refused> {
     let json: Value = serde_json::from_slice(body).map_err(|_| Refused::InvalidJson)?;
     let shape = |_| Refused::InvalidStructure;
-    let wire::Data { id, event_type, occurred_at, payload } = wire::Delivery::deserialize(json).map_err(shape)?.data;
+    let wire::events::Data { id, event_type, occurred_at, payload } = wire::events::Delivery::deserialize(json).map_err(shape)?.data;
     if id.is_empty() || event_type.is_empty() {
         return Err(Refused::InvalidStructure);
     }
@@ -55,7 +55,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refused> {
         leg: common.leg(),
         at: microseconds(occurred_at.ok_or(Refused::InvalidStructure)?),
         tag: common.tag(),
-        what: wire::kind(&event_type, &payload).map_err(shape)?,
+        what: wire::events::kind(&event_type, &payload).map_err(shape)?,
     };
     Ok(Event { id, body: EventBody::Voice(event) })
 }
