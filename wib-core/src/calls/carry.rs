@@ -25,7 +25,7 @@ use crate::{
     orgs::OrganizationId,
     ports::{
         Sent,
-        voice::{Dial, Direction, HangupCause, Leg, VendorRecording, VoiceEvent, VoiceEventKind},
+        voice::{Detection, Dial, Direction, HangupCause, Leg, VendorRecording, VoiceEvent, VoiceEventKind},
     },
     recordings::{Recording, RecordingStatus},
     store::{OrgTx, Repo},
@@ -76,7 +76,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
     if let Some(started) = message.started_at {
         drop(tx);
         let (now, since) = (wib.now(), time::before(started, SETTLE));
-        match wib.voice.find(&tag, &call.to_number, since).await {
+        match wib.voice.find(&tag, &call.to_number.clone().into(), since).await {
             Ok(Some(leg)) => {
                 metrics::counter!("wib_dials_recovered_total").increment(1);
                 return adopt(wib, organization, call.id, leg).await;
@@ -130,13 +130,10 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         return Ok(Done::Lost);
     }
     let order = Dial {
-        to: call.to_number.clone(),
-        from: call.from_number.clone(),
-        tag,
-        key: call.id.to_string(),
-        detect_machine: !call.facts.undetected,
+        detection: if call.facts.undetected { Detection::Off } else { Detection::Premium },
         ring_seconds: wib.settings.ring_seconds,
         webhook_url: wib.webhook_url(wib.voice.vendor()),
+        ..Dial::new(call.to_number.clone(), call.from_number.clone(), tag, call.id.to_string())
     };
     match wib.voice.dial(&order).await {
         Ok(leg) => adopt(wib, organization, call.id, leg).await,

@@ -17,7 +17,10 @@ use crate::{
     disclosures::{Disclosure, SpokenBy},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Phone, Result, canonical, time, time::Timestamp},
-    ports::{Fault, voice::Speak},
+    ports::{
+        Fault,
+        voice::{Command, Order, Speak},
+    },
     store::OrgTx,
     wib::{Settings, Wib},
 };
@@ -353,10 +356,10 @@ pub(crate) async fn speak(wib: &Wib, message: &Message) -> Result<Done> {
     let speak = Speak {
         text: message.payload_field("text").unwrap_or_else(|_| wib.settings.recording_notice.clone()),
         language: message.payload_field("language").unwrap_or_else(|_| wib.settings.notice_language.clone()),
-        tag: wib.tags.seal(&tag),
-        key: format!("{}-{step}", call.id),
+        ..Speak::default()
     };
-    match wib.voice.speak(&leg.names(), &speak).await {
+    let order = Order::new(Command::Speak(speak), format!("{}-{step}", call.id)).tagged(wib.tags.seal(&tag));
+    match wib.voice.steer(&leg.names(), &order).await {
         // Over already: its end is on the way to us.
         Err(gone) if gone.fault == Fault::Missing => {}
         spoken => spoken?,

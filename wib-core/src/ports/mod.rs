@@ -5,6 +5,7 @@
 pub mod blobs;
 pub mod llm;
 pub mod mailer;
+pub mod media;
 pub mod timestamp;
 pub mod transcriber;
 pub mod voice;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::voice::{VoiceEvent, VoiceEventKind};
+use super::voice::VoiceEvent;
 use crate::kit::time::Timestamp;
 
 /// A vendor's way of signing deliveries.
@@ -104,12 +104,13 @@ pub enum EventBody {
 }
 
 impl EventBody {
-    /// Drops which key was pressed, so that what is kept of the event cannot be part of a card's number; whether this is
-    /// such an event. Its delivery's bytes name the key too.
-    pub fn forget_keys(&mut self) -> bool {
-        let Self::Voice(VoiceEvent { what: VoiceEventKind::KeyPressed { key }, .. }) = self else { return false };
-        *key = None;
-        true
+    /// Drops which keys were pressed and which words were said, so that what is kept of the event cannot be part of a
+    /// card's number; whether this is such an event. Its delivery's bytes name them too.
+    pub fn forget_secrets(&mut self) -> bool {
+        match self {
+            Self::Voice(event) => event.what.forget_secrets(),
+            _ => false,
+        }
     }
 }
 

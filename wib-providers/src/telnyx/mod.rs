@@ -21,6 +21,9 @@
 //! - Pause and resume have no events; keys pressed by the far end come as `call.dtmf.received`, one by one.
 //! - Costs and call quality are decimal text.
 
+mod commands;
+mod conference;
+mod media;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;
 mod voice;

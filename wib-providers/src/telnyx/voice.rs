@@ -14,12 +14,11 @@ use wib_core::{
     },
     ports::{
         Fault, Sent, VendorError, Voice,
-        voice::{Dial, HangupCause, Inspection, Leg, Speak, VendorRecording, VoiceEvent, VoiceEventKind},
+        voice::{Command, Conference, ConferenceOrder, Destination, Dial, HangupCause, Inspection, Leg, OpenConference, Order, Participant, Queued, VendorRecording, VoiceEvent, VoiceEventKind},
     },
 };
 
-use super::{Telnyx, VENDOR, wire};
-use crate::http::Ask;
+use super::{Telnyx, VENDOR, wire::{self, requests}};
 
 /// Longest lists read to the end.
 const MOST_PAGES: u32 = 40;
@@ -41,58 +40,43 @@ impl Voice for Telnyx {
     }
 
     async fn dial(&self, dial: &Dial) -> Result<Leg, VendorError> {
-        let request = wire::DialRequest {
-            connection_id: &self.connection_id,
-            to: dial.to.as_str(),
-            from: dial.from.as_str(),
-            timeout_secs: dial.ring_seconds,
-            command_id: &dial.key,
-            client_state: BASE64_STANDARD.encode(&dial.tag),
-            webhook_url: dial.webhook_url.as_deref(),
-            answering_machine_detection: dial.detect_machine.then_some("premium"),
-            answering_machine_detection_config: dial.detect_machine.then_some(wire::DetectionConfig::OURS),
-        };
+        let request = self.dial_request(dial)?;
         let answer = self.client.ask("dial", Method::POST, "/calls").json(&request).send().await?;
         let call: wire::Single<wire::Common> = answer.json()?;
         Ok(call.data.leg())
     }
 
-    async fn hang_up(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        match self.order("hang_up", leg, "/calls/{}/actions/hangup", key).await {
-            Err(gone) if gone.fault == Fault::Missing => Ok(()),
-            done => done,
+    async fn steer(&self, leg: &Leg, order: &Order) -> Result<(), VendorError> {
+        match self.carry(leg, order)?.send().await {
+            Err(gone) if gone.fault == Fault::Missing && order.command == Command::HangUp => Ok(()),
+            done => done.map(drop),
         }
     }
 
-    async fn speak(&self, leg: &Leg, speak: &Speak) -> Result<(), VendorError> {
-        let unspoken = || self.client.fault(Fault::Request, Sent::No, "Telnyx does not speak this language");
-        let request = wire::SpeakRequest {
-            payload: &speak.text,
-            voice: &self.voice,
-            language: wire::language(&speak.language).ok_or_else(unspoken)?,
-            client_state: BASE64_STANDARD.encode(&speak.tag),
-            command_id: &speak.key,
-        };
-        let command = self.command("speak", leg, "/calls/{}/actions/speak")?;
-        command.json(&request).send().await.map(drop)
+    async fn retag(&self, leg: &Leg, tag: &str) -> Result<(), VendorError> {
+        let template = "/calls/{}/actions/client_state_update";
+        let ask = self.client.ask("retag", Method::PUT, template).fill(self.control_id(leg)?).repeatable();
+        ask.json(&requests::State { client_state: &BASE64_STANDARD.encode(tag) }).send().await.map(drop)
     }
 
-    async fn start_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        let command = self.command("start_recording", leg, "/calls/{}/actions/record_start")?;
-        let request = wire::RecordRequest { format: "wav", channels: "dual", command_id: key };
-        command.json(&request).send().await.map(drop)
+    async fn queue(&self, name: &str) -> Result<Vec<Queued>, VendorError> {
+        self.waiting(name).await
     }
 
-    async fn stop_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        self.order("stop_recording", leg, "/calls/{}/actions/record_stop", key).await
+    async fn open_conference(&self, leg: &Leg, open: &OpenConference) -> Result<String, VendorError> {
+        self.begin_conference(leg, open).await
     }
 
-    async fn pause_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        self.order("pause_recording", leg, "/calls/{}/actions/record_pause", key).await
+    async fn find_conference(&self, name: &str) -> Result<Option<Conference>, VendorError> {
+        self.conference_named(name).await
     }
 
-    async fn resume_recording(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
-        self.order("resume_recording", leg, "/calls/{}/actions/record_resume", key).await
+    async fn participants(&self, conference: &str) -> Result<Vec<Participant>, VendorError> {
+        self.present(conference).await
+    }
+
+    async fn confer(&self, conference: &str, order: &ConferenceOrder) -> Result<(), VendorError> {
+        self.command_conference(conference, order).await
     }
 
     async fn delete_recording(&self, id: &str) -> Result<(), VendorError> {
@@ -107,15 +91,7 @@ impl Voice for Telnyx {
         }
     }
 
-    async fn send_keys(&self, leg: &Leg, keys: &str, key: &str) -> Result<(), VendorError> {
-        if keys.is_empty() || !keys.bytes().all(|b| b"0123456789ABCD*#wW".contains(&b)) {
-            return Err(self.client.fault(Fault::Request, Sent::No, "not keys of a telephone"));
-        }
-        let command = self.command("send_keys", leg, "/calls/{}/actions/send_dtmf")?;
-        command.json(&wire::KeysRequest { digits: keys, command_id: key }).send().await.map(drop)
-    }
-
-    async fn find(&self, tag: &str, to: &Phone, since: Timestamp) -> Result<Option<Leg>, VendorError> {
+    async fn find(&self, tag: &str, to: &Destination, since: Timestamp) -> Result<Option<Leg>, VendorError> {
         if let Some(leg) = self.find_active(tag).await? {
             return Ok(Some(leg));
         }
@@ -171,24 +147,6 @@ impl Voice for Telnyx {
 }
 
 impl Telnyx {
-    fn command(&self, operation: &'static str, leg: &Leg, template: &'static str) -> Result<Ask<'_>, VendorError> {
-        let nameless = || self.client.fault(Fault::Request, Sent::No, "the leg has no call_control_id");
-        let id = leg.control_id.as_deref().ok_or_else(nameless)?;
-        Ok(self.client.ask(operation, Method::POST, template).fill(id).repeatable())
-    }
-
-    /// A command that says nothing but its key.
-    async fn order(
-        &self,
-        operation: &'static str,
-        leg: &Leg,
-        template: &'static str,
-        key: &str,
-    ) -> Result<(), VendorError> {
-        let command = self.command(operation, leg, template)?;
-        command.json(&wire::CommandRequest { command_id: key }).send().await.map(drop)
-    }
-
     async fn find_active(&self, tag: &str) -> Result<Option<Leg>, VendorError> {
         let mut after: Option<String> = None;
         for _ in 0..MOST_PAGES {
@@ -208,16 +166,28 @@ impl Telnyx {
     }
 
     /// Every page of a numbered list.
-    async fn pages<T: DeserializeOwned>(
+    pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         template: &'static str,
+        filters: &[(&str, &str)],
+    ) -> Result<Vec<T>, VendorError> {
+        self.pages_of(operation, template, None, filters).await
+    }
+
+    /// Every page of a numbered list that belongs to something.
+    pub(super) async fn pages_of<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        template: &'static str,
+        owner: Option<&str>,
         filters: &[(&str, &str)],
     ) -> Result<Vec<T>, VendorError> {
         const SIZE: usize = 250;
         let mut all = Vec::new();
         for number in 1..=MOST_PAGES {
             let ask = self.client.ask(operation, Method::GET, template);
+            let ask = owner.into_iter().fold(ask, |ask, owner| ask.fill(owner));
             let ask = filters.iter().fold(ask, |ask, (name, value)| ask.query(name, value));
             let ask = ask.query("page[number]", &number.to_string()).query("page[size]", &SIZE.to_string());
             let page: wire::Listed<T> = ask.send().await?.json()?;
@@ -292,15 +262,20 @@ fn observed_id(leg: &Leg, name: &str, at: Timestamp) -> String {
     format!("observed:{}:{name}:{at}", leg.leg_id.as_deref().unwrap_or_default())
 }
 
-/// An event of the list as the delivery would have told it. Recordings are read from their own list; a charge or a key
-/// without its delivery's id would count twice.
+/// An event of the list as the delivery would have told it: those of a call's life alone. Recordings are read from their
+/// own list; a charge, a key or a word without its delivery's id would count twice.
 fn observed(leg: &Leg, event: &wire::CallEvent) -> Option<VoiceEvent> {
+    use VoiceEventKind::{
+        Answered, AnsweredBy, Bridged, GreetingEnded, Hangup, Initiated, RecordingFailed, Ringing, SpeakCut, SpeakEnded,
+        SpeakStarted,
+    };
     let common = event.common();
-    let what = wire::kind(&event.name, event.payload()).ok()?;
-    use VoiceEventKind::{Cost, KeyPressed, Other, RecordingSaved};
-    if matches!(what, RecordingSaved(_) | Cost { .. } | KeyPressed { .. } | Other(_)) {
+    let what = wire::events::kind(&event.name, event.payload()).ok()?;
+    let (Initiated { .. } | Ringing | Answered | Bridged | AnsweredBy(_) | SpeakStarted | SpeakEnded | SpeakCut
+    | GreetingEnded { .. } | RecordingFailed { .. } | Hangup { .. }) = what
+    else {
         return None;
-    }
+    };
     let told = common.leg();
     let leg = Leg { control_id: leg.control_id.clone().or(told.control_id), ..told };
     let at = event.event_timestamp;

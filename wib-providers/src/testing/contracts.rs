@@ -7,16 +7,28 @@ use serde_json::{Value, json};
 
 use super::contract::Contract;
 
-/// A file of the vendors' contracts: of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
+/// A file of the vendors' contracts.
 pub(crate) fn shared(path: &str) -> Option<Value> {
+    Some(serde_json::from_slice(&std::fs::read(place(path)?).unwrap()).unwrap())
+}
+
+/// Where such a file is: in the folder that `WIB_CONTRACTS` names, else in the one beside this checkout.
+fn place(path: &str) -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
-    let root = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from);
-    if let Ok(text) = std::fs::read(root.join(path)) {
-        return Some(serde_json::from_slice(&text).unwrap());
+    let place = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from).join(path);
+    if place.is_file() {
+        return Some(place);
     }
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing (WIB_CONTRACTS)");
     println!("skipped: the contract {path} is not here (WIB_CONTRACTS)");
     None
+}
+
+/// The lines of a recorded session of the shared contracts, when they are here.
+#[cfg(feature = "telnyx")]
+pub(crate) fn lines(path: &str) -> Option<Vec<Value>> {
+    let text = std::fs::read_to_string(place(path)?).unwrap();
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Asserts that a body conforms to the vendor's request schema.

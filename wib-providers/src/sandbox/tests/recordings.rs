@@ -1,7 +1,7 @@
 //! Recordings stopped, paused, resumed and deleted.
 
 use wib_core::{
-    kit::SeededRandom,
+    kit::{Phone, SeededRandom},
     ports::{
         Fault as VendorFault, Voice,
         voice::{Dial, VoiceEventKind},
@@ -171,15 +171,8 @@ fn a_deleted_recording_is_gone_from_every_door() {
 async fn the_adapter_masks_stops_and_deletes_over_the_sandbox() {
     let rig = Rig::new(5);
     let telnyx = rig.sandbox.telnyx(rig.sandbox.wires(rig.clock.clone(), Arc::new(SeededRandom::new(1)))).unwrap();
-    let dial = Dial {
-        to: magic(Behaviour::Talks).parse().unwrap(),
-        from: "+13125550111".parse().unwrap(),
-        tag: "t".to_owned(),
-        key: "d".to_owned(),
-        detect_machine: false,
-        ring_seconds: 30,
-        webhook_url: None,
-    };
+    let to: Phone = magic(Behaviour::Talks).parse().unwrap();
+    let dial = Dial::new(to, "+13125550111".parse().unwrap(), "t", "d");
     let leg = telnyx.dial(&dial).await.unwrap();
     rig.run(9, |_, _| 200);
     assert_eq!(telnyx.pause_recording(&leg, "0").await.unwrap_err().fault, VendorFault::Request);
