@@ -62,8 +62,9 @@ impl System {
             let mut tx = self.tx().await?;
             let mut duplicate = true;
             for mut event in opened.into_events() {
-                // Nothing asks for keys yet, and any may be part of a card's number: none is written down.
-                let kept = if event.body.forget_keys() { &[] } else { body };
+                // Nothing asks for keys yet, and any may be part of a card's number, as may the digits in a message: none
+                // is written down.
+                let kept = if event.body.forget_keys() || event.body.hide_private() { &[] } else { body };
                 let new = tx.receive(self.wib.id(), source.vendor(), &event, kept, self.wib.now()).await?;
                 duplicate &= !new;
             }

@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::voice::{VoiceEvent, VoiceEventKind};
-use crate::kit::time::Timestamp;
+use super::{
+    messenger::{MessageEvent, Words},
+    voice::{VoiceEvent, VoiceEventKind},
+};
+use crate::{ai::redact, kit::time::Timestamp};
 
 /// A vendor's way of signing deliveries.
 pub trait WebhookSource: Send + Sync + fmt::Debug {
@@ -92,6 +95,8 @@ pub struct Event {
 pub enum EventBody {
     /// Something happened to a call.
     Voice(VoiceEvent),
+    /// Something happened to a text message.
+    Message(MessageEvent),
     /// A transcript changed its state: fetch it.
     Transcript {
         /// The vendor's id.
@@ -109,6 +114,13 @@ impl EventBody {
     pub fn forget_keys(&mut self) -> bool {
         let Self::Voice(VoiceEvent { what: VoiceEventKind::KeyPressed { key }, .. }) = self else { return false };
         *key = None;
+        true
+    }
+    /// Takes private data, card numbers first of all, out of the words of a message, so that what is kept of the event
+    /// holds none; whether this is such an event. Its delivery's bytes hold the words too.
+    pub fn hide_private(&mut self) -> bool {
+        let Self::Message(MessageEvent { message, .. }) = self else { return false };
+        message.text = Words::from(redact(message.text.reveal()).text);
         true
     }
 }
