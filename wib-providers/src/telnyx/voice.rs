@@ -208,7 +208,7 @@ impl Telnyx {
     }
 
     /// Every page of a numbered list.
-    async fn pages<T: DeserializeOwned>(
+    pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         template: &'static str,

@@ -12,7 +12,7 @@ use wib_core::{
     },
 };
 
-use super::{Telnyx, VENDOR, wire};
+use super::{Telnyx, VENDOR, wire, wire_lines};
 
 const WINDOW: Duration = Duration::from_secs(300);
 
@@ -42,9 +42,19 @@ impl WebhookSource for Telnyx {
 pub(super) fn read(body: &[u8]) -> Result<Event, Refused> {
     let json: Value = serde_json::from_slice(body).map_err(|_| Refused::InvalidJson)?;
     let shape = |_| Refused::InvalidStructure;
+    if let Some(clicked) = json.pointer("/data").filter(|data| data["record_type"] == "link_clicked") {
+        let wire_lines::Clicked { message_id, time_clicked } = Deserialize::deserialize(clicked).map_err(shape)?;
+        let body = EventBody::Other("link_clicked".to_owned());
+        return Ok(Event { id: format!("{message_id}:{time_clicked}"), body });
+    }
     let wire::Data { id, event_type, occurred_at, payload } = wire::Delivery::deserialize(json).map_err(shape)?.data;
     if id.is_empty() || event_type.is_empty() {
         return Err(Refused::InvalidStructure);
+    }
+    if event_type.starts_with("message.") {
+        let at = occurred_at.ok_or(Refused::InvalidStructure)?;
+        let event = wire_lines::message_event(&id, &event_type, at, &payload).map_err(shape)?;
+        return Ok(Event { id, body: EventBody::Message(event) });
     }
     if !event_type.starts_with("call.") && !event_type.starts_with("streaming.") {
         return Ok(Event { id, body: EventBody::Other(event_type) });
