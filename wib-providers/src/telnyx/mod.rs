@@ -81,7 +81,8 @@ pub static SETUP: Vendor = Vendor {
 
 fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
     let telnyx = Arc::new(given_telnyx(given)?);
-    adapters.probes.push(telnyx.client.probe(Port::Voice, "GET /balance", "/balance"));
+    let calls = telnyx.client.probe(Port::Voice, "/connections/{}/active_calls", &telnyx.connection_id);
+    adapters.probes.push(calls);
     adapters.webhooks.push(telnyx.clone());
     adapters.numbers.push(telnyx.clone());
     adapters.verified_numbers.push(telnyx.clone());
@@ -97,6 +98,7 @@ fn plug_messages(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'st
     if adapters.webhooks.iter().all(|source| source.vendor() != VENDOR) {
         adapters.webhooks.push(telnyx.clone());
     }
+    adapters.probes.push(telnyx.client.probe(Port::Messages, "/phone_numbers", ""));
     adapters.messengers.push(telnyx);
     Ok(())
 }
