@@ -187,7 +187,7 @@ pub struct OutboundProfile {
     pub destinations: Vec<String>,
     /// Most money in a day, in minor units of the account's currency; `None`: no limit.
     pub daily_spend_minor: Option<i64>,
-    /// The dearest minute, in millionths of the account's currency; `None`: no limit.
+    /// The dearest minute, in millionths of the account's currency; `None`: as the vendor has it, and a change leaves it.
     pub dearest_minute_micros: Option<i64>,
     /// Most calls at once; `None`: no limit.
     pub calls_at_once: Option<u32>,
