@@ -200,6 +200,12 @@ impl Client {
         };
         Probe { vendor: self.vendor, port, what: template, ask: Box::new(ask) }
     }
+    /// A vendor's words without our keys: some vendors repeat the key that they refuse.
+    fn without_keys(&self, words: &str) -> String {
+        let keys = self.headers.iter().map(|(_, key)| key.expose_secret());
+        let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| key.len() >= 8);
+        keys.fold(words.to_owned(), |words, key| words.replace(key, "[key]"))
+    }
     fn at_home(&self, url: &Uri) -> bool {
         let home: Option<Uri> = self.base.parse().ok();
         home.is_some_and(|home| home.scheme() == url.scheme() && home.authority() == url.authority())
@@ -380,7 +386,8 @@ impl Ask<'_> {
             400..=499 => (Fault::Request, Sent::Refused),
             _ => (Fault::Down, Sent::Unknown),
         };
-        let said = mask(words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused"), 200);
+        let said = words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused");
+        let said = mask(&self.client.without_keys(said), 200);
         let fault = words.fault.unwrap_or(fault);
         let said = match crate::vendors().find(|vendor| vendor.name == self.client.vendor) {
             Some(vendor) if fault == Fault::Credentials => format!("{said} (set {})", vendor.keys()),
@@ -388,7 +395,7 @@ impl Ask<'_> {
         };
         VendorError {
             status: Some(code),
-            code: words.code.map(|c| mask(&c, 60)),
+            code: words.code.map(|code| mask(&self.client.without_keys(&code), 60)),
             request_id,
             retry_after: retry_after(code, headers, self.client.now()),
             ..self.client.fault(fault, sent, &said)
@@ -634,5 +641,7 @@ pub fn mask(words: &str, length: usize) -> String {
     masked.chars().take(length).collect()
 }
 
+#[cfg(test)]
+pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;
