@@ -20,7 +20,10 @@ use crate::{
         time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
-    ports::{Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
+    ports::{
+        Blobs, Llm, Mailer, Messenger, Numbers, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice,
+        WebhookSource, Webrtc, Witness,
+    },
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -89,6 +92,11 @@ pub struct Parts {
     pub(crate) transcriber: Arc<dyn Transcriber>,
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    messenger: Option<Arc<dyn Messenger>>,
+    numbers: Option<Arc<dyn Numbers>>,
+    verified_numbers: Option<Arc<dyn VerifiedNumbers>>,
+    trunks: Option<Arc<dyn Trunks>>,
+    webrtc: Option<Arc<dyn Webrtc>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
@@ -192,6 +200,26 @@ impl Wib {
     }
 }
 
+macro_rules! wired {
+    ($($(#[$doc:meta])* $name:ident: $port:ty;)+) => {
+        impl Wib {
+            $($(#[$doc])* #[must_use] pub fn $name(&self) -> Option<&Arc<$port>> { self.0.$name.as_ref() })+
+        }
+    };
+}
+wired! {
+    /// Who carries text messages, when somebody does.
+    messenger: dyn Messenger;
+    /// Who numbers are had from, when somebody is wired.
+    numbers: dyn Numbers;
+    /// Who lets other numbers be shown, when somebody does.
+    verified_numbers: dyn VerifiedNumbers;
+    /// Who keeps our trunks, when somebody does.
+    trunks: dyn Trunks;
+    /// Whose gateway browsers call by, when there is one.
+    webrtc: dyn Webrtc;
+}
+
 /// What [`Wib::builder`] collects.
 #[derive(Default)]
 pub struct WibBuilder {
@@ -201,6 +229,11 @@ pub struct WibBuilder {
     transcriber: Option<Arc<dyn Transcriber>>,
     llm: Option<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
+    messenger: Option<Arc<dyn Messenger>>,
+    numbers: Option<Arc<dyn Numbers>>,
+    verified_numbers: Option<Arc<dyn VerifiedNumbers>>,
+    trunks: Option<Arc<dyn Trunks>>,
+    webrtc: Option<Arc<dyn Webrtc>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
@@ -231,6 +264,16 @@ impl WibBuilder {
         llm: dyn Llm;
         /// Who sends mail. Required.
         mailer: dyn Mailer;
+        /// Who carries text messages; nobody by default.
+        messenger: dyn Messenger;
+        /// Who numbers are had from; nobody by default.
+        numbers: dyn Numbers;
+        /// Who lets other numbers be shown; nobody by default.
+        verified_numbers: dyn VerifiedNumbers;
+        /// Who keeps our trunks; nobody by default.
+        trunks: dyn Trunks;
+        /// Whose gateway browsers call by; nobody by default.
+        webrtc: dyn Webrtc;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -304,6 +347,11 @@ impl WibBuilder {
             transcriber: required(self.transcriber, "transcriber")?,
             llm: required(self.llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
+            messenger: self.messenger,
+            numbers: self.numbers,
+            verified_numbers: self.verified_numbers,
+            trunks: self.trunks,
+            webrtc: self.webrtc,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             timestamp_authority: self.timestamp_authority,

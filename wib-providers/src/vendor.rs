@@ -9,7 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
     ai::LlmChain,
-    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+    ports::{
+        Llm, Mailer, Messenger, Numbers, Transcriber, Trunks, VendorError, VerifiedNumbers, Voice, WebhookSource,
+        Webrtc,
+    },
 };
 
 pub use wib_core::ports::Port;
@@ -210,6 +213,16 @@ pub struct Adapters {
     pub llms: Vec<Arc<dyn Llm>>,
     /// Mail.
     pub mailers: Vec<Arc<dyn Mailer>>,
+    /// Text messages.
+    pub messengers: Vec<Arc<dyn Messenger>>,
+    /// Numbers of ours.
+    pub numbers: Vec<Arc<dyn Numbers>>,
+    /// Other numbers that may be shown.
+    pub verified_numbers: Vec<Arc<dyn VerifiedNumbers>>,
+    /// Trunks and what may be dialled by them.
+    pub trunks: Vec<Arc<dyn Trunks>>,
+    /// Calls from browsers.
+    pub webrtcs: Vec<Arc<dyn Webrtc>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
     /// What a doctor asks.
@@ -234,6 +247,21 @@ impl Adapters {
         }
         if let Some(mailer) = self.mailers.into_iter().next() {
             builder = builder.mailer(mailer);
+        }
+        if let Some(messenger) = self.messengers.into_iter().next() {
+            builder = builder.messenger(messenger);
+        }
+        if let Some(numbers) = self.numbers.into_iter().next() {
+            builder = builder.numbers(numbers);
+        }
+        if let Some(verified) = self.verified_numbers.into_iter().next() {
+            builder = builder.verified_numbers(verified);
+        }
+        if let Some(trunks) = self.trunks.into_iter().next() {
+            builder = builder.trunks(trunks);
+        }
+        if let Some(webrtc) = self.webrtcs.into_iter().next() {
+            builder = builder.webrtc(webrtc);
         }
         builder
     }

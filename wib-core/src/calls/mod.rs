@@ -31,6 +31,7 @@
 //! given, `idle` again; `unmaskable` when neither pause nor stop can be had. A mask that nobody ends is ended by the end
 //! of the call: nothing takes it off by itself.
 
+mod browser;
 mod carry;
 mod facts;
 mod judged;
@@ -43,6 +44,7 @@ mod seal;
 mod speech;
 mod start;
 pub(crate) mod tag;
+pub use browser::{BrowserCredential, BrowserCredentials};
 pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, watch};
 pub use facts::{CallFacts, Fact, HangupFact};
 pub use model::{Call, CallEvent, CallId, CallLeg, CallStatus, FlowType, LegRole};

@@ -62,7 +62,8 @@ impl System {
             let mut tx = self.tx().await?;
             let mut duplicate = true;
             for mut event in opened.into_events() {
-                // Nothing asks for keys or live words yet, and any may be part of a card's number: none is written down.
+                // Nothing asks for keys, live words or what messages say yet, and any may be part of a card's number: none is
+                // written down.
                 let kept = if event.body.forget_secrets() { &[] } else { body };
                 let new = tx.receive(self.wib.id(), source.vendor(), &event, kept, self.wib.now()).await?;
                 duplicate &= !new;

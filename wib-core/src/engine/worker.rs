@@ -286,7 +286,7 @@ impl Worker {
                 transcripts::fetch(&self.wib, owner.organization_id, owner.record.into()).await?;
                 Ok(Done::Ack)
             }
-            EventBody::Other(_) => Ok(Done::Ack),
+            EventBody::Message(_) | EventBody::Other(_) => Ok(Done::Ack),
         }
     }
 }

@@ -56,6 +56,36 @@ macro_rules! text_enum {
     };
 }
 
+/// Declares an enum of words that vendors say, every unknown word kept as `Other`: `as_str`, `Display`, `From`, serde.
+#[macro_export]
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(from = "String", into = "String")]
+        #[non_exhaustive]
+        $vis enum $name {
+            $($(#[$vmeta])* $variant,)+
+            /// A word that this version does not know.
+            Other(String),
+        }
+        impl $name {
+            /// The word.
+            #[must_use]
+            $vis fn as_str(&self) -> &str { match self { $(Self::$variant => $text,)+ Self::Other(word) => word } }
+        }
+        impl From<String> for $name {
+            fn from(word: String) -> Self { match word.as_str() { $($text => Self::$variant,)+ _ => Self::Other(word) } }
+        }
+        impl From<$name> for String {
+            fn from(word: $name) -> Self { word.as_str().to_owned() }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.as_str()) }
+        }
+    };
+}
+
 /// A text that must be there: trimmed, 1 to `most` characters.
 pub(crate) fn required(field: &'static str, text: &str, most: usize) -> Result<String> {
     let text = text.trim();

@@ -6,10 +6,16 @@ pub mod blobs;
 pub mod llm;
 pub mod mailer;
 pub mod media;
+pub mod messenger;
+pub mod numbers;
+pub mod pages;
 pub mod timestamp;
 pub mod transcriber;
+pub mod trunks;
+pub mod verified_numbers;
 pub mod voice;
 pub mod webhook;
+pub mod webrtc;
 pub mod witness;
 
 use std::{fmt, time::Duration};
@@ -17,10 +23,15 @@ use std::{fmt, time::Duration};
 pub use blobs::Blobs;
 pub use llm::Llm;
 pub use mailer::Mailer;
+pub use messenger::Messenger;
+pub use numbers::Numbers;
 pub use timestamp::TimestampAuthority;
 pub use transcriber::Transcriber;
+pub use trunks::Trunks;
+pub use verified_numbers::VerifiedNumbers;
 pub use voice::Voice;
 pub use webhook::WebhookSource;
+pub use webrtc::Webrtc;
 pub use witness::Witness;
 
 use crate::{
@@ -31,7 +42,8 @@ use crate::{
 text_enum! {
     /// A role that vendors fill, as `WIB_SANDBOX` names it.
     pub enum Port {
-        /// Phone calls: [`Voice`].
+        /// Phone calls: [`Voice`], and what calls need of whoever carries them: [`Numbers`], [`VerifiedNumbers`],
+        /// [`Trunks`], [`Webrtc`]. A number, a trunk and a call are of one vendor's account, so one choice fills them all.
         Voice = "voice",
         /// Recordings into text: [`Transcriber`].
         Transcriber = "transcriber",
@@ -39,6 +51,8 @@ text_enum! {
         Llm = "llm",
         /// Mail: [`Mailer`].
         Mailer = "mailer",
+        /// Text messages: [`Messenger`].
+        Messages = "messages",
     }
 }
 impl Port {

@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::voice::VoiceEvent;
-use crate::kit::time::Timestamp;
+use super::{
+    messenger::{MessageEvent, Words},
+    voice::VoiceEvent,
+};
+use crate::{ai::redact, kit::time::Timestamp};
 
 /// A vendor's way of signing deliveries.
 pub trait WebhookSource: Send + Sync + fmt::Debug {
@@ -92,6 +95,8 @@ pub struct Event {
 pub enum EventBody {
     /// Something happened to a call.
     Voice(VoiceEvent),
+    /// Something happened to a text message.
+    Message(MessageEvent),
     /// A transcript changed its state: fetch it.
     Transcript {
         /// The vendor's id.
@@ -104,11 +109,16 @@ pub enum EventBody {
 }
 
 impl EventBody {
-    /// Drops which keys were pressed and which words were said, so that what is kept of the event cannot be part of a
-    /// card's number; whether this is such an event. Its delivery's bytes name them too.
+    /// Drops which keys were pressed and which words were said, and takes private data, card numbers first of all, out of
+    /// the words of messages, so that what is kept of the event cannot be part of a card's number; whether this is such an
+    /// event. Its delivery's bytes hold the same.
     pub fn forget_secrets(&mut self) -> bool {
         match self {
             Self::Voice(event) => event.what.forget_secrets(),
+            Self::Message(MessageEvent { message, .. }) => {
+                message.text = Words::from(redact(message.text.reveal()).text);
+                true
+            }
             _ => false,
         }
     }

@@ -30,6 +30,11 @@
 //! | `+15005550018` | answers, but the person called does not live there |
 //! | `+15005550019` | answers and refers to an attorney |
 //!
+//! Messages to `+15005550009` are not taken by the carrier, to `+15005550010` not brought, of those to `+15005550003`
+//! nobody says what became; every other one is delivered. Who writes `STOP` is not written to until `START`. The code of
+//! every number that is being verified is `12345`. Numbers to be had are `+1 <area code> 555 01xx`; an order of one that
+//! ends in 0199 fails.
+//!
 //! Who pays by card waits six seconds after "I am ready for your card number.", as who refuses recording does after
 //! saying so; the card is another one on every call ([`Sandbox::spoken_cards`]). What is said while a recording is paused
 //! is not in it, nor the pause in its length. Tones of keys are in no recording here; on a real line they may be.
@@ -47,6 +52,7 @@
 //! | `GET /sandbox/numbers` | real dials by number called; repeats that were recognised do not count |
 //! | `GET /sandbox/calls` | all calls and their events |
 //! | `POST /sandbox/calls {from, to}` | somebody calls us |
+//! | `POST /sandbox/messages {from, to, text}` | somebody writes to us |
 //! | `GET /sandbox/outbox` | mails that were sent |
 //! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |
@@ -54,7 +60,8 @@
 //!
 //! # Faults
 //! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
-//! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
+//! answer active_calls call_events recordings recording delete_recording`, and of its lines `token order_number ask_code
+//! submit_code send_message` and else the name of what is asked for, such as `phone_numbers`; assemblyai `upload submit fetch list delete`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
 
 mod cards;

@@ -24,6 +24,10 @@ pub(crate) trait Model: Send {
     }
     /// Something that this model [planned](World::plan_for) is due.
     fn step(&mut self, _world: &mut World, _what: &str) {}
+    /// What people make happen by `POST /sandbox/<what>`; `None` when it is not this model's.
+    fn control(&mut self, _world: &mut World, _what: &str, _body: &Value) -> Option<Response<Bytes>> {
+        None
+    }
     /// What verifies its deliveries: a public key, a secret; `None` when it sends none.
     fn verifier(&self) -> Option<String> {
         None

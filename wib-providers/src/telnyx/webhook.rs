@@ -18,6 +18,7 @@ use super::{
         self,
         events::{Conference, Data, Delivery, kind},
     },
+    wire_lines,
 };
 
 const WINDOW: Duration = Duration::from_secs(300);
@@ -48,9 +49,19 @@ impl WebhookSource for Telnyx {
 pub(super) fn read(body: &[u8], now: Timestamp) -> Result<Event, Refused> {
     let json: Value = serde_json::from_slice(body).map_err(|_| Refused::InvalidJson)?;
     let shape = |_| Refused::InvalidStructure;
+    if let Some(clicked) = json.pointer("/data").filter(|data| data["record_type"] == "link_clicked") {
+        let wire_lines::Clicked { message_id, time_clicked } = Deserialize::deserialize(clicked).map_err(shape)?;
+        let body = EventBody::Other("link_clicked".to_owned());
+        return Ok(Event { id: format!("{message_id}:{time_clicked}"), body });
+    }
     let Data { id, event_type, occurred_at, payload } = Delivery::deserialize(json).map_err(shape)?.data;
     if id.is_empty() || event_type.is_empty() {
         return Err(Refused::InvalidStructure);
+    }
+    if event_type.starts_with("message.") {
+        let at = occurred_at.ok_or(Refused::InvalidStructure)?;
+        let event = wire_lines::message_event(&id, &event_type, at, &payload).map_err(shape)?;
+        return Ok(Event { id, body: EventBody::Message(event) });
     }
     let conference = event_type.starts_with("conference.");
     if !conference && !event_type.starts_with("call.") && !event_type.starts_with("streaming.") {

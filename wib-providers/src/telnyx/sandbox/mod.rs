@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wib_core::kit::time::Timestamp;
 
+use super::VENDOR;
 use crate::sandbox::{
     Settings,
     chance::Chance,
@@ -21,29 +22,41 @@ use crate::sandbox::{
 };
 
 mod events;
+mod lines;
 
 /// Telnyx in the sandbox.
 pub(super) const ENTRY: Entry = Entry { hosts: &["api.telnyx.com"], new: |settings, seed| Box::new(Telnyx::new(settings, seed)) };
 
-/// Telnyx's model. Calls are the phone network's; here is the key that events are signed with.
+/// Telnyx's model. Calls are the phone network's; here is the key that events are signed with, and what an account has
+/// besides calls.
 struct Telnyx {
     key: SigningKey,
+    lines: lines::Lines,
 }
 
 impl Telnyx {
     fn new(settings: &Settings, seed: u64) -> Self {
         let drawn = || <[u8; 32]>::try_from(hex::decode(Chance::of(seed, &["key"]).hex(32)).unwrap_or_default());
         let key = settings.telnyx_signing_seed.or_else(|| drawn().ok()).unwrap_or_default();
-        Self { key: SigningKey::from_bytes(&key) }
+        Self { key: SigningKey::from_bytes(&key), lines: lines::Lines::new(seed) }
     }
 }
 
 impl Model for Telnyx {
     fn operation(&self, ask: &Ask<'_>) -> &'static str {
-        operation(ask)
+        lines::operation(ask).unwrap_or_else(|| operation(ask))
     }
     fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        if lines::operation(ask).is_some() {
+            return self.lines.respond(world, ask);
+        }
         respond(world, ask)
+    }
+    fn step(&mut self, world: &mut World, what: &str) {
+        self.lines.step(world, what);
+    }
+    fn control(&mut self, world: &mut World, what: &str, body: &Value) -> Option<Response<Bytes>> {
+        (what == "messages").then(|| self.lines.write_to_us(world, body))
     }
     fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
         let (code, title) = if status == 429 { ("10011", "Too many requests") } else { ("10007", "Unexpected error") };
@@ -106,6 +119,12 @@ fn missing() -> Refusal {
     refuse(404, "10005", "Resource not found", "The requested resource or URL could not be found.", None)
 }
 
+/// What somebody without a key is told.
+fn stranger() -> Response<Bytes> {
+    let detail = "Could not find any usable credentials in the request.";
+    error(401, "10009", "Authentication failed", detail, None)
+}
+
 fn ok(data: &Value) -> Response<Bytes> {
     answer(200, &json!({"data": data}))
 }
@@ -127,8 +146,7 @@ fn state(body: &Value) -> Result<Option<Arc<str>>, Refusal> {
 /// Answers one request.
 fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
     if !ask.bearer() {
-        let detail = "Could not find any usable credentials in the request.";
-        return error(401, "10009", "Authentication failed", detail, None);
+        return stranger();
     }
     let (method, path) = ask.route();
     let body = if method == "POST" { ask.object() } else { Some(Value::Null) };
