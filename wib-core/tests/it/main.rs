@@ -10,6 +10,8 @@ mod guards;
 mod imports;
 mod oracle;
 mod packs;
+#[cfg(feature = "testing")]
+mod ports;
 mod properties;
 mod steps;
 #[cfg(feature = "testing")]
