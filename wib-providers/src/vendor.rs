@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
     ai::LlmChain,
-    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+    ports::{Cache, Llm, Mailer, Queue, Transcriber, VendorError, Voice, WebhookSource},
 };
 
 pub use wib_core::ports::Port;
@@ -189,6 +189,10 @@ pub struct Adapters {
     pub llms: Vec<Arc<dyn Llm>>,
     /// Mail.
     pub mailers: Vec<Arc<dyn Mailer>>,
+    /// Values for a while.
+    pub caches: Vec<Arc<dyn Cache>>,
+    /// Work handed on.
+    pub queues: Vec<Arc<dyn Queue>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
     /// What a doctor asks.
