@@ -51,4 +51,6 @@ vendor_list! {
     xai "xai";
     openai "openai";
     resend "resend";
+    smtp "smtp";
+    cloudflare "cloudflare";
 }
