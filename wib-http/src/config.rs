@@ -205,11 +205,15 @@ impl Config {
             }
         }
     }
-    /// The ports that a sandbox fills: those named, and those without a key.
+    /// The ports that a sandbox fills: those named, and those without a key that nobody else fills.
     #[must_use]
     pub fn sandboxed(&self) -> Vec<Port> {
         let live = |port| self.filling(port).any(|vendor| vendor.keyed(&self.vendors));
-        Port::all().iter().copied().filter(|port| self.sandbox.contains(port) || !live(*port)).collect()
+        Port::all()
+            .iter()
+            .copied()
+            .filter(|port| self.sandbox.contains(port) || (port.needs_vendor() && !live(*port)))
+            .collect()
     }
     /// The vendors that can fill a port.
     pub fn filling(&self, port: Port) -> impl Iterator<Item = &'static Vendor> {

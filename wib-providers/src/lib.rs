@@ -5,7 +5,9 @@
 //! | Telnyx | `telnyx` | `Voice`, `WebhookSource` |
 //! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
 //! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
-//! | Resend | `resend` | `Mailer` |
+//! | Resend | `resend` | `Mailer`, `WebhookSource` |
+//! | any mail server | `smtp` | `Mailer` |
+//! | Cloudflare | `cloudflare` | `Cache`, `Queue` |
 //! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
 //! | any witness of ours | `witness` | `Witness` |
 //!
@@ -49,4 +51,6 @@ vendor_list! {
     xai "xai";
     openai "openai";
     resend "resend";
+    smtp "smtp";
+    cloudflare "cloudflare";
 }

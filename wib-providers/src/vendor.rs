@@ -10,8 +10,8 @@ use wib_core::{
     WibBuilder,
     ai::LlmChain,
     ports::{
-        Llm, Mailer, Messenger, Numbers, Transcriber, Trunks, VendorError, VerifiedNumbers, Voice, WebhookSource,
-        Webrtc,
+        Cache, Llm, Mailer, Messenger, Numbers, Queue, Transcriber, Trunks, VendorError, VerifiedNumbers, Voice,
+        WebhookSource, Webrtc,
     },
 };
 
@@ -223,6 +223,10 @@ pub struct Adapters {
     pub trunks: Vec<Arc<dyn Trunks>>,
     /// Calls from browsers.
     pub webrtcs: Vec<Arc<dyn Webrtc>>,
+    /// Values for a while.
+    pub caches: Vec<Arc<dyn Cache>>,
+    /// Work handed on.
+    pub queues: Vec<Arc<dyn Queue>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
     /// What a doctor asks.

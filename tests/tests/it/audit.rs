@@ -106,8 +106,7 @@ async fn every_change_leaves_a_line_with_how_it_was_and_is() {
     let other = stage.account_at("+13125550124", "1 Main St, Chicago, IL 60601").await;
     let second = stage.start(&other).await.unwrap();
     org.end_call(second.id).await.unwrap();
-    let mail =
-        Mail { to: "desk@example.org".to_owned(), subject: "s".to_owned(), text: "t".to_owned(), key: "k".to_owned() };
+    let mail = Mail::plain("desk@example.org".parse().unwrap(), "s", "t", "k");
     org.send_mail(&mail).await.unwrap();
     org.cease(account.id).await.unwrap();
     org.put_retention_policy(PutRetention { auto_delete_enabled: Some(true), ..PutRetention::default() })

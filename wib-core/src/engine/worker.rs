@@ -286,6 +286,10 @@ impl Worker {
                 transcripts::fetch(&self.wib, owner.organization_id, owner.record.into()).await?;
                 Ok(Done::Ack)
             }
+            EventBody::Mail(event) => {
+                crate::mail::heard(&inbox.vendor, &event);
+                Ok(Done::Ack)
+            }
             EventBody::Message(_) | EventBody::Other(_) => Ok(Done::Ack),
         }
     }

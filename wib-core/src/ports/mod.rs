@@ -3,12 +3,14 @@
 //! A port arrives with its first adapter. Requests and answers are the core's own types, never a vendor's.
 
 pub mod blobs;
+pub mod cache;
 pub mod llm;
 pub mod mailer;
 pub mod media;
 pub mod messenger;
 pub mod numbers;
 pub mod pages;
+pub mod queue;
 pub mod timestamp;
 pub mod transcriber;
 pub mod trunks;
@@ -21,10 +23,12 @@ pub mod witness;
 use std::{fmt, time::Duration};
 
 pub use blobs::Blobs;
+pub use cache::Cache;
 pub use llm::Llm;
 pub use mailer::Mailer;
 pub use messenger::Messenger;
 pub use numbers::Numbers;
+pub use queue::Queue;
 pub use timestamp::TimestampAuthority;
 pub use transcriber::Transcriber;
 pub use trunks::Trunks;
@@ -53,6 +57,10 @@ text_enum! {
         Mailer = "mailer",
         /// Text messages: [`Messenger`].
         Messages = "messages",
+        /// Values for a while: [`Cache`].
+        Cache = "cache",
+        /// Work handed on: [`Queue`].
+        Queue = "queue",
     }
 }
 impl Port {
@@ -60,6 +68,11 @@ impl Port {
     #[must_use]
     pub fn all() -> &'static [Self] {
         <Self as TextEnum>::ALL
+    }
+    /// Whether nobody fills it without a vendor. The others the house fills itself, so that no key is missing.
+    #[must_use]
+    pub fn needs_vendor(self) -> bool {
+        !matches!(self, Self::Cache | Self::Queue)
     }
 }
 

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::{
+    mailer::MailEvent,
     messenger::{MessageEvent, Words},
     voice::VoiceEvent,
 };
@@ -104,6 +105,8 @@ pub enum EventBody {
         /// The vendor's word; only a fetch says what is true.
         status: String,
     },
+    /// Something happened to a mail.
+    Mail(MailEvent),
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
 }
@@ -155,13 +158,62 @@ pub fn ed25519(
 /// # Errors
 /// `BadSignature` when none fits.
 pub fn hmac_sha256(secret: &[u8], parts: &[&[u8]], macs: &[Vec<u8>]) -> Result<Proof, Refused> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| Refused::NotConfigured)?;
-    for part in parts {
-        mac.update(part);
-    }
-    let ours = mac.finalize().into_bytes();
+    let ours = hmac(secret, parts);
     let fits = macs.iter().fold(false, |hit, theirs| hit | bool::from(ours.as_slice().ct_eq(theirs)));
     if fits { Ok(Proof(())) } else { Err(Refused::BadSignature) }
+}
+
+/// `svix-v1` (Resend, Standard Webhooks): HMAC-SHA256 over `<id>.<timestamp>.<body>`. The header is a list of
+/// `<version>,<base64>` separated by blanks, and any signature of version `v1` may fit any of the secrets, which are being
+/// rotated. The secrets are the decoded ones ([`svix_secret`]).
+///
+/// # Errors
+/// `NotConfigured` without a secret, `BadSignature` for a timestamp that is not plain decimal or is outside the window
+/// either way, and when no signature fits.
+pub fn svix_v1(
+    secrets: &[Vec<u8>],
+    id: &str,
+    timestamp: &str,
+    signatures: &str,
+    body: &[u8],
+    now: Timestamp,
+    window: Duration,
+) -> Result<Proof, Refused> {
+    if secrets.is_empty() {
+        return Err(Refused::NotConfigured);
+    }
+    fresh(timestamp, now, window)?;
+    let macs: Vec<_> = signatures
+        .split(' ')
+        .filter_map(|one| one.strip_prefix("v1,"))
+        .take(SVIX_SIGNATURES)
+        .filter_map(|one| BASE64_STANDARD.decode(one).ok())
+        .collect();
+    let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    secrets.iter().find_map(|secret| hmac_sha256(secret, &parts, &macs).ok()).ok_or(Refused::BadSignature)
+}
+
+/// The signature that [`svix_v1`] takes: what a sender puts in the header.
+#[must_use]
+pub fn svix_v1_sign(secret: &[u8], id: &str, timestamp: &str, body: &[u8]) -> String {
+    let mac = hmac(secret, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
+    format!("v1,{}", BASE64_STANDARD.encode(mac))
+}
+
+/// Most signatures of one delivery that are looked at.
+const SVIX_SIGNATURES: usize = 16;
+
+/// The bytes of a secret that is written `whsec_<base64>`; `None` when it is not, or is empty.
+#[must_use]
+pub fn svix_secret(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64_STANDARD.decode(text.trim().strip_prefix("whsec_")?).ok()?;
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+fn hmac(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 /// A secret that the vendor sends back in a header, compared in constant time.

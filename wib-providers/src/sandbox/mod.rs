@@ -1,6 +1,7 @@
 //! Vendors that run inside the process: small models that speak the vendors' own wire formats.
 //!
-//! Telnyx (Call Control v2), AssemblyAI (batch), the chat endpoints of Groq, xAI and OpenAI, and Resend, over one
+//! Telnyx (Call Control v2), AssemblyAI (batch), the chat endpoints of Groq, xAI and OpenAI, Resend, and Cloudflare (KV and
+//! Queues), over one
 //! virtual phone network with a seed and a clock. The production adapters run unmodified: in process through
 //! [`Sandbox::transport`], or against a port whose host calls [`Sandbox::serve`]. The same seed and the same requests
 //! at the same instants give the same bytes.
@@ -44,7 +45,7 @@
 //!
 //! # On a port
 //! The first segment of the path is the vendor: `/telnyx/v2/calls`, `/assemblyai/v2/upload`,
-//! `/groq/openai/v1/chat/completions`, `/xai/v1/...`, `/openai/v1/...`, `/resend/emails`, `/recordings/...`. In process,
+//! `/groq/openai/v1/chat/completions`, `/xai/v1/...`, `/openai/v1/...`, `/resend/emails`, `/cloudflare/client/v4/...`, `/recordings/...`. In process,
 //! the host `sandbox.wib` answers the same paths. `/sandbox/...` is for control:
 //!
 //! | request | does |
@@ -59,10 +60,8 @@
 //! | `GET /sandbox/keys` | Telnyx's public key |
 //!
 //! # Faults
-//! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
-//! answer active_calls call_events recordings recording delete_recording`, and of its lines `token order_number ask_code
-//! submit_code send_message` and else the name of what is asked for, such as `phone_numbers`; assemblyai `upload submit fetch list delete`; groq, xai, openai
-//! `chat models`; resend `send email domains`; recordings `fetch`.
+//! Operations have the names that the vendor's model gives them, such as `dial` of telnyx, `submit` of assemblyai, `chat` of
+//! groq, `send` of resend, `fetch` of recordings; `*` is all of them.
 
 mod cards;
 pub(crate) mod chance;
@@ -133,6 +132,8 @@ pub struct Settings {
     pub assemblyai_webhook_auth: Option<(String, String)>,
     /// Whether Telnyx sends `call.cost`.
     pub costs: bool,
+    /// Whether a read of Cloudflare's KV sees what was there before, for a minute after each write.
+    pub stale_reads: bool,
 }
 
 /// A webhook that is due, signed.

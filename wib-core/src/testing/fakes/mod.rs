@@ -1,13 +1,19 @@
 //! Ports without a vendor: small, in memory, on a clock that is moved by hand. They obey the suites of their ports.
 
+mod cache;
+mod mailer;
 mod messenger;
 mod numbers;
+mod queue;
 mod trunks;
 mod verified_numbers;
 mod webrtc;
 
+pub use cache::FakeCache;
+pub use mailer::FakeMailer;
 pub use messenger::FakeMessenger;
 pub use numbers::FakeNumbers;
+pub use queue::FakeQueue;
 pub use trunks::FakeTrunks;
 pub use verified_numbers::FakeVerifiedNumbers;
 pub use webrtc::FakeWebrtc;

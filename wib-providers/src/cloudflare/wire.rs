@@ -1,0 +1,219 @@
+//! Cloudflare's JSON. Only what we read or send; everything else is ignored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use wib_core::ports::{Fault, Sent, VendorError};
+
+use super::VENDOR;
+use crate::http::{Answer, Words, mask};
+
+/// `{success, errors[], messages[], result, result_info}`.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    success: bool,
+    #[serde(default)]
+    errors: Vec<Value>,
+    #[serde(default)]
+    result: Value,
+    #[serde(default)]
+    result_info: Option<Info>,
+}
+
+/// Where a list goes on.
+#[derive(Default, Deserialize)]
+pub(super) struct Info {
+    #[serde(default)]
+    pub cursor: Option<String>,
+    #[serde(default)]
+    pub total_count: Option<u64>,
+}
+
+/// The result in an answer's envelope; a failure in one that says so, whatever its status.
+pub(super) fn result<T: DeserializeOwned>(answer: &Answer) -> Result<T, VendorError> {
+    Ok(page(answer)?.0)
+}
+
+/// The same, with where a list goes on.
+pub(super) fn page<T: DeserializeOwned>(answer: &Answer) -> Result<(T, Info), VendorError> {
+    let envelope: Envelope = answer.json()?;
+    let id = |error| VendorError { request_id: answer.request_id.clone(), ..error };
+    if !envelope.success {
+        let words = first(&envelope.errors);
+        let said = words.message.unwrap_or_else(|| "refused".to_owned());
+        let error = VendorError::new(VENDOR, words.fault.unwrap_or(Fault::Request), Sent::Refused, mask(&said, 200));
+        return Err(id(VendorError { code: words.code, ..error }));
+    }
+    let result = T::deserialize(envelope.result).map_err(|_| {
+        // Serde's own message repeats what it found.
+        id(VendorError::new(VENDOR, Fault::Nonsense, Sent::Unknown, "not the result expected"))
+    })?;
+    Ok((result, envelope.result_info.unwrap_or_default()))
+}
+
+/// The first of a refusal's errors.
+pub(super) fn words(_status: u16, body: &Value) -> Words {
+    body["errors"].as_array().map(|errors| first(errors)).unwrap_or_default()
+}
+
+fn first(errors: &[Value]) -> Words {
+    let Some(error) = errors.first() else { return Words::default() };
+    let code = error["code"].as_i64();
+    let fault = match code {
+        // Invalid token; authentication error.
+        Some(9109 | 10000 | 10001) => Some(Fault::Credentials),
+        // Namespace not found; key not found.
+        Some(10009 | 10013) => Some(Fault::Missing),
+        // More writes to a key, or requests, than are taken.
+        Some(971 | 10429) => Some(Fault::RateLimited),
+        _ => None,
+    };
+    Words { fault, code: code.map(|code| code.to_string()), message: error["message"].as_str().map(str::to_owned) }
+}
+
+#[derive(Serialize)]
+pub(super) struct Titled<'a> {
+    pub title: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Namespace {
+    pub id: String,
+    #[serde(default)]
+    pub title: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Key {
+    pub name: String,
+    #[serde(default)]
+    pub expiration: Option<i64>,
+    #[serde(default)]
+    pub metadata: Option<Value>,
+}
+
+/// A pair of a bulk write; its value in base64.
+#[derive(Serialize)]
+pub(super) struct BulkPair<'a> {
+    pub key: &'a str,
+    pub value: String,
+    pub base64: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_ttl: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<&'a Value>,
+}
+
+/// What became of a bulk write; older answers say nothing, which is success.
+#[derive(Default, Deserialize)]
+pub(super) struct BulkDone {
+    #[serde(default)]
+    pub unsuccessful_keys: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct BulkGet<'a> {
+    pub keys: &'a [&'a str],
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BulkValues {
+    #[serde(default)]
+    pub values: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Push {
+    pub body: String,
+    pub content_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct PushBatch {
+    pub messages: Vec<Push>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Pull {
+    pub batch_size: usize,
+    pub visibility_timeout_ms: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pulled {
+    #[serde(default)]
+    pub messages: Vec<PulledMessage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PulledMessage {
+    pub id: String,
+    #[serde(default)]
+    pub body: Value,
+    #[serde(default)]
+    pub attempts: u32,
+    pub lease_id: String,
+    #[serde(default)]
+    pub metadata: Value,
+}
+
+#[derive(Default, Serialize)]
+pub(super) struct Settle<'a> {
+    pub acks: Vec<Lease<'a>>,
+    pub retries: Vec<Retry<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Lease<'a> {
+    pub lease_id: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Retry<'a> {
+    pub lease_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Settled {
+    #[serde(default, rename = "ackCount")]
+    pub acks: u64,
+    #[serde(default, rename = "retryCount")]
+    pub retries: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewQueue<'a> {
+    pub queue_name: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Queue {
+    pub queue_id: String,
+    #[serde(default)]
+    pub queue_name: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewConsumer<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub settings: ConsumerSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_queue: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ConsumerSettings {
+    pub batch_size: u32,
+    pub max_retries: u32,
+    pub visibility_timeout_ms: u64,
+    pub retry_delay: u64,
+}
