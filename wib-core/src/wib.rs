@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
-    ports::{Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
+    ports::{Blobs, Embedder, Llm, Mailer, Speech, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -91,6 +91,8 @@ pub struct Parts {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    embedder: Option<Arc<dyn Embedder>>,
+    speech: Option<Arc<dyn Speech>>,
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     pub(crate) witnesses: Vec<Arc<dyn Witness>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
@@ -157,6 +159,21 @@ impl Wib {
     pub fn random(&self) -> &Arc<dyn Random> {
         &self.0.random
     }
+    /// Who analyses and converses.
+    #[must_use]
+    pub fn llm(&self) -> &Arc<dyn Llm> {
+        &self.0.llm
+    }
+    /// Who turns texts into vectors, if anybody does.
+    #[must_use]
+    pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
+        self.0.embedder.as_ref()
+    }
+    /// Who says texts aloud, if anybody does.
+    #[must_use]
+    pub fn speech(&self) -> Option<&Arc<dyn Speech>> {
+        self.0.speech.as_ref()
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -203,6 +220,8 @@ pub struct WibBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
+    embedder: Option<Arc<dyn Embedder>>,
+    speech: Option<Arc<dyn Speech>>,
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     witnesses: Vec<Arc<dyn Witness>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
@@ -235,6 +254,10 @@ impl WibBuilder {
         clock: dyn Clock;
         /// Chance; the operating system's by default.
         random: dyn Random;
+        /// Who turns texts into vectors; nobody by default.
+        embedder: dyn Embedder;
+        /// Who says texts aloud; nobody by default. A chain of several is one too.
+        speech: dyn Speech;
         /// Who stamps checkpoints with the time; nobody by default.
         timestamp_authority: dyn TimestampAuthority;
     }
@@ -306,6 +329,8 @@ impl WibBuilder {
             mailer: required(self.mailer, "mailer")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            embedder: self.embedder,
+            speech: self.speech,
             timestamp_authority: self.timestamp_authority,
             witnesses: self.witnesses,
             webhooks: self.webhooks,

@@ -3,8 +3,10 @@
 //! A port arrives with its first adapter. Requests and answers are the core's own types, never a vendor's.
 
 pub mod blobs;
+pub mod embedder;
 pub mod llm;
 pub mod mailer;
+pub mod speech;
 pub mod timestamp;
 pub mod transcriber;
 pub mod voice;
@@ -14,8 +16,10 @@ pub mod witness;
 use std::{fmt, time::Duration};
 
 pub use blobs::Blobs;
+pub use embedder::Embedder;
 pub use llm::Llm;
 pub use mailer::Mailer;
+pub use speech::Speech;
 pub use timestamp::TimestampAuthority;
 pub use transcriber::Transcriber;
 pub use voice::Voice;
@@ -36,6 +40,10 @@ text_enum! {
         Transcriber = "transcriber",
         /// Language models: [`Llm`].
         Llm = "llm",
+        /// Texts as vectors: [`Embedder`].
+        Embedder = "embedder",
+        /// Text to speech: [`Speech`].
+        Speech = "speech",
         /// Mail: [`Mailer`].
         Mailer = "mailer",
     }
@@ -45,6 +53,11 @@ impl Port {
     #[must_use]
     pub fn all() -> &'static [Self] {
         <Self as TextEnum>::ALL
+    }
+    /// Whether nothing works without it; another may stay empty.
+    #[must_use]
+    pub fn needed(self) -> bool {
+        matches!(self, Self::Voice | Self::Transcriber | Self::Llm | Self::Mailer)
     }
 }
 
