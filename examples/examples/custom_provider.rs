@@ -27,7 +27,8 @@ impl Llm for Taciturn {
         false
     }
     async fn complete(&self, prompt: &Prompt) -> Result<Completion, VendorError> {
-        let words = i64::try_from(prompt.data.text().split_whitespace().count()).unwrap_or(i64::MAX);
+        let words: usize = prompt.guarded().map(|data| data.text().split_whitespace().count()).sum();
+        let words = i64::try_from(words).unwrap_or(i64::MAX);
         Ok(Completion {
             vendor: self.vendor().to_owned(),
             model: "taciturn-1".to_owned(),
@@ -35,9 +36,8 @@ impl Llm for Taciturn {
             input_tokens: words,
             output_tokens: 12,
             cost_micros: Some(0),
-            price_book: None,
-            request_id: None,
             live: self.live(),
+            ..Completion::default()
         })
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Blobs, Llm, Mailer, Messenger, Numbers, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice,
-        WebhookSource, Webrtc, Witness,
+        Blobs, Embedder, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority, Transcriber, Trunks,
+        VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
     store::{OrgTx, Store, SystemTx},
 };
@@ -99,6 +99,8 @@ pub struct Parts {
     webrtc: Option<Arc<dyn Webrtc>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    embedder: Option<Arc<dyn Embedder>>,
+    speech: Option<Arc<dyn Speech>>,
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     pub(crate) witnesses: Vec<Arc<dyn Witness>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
@@ -164,6 +166,21 @@ impl Wib {
     #[must_use]
     pub fn random(&self) -> &Arc<dyn Random> {
         &self.0.random
+    }
+    /// Who analyses and converses.
+    #[must_use]
+    pub fn llm(&self) -> &Arc<dyn Llm> {
+        &self.0.llm
+    }
+    /// Who turns texts into vectors, if anybody does.
+    #[must_use]
+    pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
+        self.0.embedder.as_ref()
+    }
+    /// Who says texts aloud, if anybody does.
+    #[must_use]
+    pub fn speech(&self) -> Option<&Arc<dyn Speech>> {
+        self.0.speech.as_ref()
     }
     /// The evidence signer's public key, hex.
     #[must_use]
@@ -236,6 +253,8 @@ pub struct WibBuilder {
     webrtc: Option<Arc<dyn Webrtc>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
+    embedder: Option<Arc<dyn Embedder>>,
+    speech: Option<Arc<dyn Speech>>,
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     witnesses: Vec<Arc<dyn Witness>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
@@ -278,6 +297,10 @@ impl WibBuilder {
         clock: dyn Clock;
         /// Chance; the operating system's by default.
         random: dyn Random;
+        /// Who turns texts into vectors; nobody by default.
+        embedder: dyn Embedder;
+        /// Who says texts aloud; nobody by default. A chain of several is one too.
+        speech: dyn Speech;
         /// Who stamps checkpoints with the time; nobody by default.
         timestamp_authority: dyn TimestampAuthority;
     }
@@ -354,6 +377,8 @@ impl WibBuilder {
             webrtc: self.webrtc,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            embedder: self.embedder,
+            speech: self.speech,
             timestamp_authority: self.timestamp_authority,
             witnesses: self.witnesses,
             webhooks: self.webhooks,

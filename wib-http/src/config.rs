@@ -205,15 +205,13 @@ impl Config {
             }
         }
     }
-    /// The ports that a sandbox fills: those named, and those without a key that nobody else fills.
+    /// The ports that a sandbox fills: those named, and those without a key that nobody else fills. In production a port that nothing needs
+    /// stays empty rather than sandboxed.
     #[must_use]
     pub fn sandboxed(&self) -> Vec<Port> {
         let live = |port| self.filling(port).any(|vendor| vendor.keyed(&self.vendors));
-        Port::all()
-            .iter()
-            .copied()
-            .filter(|port| self.sandbox.contains(port) || (port.needs_vendor() && !live(*port)))
-            .collect()
+        let missed = |port: Port| !live(port) && port.needs_vendor() && (port.needed() || self.env != Env::Production);
+        Port::all().iter().copied().filter(|port| self.sandbox.contains(port) || missed(*port)).collect()
     }
     /// The vendors that can fill a port.
     pub fn filling(&self, port: Port) -> impl Iterator<Item = &'static Vendor> {

@@ -1,30 +1,23 @@
 //! Vendor adapters for the ports of `wib-core`: one folder per vendor, one feature each.
 //!
-//! | vendor | feature | fills |
-//! |---|---|---|
-//! | Telnyx | `telnyx` | `Voice`, `WebhookSource` |
-//! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
-//! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
-//! | Resend | `resend` | `Mailer`, `WebhookSource` |
-//! | any mail server | `smtp` | `Mailer` |
-//! | Cloudflare | `cloudflare` | `Cache`, `Queue` |
-//! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
-//! | any witness of ours | `witness` | `Witness` |
-//!
 //! A vendor is a folder, a feature, and a line in the list below; what it is called, which ports it fills, what can be set
 //! and how it is sandboxed, its folder says ([`vendor::Vendor`]). An adapter is plugged into [`http::Wires`]: what carries requests, the clock, and chance. It never reads the
 //! environment.
 
+#[cfg(feature = "_speech")]
+mod audio;
 mod decimal;
 pub mod http;
 #[cfg(feature = "_chat")]
 pub mod openai_compatible;
-#[cfg(feature = "_chat")]
+#[cfg(feature = "_speech")]
 pub mod prices;
 #[cfg(feature = "rfc3161")]
 pub mod rfc3161;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "_chat")]
+mod sse;
 pub mod transport;
 pub mod vendor;
 #[cfg(feature = "witness")]
@@ -50,6 +43,7 @@ vendor_list! {
     groq "groq";
     xai "xai";
     openai "openai";
+    elevenlabs "elevenlabs";
     resend "resend";
     smtp "smtp";
     cloudflare "cloudflare";

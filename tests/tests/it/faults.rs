@@ -222,10 +222,7 @@ async fn an_answer_of_the_model_that_is_no_json_leaves_the_call_without_an_analy
             text,
             input_tokens: 1,
             output_tokens: 1,
-            cost_micros: None,
-            price_book: None,
-            request_id: None,
-            live: false,
+            ..Completion::default()
         };
         model.expect_complete().times(4).returning(move |_| Ok(said.clone()));
         builder.llm(Arc::new(model))

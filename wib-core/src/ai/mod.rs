@@ -12,8 +12,10 @@ pub(crate) mod payment;
 mod prompt;
 mod redact;
 mod sanitise;
+mod speech_chain;
 
 pub use chain::LlmChain;
 pub use prompt::{Guarded, Report, guard};
 pub use redact::{Category, Redacted, Span, redact};
 pub use sanitise::{Family, Sanitised, sanitise};
+pub use speech_chain::SpeechChain;

@@ -85,10 +85,14 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
     drop(tx);
     let text = transcript.text();
     let data = guard(&text, READ);
-    let prompt =
-        Prompt { instructions: INSTRUCTIONS, data, schema: Some(schema()), max_tokens: 1200, temperature_milli: 300 };
+    let prompt = Prompt {
+        schema: Some(schema()),
+        max_tokens: 1200,
+        temperature_milli: 300,
+        ..Prompt::new(INSTRUCTIONS, data.clone())
+    };
     let completion = wib.llm.complete(&prompt).await?;
-    let insight = check(&completion.text, &prompt.data)?;
+    let insight = check(&completion.text, &data)?;
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
     let call: Call = tx.lock_call(transcript.call_id).await?.or_not_found("call")?;

@@ -4,6 +4,7 @@
 
 pub mod blobs;
 pub mod cache;
+pub mod embedder;
 pub mod llm;
 pub mod mailer;
 pub mod media;
@@ -11,6 +12,7 @@ pub mod messenger;
 pub mod numbers;
 pub mod pages;
 pub mod queue;
+pub mod speech;
 pub mod timestamp;
 pub mod transcriber;
 pub mod trunks;
@@ -24,11 +26,13 @@ use std::{fmt, time::Duration};
 
 pub use blobs::Blobs;
 pub use cache::Cache;
+pub use embedder::Embedder;
 pub use llm::Llm;
 pub use mailer::Mailer;
 pub use messenger::Messenger;
 pub use numbers::Numbers;
 pub use queue::Queue;
+pub use speech::Speech;
 pub use timestamp::TimestampAuthority;
 pub use transcriber::Transcriber;
 pub use trunks::Trunks;
@@ -53,6 +57,10 @@ text_enum! {
         Transcriber = "transcriber",
         /// Language models: [`Llm`].
         Llm = "llm",
+        /// Texts as vectors: [`Embedder`].
+        Embedder = "embedder",
+        /// Text to speech: [`Speech`].
+        Speech = "speech",
         /// Mail: [`Mailer`].
         Mailer = "mailer",
         /// Text messages: [`Messenger`].
@@ -73,6 +81,11 @@ impl Port {
     #[must_use]
     pub fn needs_vendor(self) -> bool {
         !matches!(self, Self::Cache | Self::Queue)
+    }
+    /// Whether nothing works without it; another may stay empty.
+    #[must_use]
+    pub fn needed(self) -> bool {
+        matches!(self, Self::Voice | Self::Transcriber | Self::Llm | Self::Mailer)
     }
 }
 

@@ -3,11 +3,14 @@
 
 pub mod authority;
 pub mod cache_suite;
+pub mod embedder_suite;
 pub mod fakes;
+pub mod llm_suite;
 pub mod mailer_suite;
 pub mod messenger_suite;
 pub mod numbers_suite;
 pub mod queue_suite;
+pub mod speech_suite;
 pub mod store_suite;
 pub mod trunks_suite;
 pub mod verified_numbers_suite;

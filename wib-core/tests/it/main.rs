@@ -8,11 +8,15 @@ mod checks;
 mod compliance;
 mod guards;
 mod imports;
+#[cfg(feature = "testing")]
+mod models;
 mod oracle;
 mod packs;
 #[cfg(feature = "testing")]
 mod ports;
 mod properties;
+#[cfg(feature = "testing")]
+mod speakers;
 mod steps;
 #[cfg(feature = "testing")]
 mod timestamps;

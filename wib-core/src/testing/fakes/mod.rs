@@ -1,19 +1,25 @@
 //! Ports without a vendor: small, in memory, on a clock that is moved by hand. They obey the suites of their ports.
 
 mod cache;
+mod embedder;
+mod llm;
 mod mailer;
 mod messenger;
 mod numbers;
 mod queue;
+mod speech;
 mod trunks;
 mod verified_numbers;
 mod webrtc;
 
 pub use cache::FakeCache;
+pub use embedder::FakeEmbedder;
+pub use llm::FakeLlm;
 pub use mailer::FakeMailer;
 pub use messenger::FakeMessenger;
 pub use numbers::FakeNumbers;
 pub use queue::FakeQueue;
+pub use speech::FakeSpeech;
 pub use trunks::FakeTrunks;
 pub use verified_numbers::FakeVerifiedNumbers;
 pub use webrtc::FakeWebrtc;
