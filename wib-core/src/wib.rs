@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
-    ports::{Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
+    ports::{Blobs, LiveTranscriber, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -87,6 +87,7 @@ pub struct Parts {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) voice: Arc<dyn Voice>,
     pub(crate) transcriber: Arc<dyn Transcriber>,
+    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -157,6 +158,11 @@ impl Wib {
     pub fn random(&self) -> &Arc<dyn Random> {
         &self.0.random
     }
+    /// Who hears speech while it is spoken, when somebody was given.
+    #[must_use]
+    pub fn live_transcriber(&self) -> Option<&Arc<dyn LiveTranscriber>> {
+        self.0.live_transcriber.as_ref()
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -199,6 +205,7 @@ pub struct WibBuilder {
     blobs: Option<Arc<dyn Blobs>>,
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
+    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
     llm: Option<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
     clock: Option<Arc<dyn Clock>>,
@@ -227,6 +234,8 @@ impl WibBuilder {
         voice: dyn Voice;
         /// Who turns recordings into text. Required.
         transcriber: dyn Transcriber;
+        /// Who hears speech while it is spoken; nobody by default.
+        live_transcriber: dyn LiveTranscriber;
         /// Who analyses. Required; a chain of several is one too.
         llm: dyn Llm;
         /// Who sends mail. Required.
@@ -302,6 +311,7 @@ impl WibBuilder {
             blobs: required(self.blobs, "blobs")?,
             voice: required(self.voice, "voice")?,
             transcriber: required(self.transcriber, "transcriber")?,
+            live_transcriber: self.live_transcriber,
             llm: required(self.llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),

@@ -3,7 +3,7 @@
 //! | vendor | feature | fills |
 //! |---|---|---|
 //! | Telnyx | `telnyx` | `Voice`, `WebhookSource` |
-//! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
+//! | AssemblyAI | `assemblyai` | `Transcriber`, `LiveTranscriber`, `WebhookSource` |
 //! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
 //! | Resend | `resend` | `Mailer` |
 //! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
@@ -23,6 +23,7 @@ pub mod prices;
 pub mod rfc3161;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod socket;
 pub mod transport;
 pub mod vendor;
 #[cfg(feature = "witness")]

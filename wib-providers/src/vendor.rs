@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
     ai::LlmChain,
-    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+    ports::{LiveTranscriber, Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
 };
 
 pub use wib_core::ports::Port;
@@ -185,6 +185,8 @@ pub struct Adapters {
     pub voices: Vec<Arc<dyn Voice>>,
     /// Recordings into text.
     pub transcribers: Vec<Arc<dyn Transcriber>>,
+    /// Speech into text while it is spoken.
+    pub live_transcribers: Vec<Arc<dyn LiveTranscriber>>,
     /// Language models.
     pub llms: Vec<Arc<dyn Llm>>,
     /// Mail.
@@ -207,6 +209,9 @@ impl Adapters {
         }
         if let Some(transcriber) = self.transcribers.into_iter().next() {
             builder = builder.transcriber(transcriber);
+        }
+        if let Some(transcriber) = self.live_transcribers.into_iter().next() {
+            builder = builder.live_transcriber(transcriber);
         }
         if !self.llms.is_empty() {
             builder = builder.llm(Arc::new(LlmChain::new(self.llms)));

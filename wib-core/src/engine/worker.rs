@@ -286,7 +286,8 @@ impl Worker {
                 transcripts::fetch(&self.wib, owner.organization_id, owner.record.into()).await?;
                 Ok(Done::Ack)
             }
-            EventBody::Other(_) => Ok(Done::Ack),
+            // Nothing asks for either yet.
+            EventBody::RedactedAudio { .. } | EventBody::LiveSession { .. } | EventBody::Other(_) => Ok(Done::Ack),
         }
     }
 }

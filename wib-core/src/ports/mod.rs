@@ -3,6 +3,7 @@
 //! A port arrives with its first adapter. Requests and answers are the core's own types, never a vendor's.
 
 pub mod blobs;
+pub mod live;
 pub mod llm;
 pub mod mailer;
 pub mod timestamp;
@@ -14,6 +15,7 @@ pub mod witness;
 use std::{fmt, time::Duration};
 
 pub use blobs::Blobs;
+pub use live::LiveTranscriber;
 pub use llm::Llm;
 pub use mailer::Mailer;
 pub use timestamp::TimestampAuthority;
@@ -34,6 +36,8 @@ text_enum! {
         Voice = "voice",
         /// Recordings into text: [`Transcriber`].
         Transcriber = "transcriber",
+        /// Speech into text while it is spoken: [`LiveTranscriber`].
+        LiveTranscriber = "live_transcriber",
         /// Language models: [`Llm`].
         Llm = "llm",
         /// Mail: [`Mailer`].

@@ -99,14 +99,27 @@ pub enum EventBody {
         /// The vendor's word; only a fetch says what is true.
         status: String,
     },
+    /// The audio of a transcript is redacted and can be had. The vendor does not say of which transcript.
+    RedactedAudio {
+        /// Where; whoever holds the address hears it.
+        url: String,
+    },
+    /// A stream that was heard live is over; its delivery repeats all that was said.
+    LiveSession {
+        /// The vendor's id of it.
+        session_id: String,
+    },
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
 }
 
 impl EventBody {
-    /// Drops which key was pressed, so that what is kept of the event cannot be part of a card's number; whether this is
-    /// such an event. Its delivery's bytes name the key too.
+    /// Drops which key was pressed, so that what is kept of the event cannot be part of a card's number; whether the bytes
+    /// of its delivery must not be kept either: they name the key, or hold what was said.
     pub fn forget_keys(&mut self) -> bool {
+        if let Self::LiveSession { .. } = self {
+            return true;
+        }
         let Self::Voice(VoiceEvent { what: VoiceEventKind::KeyPressed { key }, .. }) = self else { return false };
         *key = None;
         true

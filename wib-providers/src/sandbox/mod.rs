@@ -1,6 +1,6 @@
 //! Vendors that run inside the process: small models that speak the vendors' own wire formats.
 //!
-//! Telnyx (Call Control v2), AssemblyAI (batch), the chat endpoints of Groq, xAI and OpenAI, and Resend, over one
+//! Telnyx (Call Control v2), AssemblyAI (batch and streaming), the chat endpoints of Groq, xAI and OpenAI, and Resend, over one
 //! virtual phone network with a seed and a clock. The production adapters run unmodified: in process through
 //! [`Sandbox::transport`], or against a port whose host calls [`Sandbox::serve`]. The same seed and the same requests
 //! at the same instants give the same bytes.
@@ -54,15 +54,24 @@
 //!
 //! # Faults
 //! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
-//! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
+//! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete
+//! sentences paragraphs subtitles search redacted_audio redacted_file token stream`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
+//!
+//! # Sockets
+//! A WebSocket (`stream`) goes over the same transport, and on a port over a connection that its host gives to
+//! [`Sandbox::converse`]. Its faults: a status refuses the handshake; `timeout_before_effect` never answers it,
+//! `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
+//! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does.
 
 mod cards;
 pub(crate) mod chance;
 mod control;
 mod faults;
 mod house;
+pub(crate) mod line;
 pub(crate) mod model;
+pub mod modem;
 pub(crate) mod network;
 mod observe;
 mod people;
@@ -77,14 +86,14 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use wib_core::{
@@ -104,7 +113,7 @@ use self::{
     world::World,
 };
 use crate::{
-    transport::{Body, SendError, Transport, full},
+    transport::{Body, Duplex, SendError, Transport, full},
     vendor::Vendor,
     vendors,
 };
@@ -344,6 +353,16 @@ impl Transport for Sandbox {
             Reply::Silence => std::future::pending().await,
             Reply::Reset => Err(SendError { sent: Sent::Unknown, source: "connection reset".into() }),
             Reply::Refused => Err(SendError { sent: Sent::No, source: "connection refused".into() }),
+        }
+    }
+
+    async fn dial(&self, to: &Uri) -> io::Result<Box<dyn Duplex>> {
+        let host = to.host().unwrap_or_default();
+        let at_home = |vendor: &&Vendor| vendor.sandbox.is_some_and(|entry| entry.hosts.contains(&host));
+        match vendors().find(at_home) {
+            Some(vendor) => self.connect(vendor.name, to.path()),
+            None if host == PORT => Ok(self.connect_to_port()),
+            None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }

@@ -7,12 +7,17 @@ use serde_json::{Value, json};
 
 use super::contract::Contract;
 
-/// A file of the vendors' contracts: of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
+/// A file of the vendors' contracts, as JSON.
 pub(crate) fn shared(path: &str) -> Option<Value> {
+    Some(serde_json::from_str(&shared_text(path)?).unwrap())
+}
+
+/// A file of the vendors' contracts: of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
+pub(crate) fn shared_text(path: &str) -> Option<String> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
     let root = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from);
-    if let Ok(text) = std::fs::read(root.join(path)) {
-        return Some(serde_json::from_slice(&text).unwrap());
+    if let Ok(text) = std::fs::read_to_string(root.join(path)) {
+        return Some(text);
     }
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing (WIB_CONTRACTS)");
     println!("skipped: the contract {path} is not here (WIB_CONTRACTS)");
