@@ -135,7 +135,7 @@ pub(crate) fn halves(
     let heard = clock.now();
     let (sink, ended) = (Mutex::new(sink), std::sync::Mutex::new(None));
     let line = Arc::new(Line { vendor, clock, limits, sink, leaving: AtomicBool::new(false), ended });
-    (Outgoing(line.clone()), Incoming { line, stream, heard, asked: false, over: false })
+    (Outgoing(line.clone()), Incoming { line, stream, heard, asked: None, over: false })
 }
 
 /// What both halves share.
@@ -239,8 +239,8 @@ pub struct Incoming {
     stream: SplitStream<Socket>,
     /// When something was last heard.
     heard: Timestamp,
-    /// A ping is out.
-    asked: bool,
+    /// When a ping was sent that is not answered yet.
+    asked: Option<Timestamp>,
     over: bool,
 }
 
@@ -280,18 +280,18 @@ impl Incoming {
     async fn heed(&mut self) -> Result<Option<Frame>, VendorError> {
         loop {
             let line = &*self.line;
-            let silence = if self.asked { line.limits.quiet * 2 } else { line.limits.quiet };
-            let left = Duration::try_from(after(self.heard, silence).duration_since(line.clock.now()));
-            let message = match timeout(&*line.clock, left.unwrap_or_default(), self.stream.next()).await {
+            let until = after(self.asked.unwrap_or(self.heard), line.limits.quiet);
+            let left = Duration::try_from(until.duration_since(line.clock.now())).unwrap_or_default();
+            let message = match timeout(&*line.clock, left, self.stream.next()).await {
                 Some(message) => message,
-                None if self.asked => return Err(line.fault(Fault::Timeout, "nothing was heard")),
+                None if self.asked.is_some() => return Err(line.fault(Fault::Timeout, "nothing was heard")),
                 None => {
-                    self.asked = true;
                     line.send(Message::Ping(Bytes::new())).await?;
+                    self.asked = Some(line.clock.now());
                     continue;
                 }
             };
-            (self.heard, self.asked) = (line.clock.now(), false);
+            (self.heard, self.asked) = (line.clock.now(), None);
             match message {
                 Some(Ok(Message::Text(text))) => return Ok(Some(Frame::Text(text.as_str().to_owned()))),
                 Some(Ok(Message::Binary(bytes))) => return Ok(Some(Frame::Binary(bytes))),

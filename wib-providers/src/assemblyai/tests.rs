@@ -22,6 +22,8 @@ use crate::testing::{
 
 mod live;
 mod parts;
+#[cfg(feature = "sandbox")]
+mod sandboxed;
 
 const AUDIO: &str = "https://cdn.assemblyai.test/upload/1";
 
