@@ -21,8 +21,8 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Blobs, Embedder, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority, Transcriber, Trunks,
-        VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority, Transcriber,
+        Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
     store::{OrgTx, Store, SystemTx},
 };
@@ -90,6 +90,7 @@ pub struct Parts {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) voice: Arc<dyn Voice>,
     pub(crate) transcriber: Arc<dyn Transcriber>,
+    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) mailer: Arc<dyn Mailer>,
     messenger: Option<Arc<dyn Messenger>>,
@@ -182,6 +183,11 @@ impl Wib {
     pub fn speech(&self) -> Option<&Arc<dyn Speech>> {
         self.0.speech.as_ref()
     }
+    /// Who hears speech while it is spoken, when somebody was given.
+    #[must_use]
+    pub fn live_transcriber(&self) -> Option<&Arc<dyn LiveTranscriber>> {
+        self.0.live_transcriber.as_ref()
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -244,6 +250,7 @@ pub struct WibBuilder {
     blobs: Option<Arc<dyn Blobs>>,
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
+    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
     llm: Option<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
     messenger: Option<Arc<dyn Messenger>>,
@@ -279,6 +286,8 @@ impl WibBuilder {
         voice: dyn Voice;
         /// Who turns recordings into text. Required.
         transcriber: dyn Transcriber;
+        /// Who hears speech while it is spoken; nobody by default.
+        live_transcriber: dyn LiveTranscriber;
         /// Who analyses. Required; a chain of several is one too.
         llm: dyn Llm;
         /// Who sends mail. Required.
@@ -368,6 +377,7 @@ impl WibBuilder {
             blobs: required(self.blobs, "blobs")?,
             voice: required(self.voice, "voice")?,
             transcriber: required(self.transcriber, "transcriber")?,
+            live_transcriber: self.live_transcriber,
             llm: required(self.llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
             messenger: self.messenger,

@@ -9,11 +9,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,12 +29,13 @@ use wib_core::{
         Clock, Random,
         time::{Timestamp, after, timeout},
     },
-    ports::{Fault, Sent, VendorError},
+    ports::{Fault, Sent, VendorError, transcriber::AudioPieces},
 };
 
 use crate::{
     decimal::millionths_rounded_up,
-    transport::{Body, BoxError, Transport, full},
+    socket::{self, Incoming, Outgoing},
+    transport::{Body, BoxError, Transport, full, streamed},
     vendor::{Asked, Port, Probe},
 };
 
@@ -186,6 +191,7 @@ impl Client {
             url,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            stream: None,
             safe,
             policy: self.policy.clone(),
         }
@@ -257,8 +263,20 @@ pub struct Ask<'a> {
     url: String,
     headers: HeaderMap,
     body: Bytes,
+    stream: Option<Stream>,
     safe: bool,
     policy: Policy,
+}
+
+/// A body that is read as it is sent, with whether it was cut because it is too long.
+struct Stream {
+    body: Body,
+    too_long: Arc<AtomicBool>,
+}
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
 }
 
 impl Ask<'_> {
@@ -297,6 +315,24 @@ impl Ask<'_> {
         self.body = body;
         self
     }
+    /// A body that comes piece by piece, at most `most` bytes of it. Such a request is sent once.
+    pub fn stream(mut self, pieces: AudioPieces, most: u64, content_type: &'static str) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let too_long = Arc::new(AtomicBool::new(false));
+        let (told, mut left) = (too_long.clone(), Some(most));
+        let capped = pieces.map(move |piece| {
+            let piece = piece?;
+            left = left.and_then(|left| left.checked_sub(piece.len() as u64));
+            if left.is_none() {
+                told.store(true, Ordering::Relaxed);
+                return Err(BoxError::from("larger than allowed"));
+            }
+            Ok(piece)
+        });
+        self.stream = Some(Stream { body: streamed(capped), too_long });
+        self.policy.tries = 1;
+        self
+    }
     /// Says that a repeat has no second effect (the vendor knows it by a key).
     pub fn repeatable(mut self) -> Self {
         self.safe = true;
@@ -324,7 +360,7 @@ impl Ask<'_> {
     ///
     /// # Errors
     /// What the vendor said, or that it said nothing; [`VendorError::sent`] tells whether it may have taken effect.
-    pub async fn send(self) -> Result<Answer, VendorError> {
+    pub async fn send(mut self) -> Result<Answer, VendorError> {
         let mut course = Course::new(&self);
         loop {
             let outcome = match self.opened(course.deadline).await {
@@ -341,7 +377,7 @@ impl Ask<'_> {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub async fn open(self) -> Result<Flow, VendorError> {
+    pub async fn open(mut self) -> Result<Flow, VendorError> {
         let mut course = Course::new(&self);
         loop {
             let outcome = self.opened(course.deadline).await;
@@ -351,11 +387,62 @@ impl Ask<'_> {
         }
     }
 
-    /// One try, up to the head of an answer that is no refusal.
-    async fn opened(&self, deadline: Timestamp) -> Result<Flow, VendorError> {
+    /// Opens a WebSocket at that address. Only a connection that failed is tried again: the vendor may count, and bill,
+    /// what it has opened.
+    ///
+    /// # Errors
+    /// When the vendor refuses, in its own words, or does not answer in time.
+    pub async fn upgrade(mut self, limits: socket::Limits) -> Result<(Outgoing, Incoming), VendorError> {
+        self.safe = false;
+        let mut course = Course::new(&self);
+        loop {
+            let outcome = self.upgraded(course.deadline, &limits).await;
+            if let Some(end) = course.judge(&self, outcome).await {
+                return end;
+            }
+        }
+    }
+
+    async fn upgraded(
+        &self,
+        deadline: Timestamp,
+        limits: &socket::Limits,
+    ) -> Result<(Outgoing, Incoming), VendorError> {
         let client = self.client;
         let clock = &*client.wires.clock;
-        let request = self.build()?;
+        let request = self.build()?.map(drop);
+        let shaken = socket::shake(&client.wires, request, limits);
+        match timeout(clock, self.policy.first_byte.min(left(clock, deadline)), shaken).await {
+            Some(Ok(socket)) => Ok(socket::halves(socket, client.vendor, client.wires.clock.clone(), limits.clone())),
+            Some(Err(socket::Unshaken::Refused(answer))) => {
+                let body = answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok());
+                let request_id = request_id(answer.headers());
+                Err(self.refusal(answer.status(), answer.headers(), request_id, &body.unwrap_or_default()))
+            }
+            Some(Err(socket::Unshaken::NoConnection)) => Err(client.fault(Fault::Down, Sent::No, "no connection")),
+            Some(Err(socket::Unshaken::Unsupported)) => {
+                Err(client.fault(Fault::Request, Sent::No, "this transport carries no WebSockets"))
+            }
+            Some(Err(socket::Unshaken::Broken)) => {
+                Err(client.fault(Fault::Down, Sent::Unknown, "the connection was lost"))
+            }
+            Some(Err(socket::Unshaken::Nonsense)) => {
+                Err(client.fault(Fault::Nonsense, Sent::Unknown, "not the answer of a WebSocket"))
+            }
+            None => Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time")),
+        }
+    }
+
+    /// One try, up to the head of an answer that is no refusal.
+    async fn opened(&mut self, deadline: Timestamp) -> Result<Flow, VendorError> {
+        let client = self.client;
+        let clock = &*client.wires.clock;
+        let mut request = self.build()?;
+        let mut too_long = None;
+        if let Some(stream) = self.stream.take() {
+            *request.body_mut() = stream.body;
+            too_long = Some(stream.too_long);
+        }
         let seat = timeout(clock, left(clock, deadline), client.seats.clone().acquire_owned()).await;
         let Some(Ok(seat)) = seat else {
             return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way"));
@@ -364,6 +451,9 @@ impl Ask<'_> {
         let limit = self.policy.first_byte.min(left(clock, deadline));
         let response = match timeout(clock, limit, client.wires.transport.send(request)).await {
             Some(Ok(response)) => response,
+            Some(Err(_)) if too_long.is_some_and(|cut| cut.load(Ordering::Relaxed)) => {
+                return Err(client.fault(Fault::Request, Sent::No, "the body is larger than allowed"));
+            }
             Some(Err(e)) if e.sent == Sent::No => return Err(client.fault(Fault::Down, e.sent, "no connection")),
             Some(Err(e)) => return Err(client.fault(Fault::Down, e.sent, "the connection was lost")),
             None => return Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time")),

@@ -16,6 +16,7 @@ pub mod prices;
 pub mod rfc3161;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod socket;
 #[cfg(feature = "_chat")]
 mod sse;
 pub mod transport;

@@ -12,15 +12,21 @@ pub(crate) mod vectors;
 use std::{
     collections::VecDeque,
     future::{pending, ready},
-    sync::{Arc, Mutex},
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::io::DuplexStream;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use wib_core::{
     kit::{SeededRandom, Timestamp, VirtualClock},
     ports::Sent,
@@ -28,7 +34,7 @@ use wib_core::{
 
 use crate::{
     http::Wires,
-    transport::{Body, SendError, Transport, full},
+    transport::{Body, Duplex, SendError, Transport, full},
 };
 
 /// What the vendor does with the next request.
@@ -89,11 +95,16 @@ pub(crate) struct Script {
     pub(crate) clock: Arc<VirtualClock>,
     replies: Mutex<VecDeque<Reply>>,
     seen: Mutex<Vec<Seen>>,
+    /// The far ends of connections that were dialled.
+    lines: Mutex<VecDeque<(Uri, DuplexStream)>>,
+    /// How many more dials find nobody.
+    pub(crate) refuse_dials: AtomicU32,
 }
 impl Script {
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Arc<Self> {
         let clock = Arc::new(VirtualClock::new("2026-02-13T10:00:00Z".parse().unwrap()));
-        Arc::new(Self { clock, replies: Mutex::new(replies.into_iter().collect()), seen: Mutex::default() })
+        let replies = Mutex::new(replies.into_iter().collect());
+        Arc::new(Self { clock, replies, seen: Mutex::default(), lines: Mutex::default(), refuse_dials: 0.into() })
     }
     pub(crate) fn wires(self: &Arc<Self>) -> Wires {
         Wires { transport: self.clone(), clock: self.clock.clone(), random: Arc::new(SeededRandom::new(7)) }
@@ -106,6 +117,26 @@ impl Script {
         let mut seen = self.seen();
         assert_eq!(seen.len(), 1, "one request");
         seen.remove(0)
+    }
+    /// The far end of the next connection, once it is dialled, and to where.
+    pub(crate) async fn line(&self) -> (Uri, DuplexStream) {
+        loop {
+            if let Some(line) = self.lines.lock().unwrap().pop_front() {
+                return line;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    /// The same with the handshake made: the request, and the vendor's side of the socket.
+    pub(crate) async fn answered(&self) -> (Request<()>, WebSocketStream<DuplexStream>) {
+        let (_, io) = self.line().await;
+        let mut asked = None;
+        let socket = accept_hdr_async(io, |request: &Request<()>, response| {
+            asked = Some(request.clone());
+            Ok(response)
+        });
+        let socket = socket.await.unwrap();
+        (asked.unwrap(), socket)
     }
     /// Runs a future while time passes: a step of 50 ms whenever nothing else is to do.
     pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
@@ -129,7 +160,8 @@ impl Script {
 impl Transport for Script {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
         let (head, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        // A body that breaks while it is sent reaches nobody whole.
+        let body = body.collect().await.map_err(|source| SendError { sent: Sent::Unknown, source })?.to_bytes();
         let target = head.uri.path_and_query().unwrap().to_string();
         let (method, host) = (head.method.to_string(), head.uri.host().unwrap().to_owned());
         let at = wib_core::kit::Clock::now(&*self.clock);
@@ -147,5 +179,15 @@ impl Transport for Script {
             Reply::Stalls(part) => Ok(ok.body(full(part).with_trailers(pending()).boxed()).unwrap()),
             Reply::Cuts(part) => Ok(ok.body(full(part).with_trailers(ready(Some(Err("cut".into())))).boxed()).unwrap()),
         }
+    }
+
+    async fn dial(&self, to: &Uri) -> io::Result<Box<dyn Duplex>> {
+        let refuse = |left: u32| left.checked_sub(1);
+        if self.refuse_dials.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refuse).is_ok() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (near, far) = tokio::io::duplex(64 << 10);
+        self.lines.lock().unwrap().push_back((to.clone(), far));
+        Ok(Box::new(near))
     }
 }

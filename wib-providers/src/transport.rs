@@ -1,11 +1,20 @@
 //! What carries requests to vendors: the network, or a sandbox in the same process.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::Stream;
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
 use wib_core::ports::Sent;
 
 /// Any cause of a failed body or connection.
@@ -16,6 +25,11 @@ pub type Body = BoxBody<Bytes, BoxError>;
 /// A body that is known whole.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed()
+}
+
+/// A body that comes piece by piece.
+pub fn streamed(pieces: impl Stream<Item = Result<Bytes, BoxError>> + Send + Sync + 'static) -> Body {
+    reqwest::Body::wrap_stream(pieces).map_err(BoxError::from).boxed()
 }
 
 /// A request that got no answer.
@@ -29,19 +43,39 @@ pub struct SendError {
     pub source: BoxError,
 }
 
+/// A connection: bytes both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 /// Carries one request and brings its answer. Deadlines, retries and errors are the client's ([`crate::http`]).
 #[async_trait]
 pub trait Transport: Send + Sync + Debug {
     /// The answer, its body still flowing.
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError>;
+    /// A connection to that address, on which a WebSocket is opened ([`crate::socket`]); encrypted for `wss` and `https`.
+    /// A transport that carries requests alone fails with [`io::ErrorKind::Unsupported`].
+    async fn dial(&self, _to: &Uri) -> io::Result<Box<dyn Duplex>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// The real network. One for the whole process: it keeps the connections.
 ///
 /// Gives up connecting after ten seconds; every other deadline is the client's. A redirect is followed within the same
 /// origin only, so that no key travels to another host; elsewhere the redirect itself is the answer.
-#[derive(Clone, Debug)]
-pub struct Network(reqwest::Client);
+///
+/// Requests trust what the system trusts and go through its proxy; connections ([`Transport::dial`]) go straight, and
+/// trust Mozilla's roots as they were when this was built.
+#[derive(Clone)]
+pub struct Network {
+    client: reqwest::Client,
+    tls: TlsConnector,
+}
+impl Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network")
+    }
+}
 
 impl Network {
     /// A network of its own.
@@ -53,7 +87,13 @@ impl Network {
     /// When the process has installed no TLS provider: the binary's first act is
     /// `rustls::crypto::ring::default_provider().install_default()`.
     pub fn new() -> Result<Self, BoxError> {
-        Ok(Self(Self::builder().build()?))
+        Self::over(Self::builder())
+    }
+    fn over(client: reqwest::ClientBuilder) -> Result<Self, BoxError> {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let tls = tls.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { client: client.build()?, tls: TlsConnector::from(Arc::new(tls)) })
     }
     fn builder() -> reqwest::ClientBuilder {
         let within_origin = reqwest::redirect::Policy::custom(|attempt| {
@@ -72,8 +112,25 @@ impl Transport for Network {
             source: e.without_url().into(),
         };
         let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap)).map_err(failed)?;
-        let response = Response::from(self.0.execute(request).await.map_err(failed)?);
+        let response = Response::from(self.client.execute(request).await.map_err(failed)?);
         Ok(response.map(|body: reqwest::Body| body.map_err(BoxError::from).boxed()))
+    }
+
+    async fn dial(&self, to: &Uri) -> io::Result<Box<dyn Duplex>> {
+        let secure = match to.scheme_str() {
+            Some("wss" | "https") => true,
+            Some("ws" | "http") => false,
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        let host = to.host().ok_or(io::ErrorKind::InvalidInput)?.trim_matches(['[', ']']);
+        let port = to.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let tcp = TcpStream::connect((host, port)).await?;
+        tcp.set_nodelay(true)?;
+        if !secure {
+            return Ok(Box::new(tcp));
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok(Box::new(self.tls.connect(name, tcp).await?))
     }
 }
 
@@ -88,7 +145,7 @@ mod tests {
 
     fn network() -> Network {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Network(Network::builder().no_proxy().build().unwrap())
+        Network::over(Network::builder().no_proxy()).unwrap()
     }
     fn request(verb: &str, uri: String) -> Request<Body> {
         Request::builder().method(verb).uri(uri).header("authorization", "Bearer k").body(full("ping")).unwrap()
@@ -110,6 +167,30 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = network().send(request("POST", format!("http://{free}/"))).await.unwrap_err();
         assert_eq!(error.sent, Sent::No);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_plain_or_encrypted_by_its_address() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let first_byte = async |scheme: &str, said: &[u8]| {
+            let (network, to) = (network(), format!("{scheme}://127.0.0.1:{port}/x").parse().unwrap());
+            let said = said.to_owned();
+            let dialled = tokio::spawn(async move {
+                // To a listener that does not answer, the encrypted one never comes to be.
+                let mut connection = network.dial(&to).await?;
+                connection.write_all(&said).await
+            });
+            let mut byte = [0];
+            listener.accept().await.unwrap().0.read_exact(&mut byte).await.unwrap();
+            let _ = dialled.await;
+            byte[0]
+        };
+        assert_eq!(first_byte("ws", b"GET").await, b'G');
+        assert_eq!(first_byte("wss", b"GET").await, 0x16, "a handshake of TLS");
+        let nowhere = network().dial(&"ftp://127.0.0.1/".parse().unwrap()).await;
+        assert_eq!(nowhere.err().unwrap().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[tokio::test]

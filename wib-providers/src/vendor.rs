@@ -10,8 +10,8 @@ use wib_core::{
     WibBuilder,
     ai::{LlmChain, SpeechChain},
     ports::{
-        Cache, Embedder, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks, VendorError,
-        VerifiedNumbers, Voice, WebhookSource, Webrtc,
+        Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
+        VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc,
     },
 };
 
@@ -209,6 +209,8 @@ pub struct Adapters {
     pub voices: Vec<Arc<dyn Voice>>,
     /// Recordings into text.
     pub transcribers: Vec<Arc<dyn Transcriber>>,
+    /// Speech into text while it is spoken.
+    pub live_transcribers: Vec<Arc<dyn LiveTranscriber>>,
     /// Language models.
     pub llms: Vec<Arc<dyn Llm>>,
     /// Texts as vectors.
@@ -249,6 +251,9 @@ impl Adapters {
         }
         if let Some(transcriber) = self.transcribers.into_iter().next() {
             builder = builder.transcriber(transcriber);
+        }
+        if let Some(transcriber) = self.live_transcribers.into_iter().next() {
+            builder = builder.live_transcriber(transcriber);
         }
         if !self.llms.is_empty() {
             builder = builder.llm(Arc::new(LlmChain::new(self.llms)));

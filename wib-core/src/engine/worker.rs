@@ -290,7 +290,11 @@ impl Worker {
                 crate::mail::heard(&inbox.vendor, &event);
                 Ok(Done::Ack)
             }
-            EventBody::Message(_) | EventBody::Other(_) => Ok(Done::Ack),
+            // Nothing asks for these yet.
+            EventBody::Message(_)
+            | EventBody::RedactedAudio { .. }
+            | EventBody::LiveSession { .. }
+            | EventBody::Other(_) => Ok(Done::Ack),
         }
     }
 }

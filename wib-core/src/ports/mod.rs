@@ -5,6 +5,7 @@
 pub mod blobs;
 pub mod cache;
 pub mod embedder;
+pub mod live;
 pub mod llm;
 pub mod mailer;
 pub mod media;
@@ -27,6 +28,7 @@ use std::{fmt, time::Duration};
 pub use blobs::Blobs;
 pub use cache::Cache;
 pub use embedder::Embedder;
+pub use live::LiveTranscriber;
 pub use llm::Llm;
 pub use mailer::Mailer;
 pub use messenger::Messenger;
@@ -55,6 +57,8 @@ text_enum! {
         Voice = "voice",
         /// Recordings into text: [`Transcriber`].
         Transcriber = "transcriber",
+        /// Speech into text while it is spoken: [`LiveTranscriber`].
+        LiveTranscriber = "live_transcriber",
         /// Language models: [`Llm`].
         Llm = "llm",
         /// Texts as vectors: [`Embedder`].

@@ -107,6 +107,16 @@ pub enum EventBody {
     },
     /// Something happened to a mail.
     Mail(MailEvent),
+    /// The audio of a transcript is redacted and can be had. The vendor does not say of which transcript.
+    RedactedAudio {
+        /// Where; whoever holds the address hears it.
+        url: String,
+    },
+    /// A stream that was heard live is over; its delivery repeats all that was said.
+    LiveSession {
+        /// The vendor's id of it.
+        session_id: String,
+    },
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
 }
@@ -118,6 +128,7 @@ impl EventBody {
     pub fn forget_secrets(&mut self) -> bool {
         match self {
             Self::Voice(event) => event.what.forget_secrets(),
+            Self::LiveSession { .. } => true,
             Self::Message(MessageEvent { message, .. }) => {
                 message.text = Words::from(redact(message.text.reveal()).text);
                 true

@@ -16,7 +16,7 @@ use crate::{
     orgs::OrganizationId,
     ports::{
         Sent,
-        transcriber::{RawTranscript, TranscriptOrder, TranscriptState},
+        transcriber::{RawTranscript, TranscriptOptions, TranscriptOrder, TranscriptState},
     },
     recordings::{Recording, RecordingStatus, withhold},
     usage::{Usage, UsageKind},
@@ -71,6 +71,7 @@ pub(crate) async fn submit(wib: &Wib, message: &Message) -> Result<Done> {
         channels: u8::try_from(recording.channels).unwrap_or(1),
         language: None,
         webhook_url: wib.webhook_url(wib.transcriber.vendor()),
+        options: TranscriptOptions::default(),
     };
     match wib.transcriber.submit(&order).await {
         Ok(vendor_id) => ordered(wib, organization, id, vendor_id).await,
@@ -135,6 +136,7 @@ pub(crate) async fn fetch(wib: &Wib, organization: OrganizationId, id: Id<Transc
         TranscriptState::Pending => Ok(false),
         TranscriptState::Done(raw) => keep(wib, organization, &job, *raw).await.map(|()| true),
         TranscriptState::Failed(why) => failed(wib, organization, id, &why).await.map(|()| true),
+        TranscriptState::Deleted => failed(wib, organization, id, "deleted at the vendor").await.map(|()| true),
     }
 }
 

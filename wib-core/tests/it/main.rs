@@ -6,6 +6,8 @@ mod case;
 mod checker;
 mod checks;
 mod compliance;
+#[cfg(feature = "testing")]
+mod fakes;
 mod guards;
 mod imports;
 #[cfg(feature = "testing")]

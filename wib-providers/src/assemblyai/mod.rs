@@ -1,7 +1,8 @@
-//! AssemblyAI API v2: recordings into text.
+//! AssemblyAI API v2, recordings into text, and streaming v3, speech into text while it is spoken.
 //!
 //! Document: <https://www.assemblyai.com/docs/api-reference> (as of March 2026). Limits: 20,000 requests in five minutes;
-//! jobs beyond the plan's number queue.
+//! jobs beyond the plan's number queue; new streaming sessions are limited by the minute. What it offers besides hearing
+//! (summaries, chapters, LeMUR and its gateway) is not used: models of language are another port.
 //!
 //! Quirks this adapter knows:
 //! - The key goes into `Authorization` as it is, without `Bearer`.
@@ -9,13 +10,23 @@
 //! - Nothing makes an order idempotent: after a lost answer, [`find`](wib_core::ports::Transcriber::find) looks at the
 //!   list.
 //! - `status: error` comes with HTTP 200.
-//! - A deleted transcript stays listed, with its audio named `http://deleted_by_user`.
+//! - A deleted transcript stays listed, with its audio named `http://deleted_by_user`; its text is then a remark, not what
+//!   was said.
+//! - A transcript that is not known is a 400, which only its words tell from others.
+//! - Redacted audio that is not ready yet is a 202; it has a delivery of its own, which names no transcript.
+//! - Channels and speaker labels are refused together.
+//! - Streaming refuses by closing: 1008 for the key or the account, also when the handshake was taken, 3005 a fault of the
+//!   vendor, 3006 a bad message, 3007 audio of a bad length or pace (50 to 1000 ms a message), 3008 the session is over, 3009
+//!   too many sessions. [`listen`](wib_core::ports::LiveTranscriber::listen) therefore waits for its first word.
+//! - With formatted turns, an ended turn comes twice under one number; models named `u3` always format.
+//! - A session that is left without `Terminate` is billed until its own end.
 //! - Deliveries carry a secret header and no signature: they are hints, and only a fetch says what is true.
 //!
 //! Speakers: audio of two channels is taken to be a Telnyx dual recording of a call we placed, whose first channel is
 //! what the dialled leg said, so channel 1 is `customer` and channel 2 is `agent`. Audio of one channel keeps the
 //! vendor's labels (`A`, `B`).
 
+mod live;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod transcriber;
@@ -25,10 +36,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::header;
 use secrecy::SecretString;
+use wib_core::kit::Clock;
 
 use crate::{
     http::{Client, Policy, Wires},
@@ -40,19 +52,36 @@ const VENDOR: &str = "assemblyai";
 /// AssemblyAI, for whoever wires it.
 pub static SETUP: Vendor = Vendor {
     name: VENDOR,
-    ports: &[(Port::Transcriber, plug)],
+    ports: &[(Port::Transcriber, plug), (Port::LiveTranscriber, plug_live)],
     settings: &[
         Setting::key("ASSEMBLYAI_API_KEY", "an API key"),
         Setting::verifier("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it we ask instead"),
         Setting::address("ASSEMBLYAI_BASE_URL"),
+        Setting::address("ASSEMBLYAI_STREAMING_URL"),
     ],
     #[cfg(feature = "sandbox")]
     sandbox: Some(sandbox::ENTRY),
 };
 
+fn builder(given: &Given<'_>) -> AssemblyAiBuilder {
+    let builder = AssemblyAi::builder(given.wires.clone(), given.key("ASSEMBLYAI_API_KEY"));
+    let builder = builder.given(given, "ASSEMBLYAI_BASE_URL");
+    match given.text("ASSEMBLYAI_STREAMING_URL") {
+        Some(url) => builder.streaming_url(url),
+        None => builder,
+    }
+}
+
+fn plug_live(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
+    let assemblyai = Arc::new(builder(given).build());
+    let what = "GET /v3/token";
+    adapters.probes.push(assemblyai.streaming.probe(Port::LiveTranscriber, what, "/v3/token?expires_in_seconds=1"));
+    adapters.live_transcribers.push(assemblyai);
+    Ok(())
+}
+
 fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
-    let key = given.key("ASSEMBLYAI_API_KEY");
-    let mut builder = AssemblyAi::builder(given.wires.clone(), key).given(given, "ASSEMBLYAI_BASE_URL");
+    let mut builder = builder(given);
     let set: Vec<SecretString> = given.several("ASSEMBLYAI_WEBHOOK_SECRET").map(SecretString::from).collect();
     for secret in set.into_iter().chain(given.verifier.clone().map(SecretString::from)) {
         builder = builder.webhook_secret(secret);
@@ -64,11 +93,15 @@ fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str,
     Ok(())
 }
 
-/// AssemblyAI, as [`Transcriber`](wib_core::ports::Transcriber) and as
-/// [`WebhookSource`](wib_core::ports::WebhookSource).
+/// AssemblyAI, as [`Transcriber`](wib_core::ports::Transcriber), as [`LiveTranscriber`](wib_core::ports::LiveTranscriber)
+/// and as [`WebhookSource`](wib_core::ports::WebhookSource).
 #[derive(Debug)]
 pub struct AssemblyAi {
     client: Client,
+    streaming: Client,
+    clock: Arc<dyn Clock>,
+    /// How long a stream's first word is waited for.
+    first_byte: Duration,
     models: Vec<String>,
     header: String,
     secrets: Vec<SecretString>,
@@ -83,6 +116,7 @@ impl AssemblyAi {
             wires,
             api_key,
             base_url: "https://api.assemblyai.com".to_owned(),
+            streaming_url: None,
             policy: Policy::default(),
             models: vec!["universal-3-pro".to_owned(), "universal-2".to_owned()],
             header: "Authorization".to_owned(),
@@ -98,6 +132,7 @@ pub struct AssemblyAiBuilder {
     wires: Wires,
     api_key: SecretString,
     base_url: String,
+    streaming_url: Option<String>,
     policy: Policy,
     models: Vec<String>,
     header: String,
@@ -107,6 +142,13 @@ pub struct AssemblyAiBuilder {
 
 impl AssemblyAiBuilder {
     crate::http::settings!();
+    /// Another address for streaming. Without it: the vendor's own for streaming in the region of the other address, or the
+    /// other address itself when that is not the vendor's.
+    #[must_use]
+    pub fn streaming_url(mut self, url: impl Into<String>) -> Self {
+        self.streaming_url = Some(url.into());
+        self
+    }
     /// Other speech models, best first. Ours: `universal-3-pro`, then `universal-2`.
     #[must_use]
     pub fn models(mut self, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -129,8 +171,17 @@ impl AssemblyAiBuilder {
     /// The adapter.
     #[must_use]
     pub fn build(self) -> AssemblyAi {
-        let client = Client::new(VENDOR, &self.base_url, self.policy, wire::words, self.wires);
-        let Self { models, header, secrets, live, .. } = self;
-        AssemblyAi { client: client.key(header::AUTHORIZATION, self.api_key), models, header, secrets, live }
+        let Self { wires, api_key, base_url, streaming_url, policy, models, header, secrets, live } = self;
+        let streaming_url = streaming_url.unwrap_or_else(|| match base_url.strip_prefix("https://api.") {
+            Some(rest) if rest.trim_end_matches('/').ends_with("assemblyai.com") => format!("https://streaming.{rest}"),
+            _ => base_url.clone(),
+        });
+        let (clock, first_byte) = (wires.clock.clone(), policy.first_byte);
+        let client = |url: &str| {
+            let client = Client::new(VENDOR, url, policy.clone(), wire::words, wires.clone());
+            client.key(header::AUTHORIZATION, api_key.clone())
+        };
+        let (client, streaming) = (client(&base_url), client(&streaming_url));
+        AssemblyAi { client, streaming, clock, first_byte, models, header, secrets, live }
     }
 }

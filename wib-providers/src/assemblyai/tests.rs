@@ -8,7 +8,7 @@ use wib_core::{
     kit::Timestamp,
     ports::{
         Fault, Sent, Transcriber,
-        transcriber::{TranscriptOrder, TranscriptState, Utterance},
+        transcriber::{TranscriptOptions, TranscriptOrder, TranscriptState, Utterance},
         webhook::{Event, EventBody, Headers, Refused, WebhookSource},
     },
 };
@@ -20,6 +20,11 @@ use crate::testing::{
     vectors::vectors,
 };
 
+mod live;
+mod parts;
+#[cfg(feature = "sandbox")]
+mod sandboxed;
+
 const AUDIO: &str = "https://cdn.assemblyai.test/upload/1";
 
 fn assemblyai(script: &Arc<Script>) -> AssemblyAi {
@@ -27,7 +32,8 @@ fn assemblyai(script: &Arc<Script>) -> AssemblyAi {
 }
 fn order() -> TranscriptOrder {
     let webhook_url = Some("https://wib.test/hooks/assemblyai".into());
-    TranscriptOrder { audio_url: AUDIO.into(), channels: 2, language: Some("en-US".into()), webhook_url }
+    let language = Some("en-US".into());
+    TranscriptOrder { audio_url: AUDIO.into(), channels: 2, language, webhook_url, options: TranscriptOptions::default() }
 }
 fn transcript(changes: Value) -> Value {
     let mut all = json!({"id": "t1", "status": "completed", "audio_url": AUDIO, "language_code": "en_us",
@@ -208,10 +214,13 @@ fn a_delivery_names_the_transcript_and_its_word() {
 fn other_deliveries_are_known_by_their_bytes() {
     let redacted = read(br#"{"status":"redacted_audio_ready","redacted_audio_url":"https://r.test/1"}"#).unwrap();
     let again = read(br#"{"status":"redacted_audio_ready","redacted_audio_url":"https://r.test/2"}"#).unwrap();
-    assert_eq!(redacted.body, EventBody::Other("redacted_audio".into()));
+    assert_eq!(redacted.body, EventBody::RedactedAudio { url: "https://r.test/1".into() });
     assert_ne!(redacted.id, again.id);
-    let session = read(br#"{"session_id":"s","messages":[]}"#).unwrap();
-    assert_eq!(session.body, EventBody::Other("streaming.session".into()));
+    let lost = read(br#"{"status":"redacted_audio_error"}"#).unwrap();
+    assert_eq!(lost.body, EventBody::Other("redacted_audio_error".into()));
+    let mut session = read(br#"{"session_id":"s","messages":[]}"#).unwrap();
+    assert_eq!(session.body, EventBody::LiveSession { session_id: "s".into() });
+    assert!(session.body.forget_keys(), "its bytes hold what was said");
     for shapeless in [
         &b"[]"[..],
         b"{}",
@@ -231,7 +240,17 @@ fn every_shared_vector_is_judged_as_it_expects() {
         let secret = SecretString::from(vector.text("secret"));
         let source = builder.webhook_header(vector.text("header_name")).webhook_secret(secret).build();
         vector.holds(&source);
-        assert_eq!(vector.passes(&source).is_ok(), vector.accepted());
+        let passed = vector.passes(&source);
+        assert_eq!(passed.is_ok(), vector.accepted());
+        let Ok(events) = passed else { continue };
+        let kinds: Vec<_> = events.iter().map(|event| match &event.body {
+            EventBody::Transcript { status, .. } => format!("transcript.{status}"),
+            EventBody::RedactedAudio { .. } => "redacted_audio".to_owned(),
+            EventBody::LiveSession { .. } => "streaming.session".to_owned(),
+            other => format!("{other:?}"),
+        }).collect();
+        let told = vector.text("event_type");
+        assert!(told.is_empty() || kinds == [told], "{told}: {kinds:?}");
     }
 }
 

@@ -51,18 +51,22 @@ impl AssemblyAi {
 pub(super) fn read(body: &[u8]) -> Result<Event, Refused> {
     let json: Value = serde_json::from_slice(body).map_err(|_| Refused::InvalidJson)?;
     let notice = wire::Notice::deserialize(json).map_err(|_| Refused::InvalidStructure)?;
-    let other = |name: &str| Event {
-        id: format!("{name}:{}", hex::encode(Sha256::digest(body))),
-        body: EventBody::Other(name.to_owned()),
+    let by_bytes = |name: &str, what: EventBody| {
+        Ok(Event { id: format!("{name}:{}", hex::encode(Sha256::digest(body))), body: what })
     };
     match notice {
         wire::Notice { transcript_id: Some(transcript_id), status: Some(status), .. } if !transcript_id.is_empty() => {
             Ok(Event { id: format!("{transcript_id}:{status}"), body: EventBody::Transcript { transcript_id, status } })
         }
-        wire::Notice { transcript_id: None, status: Some(status), .. } if status.starts_with("redacted_audio") => {
-            Ok(other("redacted_audio"))
+        wire::Notice { transcript_id: None, status: Some(status), redacted_audio_url, .. }
+            if status.starts_with("redacted_audio") =>
+        {
+            let ready = redacted_audio_url.filter(|_| status == "redacted_audio_ready");
+            by_bytes("redacted_audio", ready.map_or(EventBody::Other(status), |url| EventBody::RedactedAudio { url }))
         }
-        wire::Notice { transcript_id: None, session_id: Some(_), .. } => Ok(other("streaming.session")),
+        wire::Notice { transcript_id: None, session_id: Some(session_id), .. } => {
+            by_bytes("streaming.session", EventBody::LiveSession { session_id })
+        }
         _ => Err(Refused::InvalidStructure),
     }
 }

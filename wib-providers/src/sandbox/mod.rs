@@ -61,13 +61,21 @@
 //! # Faults
 //! Operations have the names that the vendor's model gives them, such as `dial` of telnyx, `submit` of assemblyai, `chat` of
 //! groq, `send` of resend, `fetch` of recordings; `*` is all of them.
+//!
+//! # Sockets
+//! A WebSocket (`stream`) goes over the same transport, and on a port over a connection that its host gives to
+//! [`Sandbox::converse`]. Its faults: a status refuses the handshake; `timeout_before_effect` never answers it,
+//! `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
+//! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does.
 
 mod cards;
 pub(crate) mod chance;
 mod control;
 mod faults;
 mod house;
+pub(crate) mod line;
 pub(crate) mod model;
+pub mod modem;
 pub(crate) mod network;
 mod observe;
 mod people;
@@ -84,14 +92,14 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use wib_core::{
@@ -111,7 +119,7 @@ use self::{
     world::World,
 };
 use crate::{
-    transport::{Body, BoxError, SendError, Transport, full},
+    transport::{Body, BoxError, Duplex, SendError, Transport, full},
     vendor::Vendor,
     vendors,
 };
@@ -364,6 +372,16 @@ impl Transport for Sandbox {
             Reply::Silence => std::future::pending().await,
             Reply::Reset => Err(SendError { sent: Sent::Unknown, source: "connection reset".into() }),
             Reply::Refused => Err(SendError { sent: Sent::No, source: "connection refused".into() }),
+        }
+    }
+
+    async fn dial(&self, to: &Uri) -> io::Result<Box<dyn Duplex>> {
+        let host = to.host().unwrap_or_default();
+        let at_home = |vendor: &&Vendor| vendor.sandbox.is_some_and(|entry| entry.hosts.contains(&host));
+        match vendors().find(at_home) {
+            Some(vendor) => self.connect(vendor.name, to.path()),
+            None if host == PORT => Ok(self.connect_to_port()),
+            None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 }

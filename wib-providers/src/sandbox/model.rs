@@ -7,6 +7,7 @@ use wib_core::kit::Timestamp;
 
 use super::{
     Settings,
+    line::Said,
     wire::{Ask, typed},
     world::World,
 };
@@ -26,6 +27,19 @@ pub(crate) trait Model: Send {
     fn error_inside(&self, answer: Response<Bytes>) -> Response<Bytes> {
         answer.map(|_| self.failure(500, "Ordered by the sandbox.").into_body())
     }
+    /// Takes a WebSocket, or refuses it; gives the name of the session. What the model says in it, it says by
+    /// [`World::say`].
+    fn accept(&mut self, _world: &mut World, _ask: &Ask<'_>) -> Result<String, Response<Bytes>> {
+        Err(typed(404, "text/plain", "no sockets here"))
+    }
+    /// Hears what comes over a session's socket.
+    fn heard(&mut self, _world: &mut World, _session: &str, _said: Said<'_>) {}
+    /// When a session is to be looked at again, though nothing comes: after a step that was planned.
+    fn due(&self, _session: &str) -> Option<Timestamp> {
+        None
+    }
+    /// A session's socket is gone.
+    fn hung_up(&mut self, _world: &mut World, _session: &str) {}
     /// Something that this model [planned](World::plan_for) is due.
     fn step(&mut self, _world: &mut World, _what: &str) {}
     /// What people make happen by `POST /sandbox/<what>`; `None` when it is not this model's.

@@ -12,6 +12,7 @@ use wib_core::kit::time::{Timestamp, after};
 use super::{
     Delivery, Settings,
     faults::{Fault, FaultKind},
+    line::Say,
     model::{Model, Post},
     network::{CallStep, Network},
 };
@@ -44,6 +45,8 @@ pub(crate) struct World {
     /// Mails that were sent, whoever carried them.
     pub(crate) outbox: VecDeque<Value>,
     pub(crate) faults: Vec<Fault>,
+    /// What models have to say over sockets, by session.
+    pub(crate) said: BTreeMap<String, Vec<Say>>,
     steps: BTreeMap<(Timestamp, u64), Step>,
     posts: BTreeMap<(Timestamp, u64), Post>,
     sent: BTreeMap<u64, Post>,
@@ -63,6 +66,7 @@ impl World {
             models,
             outbox: VecDeque::new(),
             faults: Vec::new(),
+            said: BTreeMap::new(),
             steps: BTreeMap::new(),
             posts: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -122,6 +126,11 @@ impl World {
         let url = url.or_else(door);
         let post = Post { id: self.arrivals, vendor, url, headers, body, attempt: 0 };
         self.posts.insert((self.now, post.id), post);
+    }
+
+    /// Says something over a session's socket.
+    pub(crate) fn say(&mut self, session: &str, say: Say) {
+        self.said.entry(session.to_owned()).or_default().push(say);
     }
 
     /// Keeps a mail where people and tests look.

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::contract::Contract;
 
-/// A file of the vendors' contracts.
+/// A file of the vendors' contracts, as JSON.
 pub(crate) fn shared(path: &str) -> Option<Value> {
-    Some(serde_json::from_slice(&std::fs::read(place(path)?).unwrap()).unwrap())
+    Some(serde_json::from_str(&shared_text(path)?).unwrap())
 }
 
-/// Where such a file is: in the folder that `WIB_CONTRACTS` names, else in the one beside this checkout.
-fn place(path: &str) -> Option<PathBuf> {
+/// A file of the vendors' contracts: of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
+pub(crate) fn shared_text(path: &str) -> Option<String> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
-    let place = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from).join(path);
-    if place.is_file() {
-        return Some(place);
+    let root = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from);
+    if let Ok(text) = std::fs::read_to_string(root.join(path)) {
+        return Some(text);
     }
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing (WIB_CONTRACTS)");
     println!("skipped: the contract {path} is not here (WIB_CONTRACTS)");
@@ -27,7 +27,7 @@ fn place(path: &str) -> Option<PathBuf> {
 /// The lines of a recorded session of the shared contracts, when they are here.
 #[cfg(feature = "telnyx")]
 pub(crate) fn lines(path: &str) -> Option<Vec<Value>> {
-    let text = std::fs::read_to_string(place(path)?).unwrap();
+    let text = shared_text(path)?;
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 

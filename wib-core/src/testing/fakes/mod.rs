@@ -2,24 +2,28 @@
 
 mod cache;
 mod embedder;
+mod live_transcriber;
 mod llm;
 mod mailer;
 mod messenger;
 mod numbers;
 mod queue;
 mod speech;
+mod transcriber;
 mod trunks;
 mod verified_numbers;
 mod webrtc;
 
 pub use cache::FakeCache;
 pub use embedder::FakeEmbedder;
+pub use live_transcriber::FakeLiveTranscriber;
 pub use llm::FakeLlm;
 pub use mailer::FakeMailer;
 pub use messenger::FakeMessenger;
 pub use numbers::FakeNumbers;
 pub use queue::FakeQueue;
 pub use speech::FakeSpeech;
+pub use transcriber::FakeTranscriber;
 pub use trunks::FakeTrunks;
 pub use verified_numbers::FakeVerifiedNumbers;
 pub use webrtc::FakeWebrtc;

@@ -1,28 +1,43 @@
-//! AssemblyAI batch: upload, order, fetch, list, delete. It hears only what the uploaded bytes carry.
+//! AssemblyAI: batch with all that can be asked of a transcript, and streaming. It hears only what the bytes carry.
 
-use std::collections::BTreeMap;
+mod heard;
+mod live;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
-use wib_core::kit::time::Timestamp;
+use wib_core::kit::time::{Timestamp, after};
 
+use self::{
+    heard::{Heard, How},
+    live::Streams,
+};
 use super::VENDOR;
 use crate::sandbox::{
     chance::Chance,
+    line::Said,
     model::{Entry, Model},
-    scripts::Side,
-    sound::{Line, Sound},
-    wire::{Ask, json as answer, text},
+    sound::Sound,
+    wire::{Ask, Base, json as answer, text, typed},
     world::{KEPT, World},
 };
 
 /// AssemblyAI in the sandbox.
-pub(super) const ENTRY: Entry = Entry { hosts: &[HOST], new: |_, seed| Box::new(Transcripts::new(seed)) };
+pub(super) const ENTRY: Entry = Entry { hosts: &[HOST, CDN, STREAMING], new: |_, seed| Box::new(Transcripts::new(seed)) };
 const HOST: &str = "api.assemblyai.com";
+const CDN: &str = "cdn.assemblyai.com";
+const STREAMING: &str = "streaming.assemblyai.com";
 /// From order to processing, and from there to the end.
 const QUEUED_MS: u64 = 500;
 const PROCESSING_MS: u64 = 3_500;
+/// From there to the redacted audio, and how long that can be had.
+const REDACTING_MS: u64 = 1_500;
+const REDACTED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Characters of a caption, when nothing is said.
+const CAPTION: usize = 128;
+const UNKNOWN: &str = "Transcript lookup error, transcript id not found";
 const NO_SPEECH: &str = "language_detection cannot be performed on files with no spoken audio.";
 
 /// Uploads and transcripts.
@@ -35,6 +50,7 @@ struct Transcripts {
     /// Uploads and jobs in order of arrival.
     order: Vec<String>,
     arrivals: u64,
+    streams: Streams,
 }
 
 #[derive(Debug)]
@@ -46,6 +62,10 @@ struct Job {
     sound: Option<Sound>,
     created: Timestamp,
     completed: Option<Timestamp>,
+    /// By which address it was ordered.
+    base: Base,
+    /// When its redacted audio was ready.
+    redacted: Option<Timestamp>,
     deleted: bool,
 }
 
@@ -63,10 +83,21 @@ impl Model for Transcripts {
             ("GET", ["v2", "transcript"]) => "list",
             ("GET", ["v2", "transcript", _]) => "fetch",
             ("DELETE", ["v2", "transcript", _]) => "delete",
+            ("GET", ["v2", "transcript", _, "sentences"]) => "sentences",
+            ("GET", ["v2", "transcript", _, "paragraphs"]) => "paragraphs",
+            ("GET", ["v2", "transcript", _, "srt" | "vtt"]) => "subtitles",
+            ("GET", ["v2", "transcript", _, "word-search"]) => "search",
+            ("GET", ["v2", "transcript", _, "redacted-audio"]) => "redacted_audio",
+            ("GET", ["redacted", _]) => "redacted_file",
+            ("GET", ["v3", "token"]) => "token",
+            ("GET", ["v3", "ws"]) => "stream",
             _ => "unknown",
         }
     }
     fn respond(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
+        if let ("GET", ["redacted", name]) = (ask.route().0, ask.route().1.as_slice()) {
+            return self.redacted_file(world.now, name);
+        }
         let key = ask.header("authorization").unwrap_or_default();
         if key.is_empty() || key.starts_with("Bearer ") || key.contains("invalid") {
             return error(401, "Authentication error, API token missing/invalid");
@@ -78,7 +109,16 @@ impl Model for Transcripts {
             ("GET", ["v2", "transcript"]) => self.list(ask),
             ("GET", ["v2", "transcript", id]) => match self.jobs.get(*id) {
                 Some(job) => answer(200, &job.show(id, world.seed)),
-                None => error(400, "Transcript lookup error, transcript id not found"),
+                None => error(400, UNKNOWN),
+            },
+            ("GET", ["v2", "transcript", id, "redacted-audio"]) => self.redacted_audio(world.now, id),
+            ("GET", ["v2", "transcript", id, what]) => match self.jobs.get(*id) {
+                Some(job) => job.part(id, what, world.seed, ask),
+                None => error(400, UNKNOWN),
+            },
+            ("GET", ["v3", "token"]) => match self.streams.token(world, ask) {
+                Ok(token) => answer(200, &token),
+                Err(why) => error(400, why),
             },
             ("DELETE", ["v2", "transcript", id]) => match self.jobs.get_mut(*id) {
                 Some(job) if job.completed.is_none() => {
@@ -89,7 +129,7 @@ impl Model for Transcripts {
                     job.sound = None;
                     answer(200, &job.show(id, world.seed))
                 }
-                None => error(400, "Transcript lookup error, transcript id not found"),
+                None => error(400, UNKNOWN),
             },
             _ => error(404, "Not found"),
         }
@@ -101,9 +141,29 @@ impl Model for Transcripts {
     fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
         error(status, message)
     }
-    /// A job goes on: queued, processing, completed or failed.
-    fn step(&mut self, world: &mut World, id: &str) {
+    fn accept(&mut self, world: &mut World, ask: &Ask<'_>) -> Result<String, Response<Bytes>> {
+        match ask.route().1.as_slice() {
+            ["v3", "ws"] => Ok(self.streams.accept(world, ask)),
+            _ => Err(error(404, "Not found")),
+        }
+    }
+    fn heard(&mut self, world: &mut World, session: &str, said: Said<'_>) {
+        self.streams.heard(world, session, said);
+    }
+    fn due(&self, session: &str) -> Option<Timestamp> {
+        self.streams.due(session)
+    }
+    fn hung_up(&mut self, _world: &mut World, session: &str) {
+        self.streams.hung_up(session);
+    }
+    /// A job goes on: queued, processing, completed or failed, its audio redacted; or a session's time is over.
+    fn step(&mut self, world: &mut World, what: &str) {
         let now = world.now;
+        let id = match what.split_once(':') {
+            Some(("stream", session)) => return self.streams.expire(world, session),
+            Some((_, job)) => return self.redact(world, job),
+            None => what,
+        };
         let Some(job) = self.jobs.get_mut(id) else { return };
         if job.status == "queued" {
             job.status = "processing";
@@ -123,13 +183,10 @@ impl Model for Transcripts {
             Ok(sound) => (job.status, job.sound) = ("completed", Some(sound)),
             Err(reason) => (job.status, job.error) = ("error", Some(reason)),
         }
-        if let Some(hook) = text(&job.order, "webhook_url") {
-            let field = |name| text(&job.order, name).map(str::to_owned);
-            let asked = field("webhook_auth_header_name").zip(field("webhook_auth_header_value"));
-            let auth = asked.or_else(|| world.settings.assemblyai_webhook_auth.clone());
-            let (hook, body) = (hook.to_owned(), json!({"transcript_id": id, "status": job.status}));
-            world.post(VENDOR, Some(hook), auth, body);
+        if job.sound.is_some() && job.order["redact_pii_audio"] == true {
+            world.plan_for(VENDOR, REDACTING_MS, format!("redact:{id}"));
         }
+        job.tell(world, json!({"transcript_id": id, "status": job.status}));
     }
 }
 
@@ -137,6 +194,36 @@ impl Transcripts {
     fn new(seed: u64) -> Self {
         Self { secret: Chance::of(seed, &["assemblyai", "webhook"]).hex(32), ..Self::default() }
     }
+    /// Redacted audio is ready. What tells of it does not say of which transcript.
+    fn redact(&mut self, world: &mut World, id: &str) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.redacted = Some(world.now);
+        job.tell(world, json!({"status": "redacted_audio_ready", "redacted_audio_url": job.redacted_url(id)}));
+    }
+
+    fn redacted_audio(&self, now: Timestamp, id: &str) -> Response<Bytes> {
+        let Some(job) = self.jobs.get(id) else { return error(400, UNKNOWN) };
+        match job.redacted {
+            _ if job.order["redact_pii_audio"] != true || job.deleted || job.status == "error" => {
+                error(400, "Redacted audio is not available for this transcript")
+            }
+            None => answer(202, &json!({"status": "redacted_audio_processing"})),
+            Some(ready) if after(ready, REDACTED_FOR) < now => error(400, "Redacted audio is no longer available"),
+            Some(_) => {
+                answer(200, &json!({"status": "redacted_audio_ready", "redacted_audio_url": job.redacted_url(id)}))
+            }
+        }
+    }
+    fn redacted_file(&self, now: Timestamp, name: &str) -> Response<Bytes> {
+        let (id, form) = name.rsplit_once('.').unwrap_or((name, ""));
+        let kept = self.jobs.get(id).filter(|job| job.redacted.is_some_and(|ready| after(ready, REDACTED_FOR) >= now));
+        let Some((job, sound)) = kept.and_then(|job| Some((job, job.sound.as_ref()?))) else {
+            return typed(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>");
+        };
+        let quiet = heard::silenced(sound, &job.policies());
+        if form == "wav" { typed(200, "audio/wav", quiet.wav()) } else { typed(200, "audio/mpeg", quiet.mp3()) }
+    }
+
     fn named(&mut self, seed: u64, kind: &str) -> String {
         self.arrivals += 1;
         let id = Chance::of(seed, &[kind, &self.arrivals.to_string()]).uuid().to_string();
@@ -159,7 +246,7 @@ impl Transcripts {
         }
         let id = self.named(seed, "upload");
         self.uploads.insert(id.clone(), Sound::hear(ask.body));
-        answer(200, &json!({"upload_url": ask.base.url("cdn.assemblyai.com", "assemblyai", &format!("/upload/{id}"))}))
+        answer(200, &json!({"upload_url": ask.base.url(CDN, VENDOR, &format!("/upload/{id}"))}))
     }
 
     fn submit(&mut self, world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
@@ -182,6 +269,8 @@ impl Transcripts {
             sound: None,
             created: world.now,
             completed: None,
+            base: ask.base.clone(),
+            redacted: None,
             deleted: false,
         };
         let shown = job.show(&id, world.seed);
@@ -268,8 +357,12 @@ impl Job {
             "webhook_status_code": null,
             "webhook_auth": auth_header.is_some(),
             "webhook_auth_header_name": auth_header,
-            "auto_highlights": false,
-            "redact_pii": false,
+            "auto_highlights": asked("auto_highlights"),
+            "sentiment_analysis": asked("sentiment_analysis"),
+            "entity_detection": asked("entity_detection"),
+            "content_safety": asked("content_safety"),
+            "redact_pii": asked("redact_pii"),
+            "redact_pii_audio": asked("redact_pii_audio"),
             "summarization": false,
         });
         if let Some(error) = &self.error {
@@ -284,56 +377,98 @@ impl Job {
         shown
     }
 
-    fn show_words(&self, shown: &mut Value, sound: &Sound, id: &str, seed: u64) {
-        let (multichannel, labels) = (shown["multichannel"] == true, shown["speaker_labels"] == true);
-        let mut chance = Chance::of(seed, &["heard", id]);
-        let mut certainty = || f64::from(u32::try_from(chance.between(9_000, 9_990)).unwrap_or(0)) / 10_000.0;
-        // One track holds both sides: labels tell them apart, channels can not.
-        let channel = |line: &Line| if sound.channels == 2 && line.speaker == Side::Agent { "2" } else { "1" };
-        let label = |line: &Line| match () {
-            () if multichannel => Some(channel(line)),
-            () if labels => Some(if line.speaker == sound.lines[0].speaker { "A" } else { "B" }),
-            () => None,
+    /// The kinds of things that are taken out.
+    fn policies(&self) -> Vec<&str> {
+        let asked = self.order["redact_pii_policies"].as_array().filter(|_| self.order["redact_pii"] == true);
+        asked.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+    fn redacted_url(&self, id: &str) -> String {
+        let form = text(&self.order, "redact_pii_audio_quality").unwrap_or("mp3");
+        self.base.url(CDN, VENDOR, &format!("/redacted/{id}.{form}"))
+    }
+    /// Tells whoever ordered it, when that was asked for.
+    fn tell(&self, world: &mut World, body: Value) {
+        let field = |name| text(&self.order, name).map(str::to_owned);
+        let Some(hook) = field("webhook_url") else { return };
+        let asked = field("webhook_auth_header_name").zip(field("webhook_auth_header_value"));
+        let auth = asked.or_else(|| world.settings.assemblyai_webhook_auth.clone());
+        world.post(VENDOR, Some(hook), auth, body);
+    }
+
+    /// What was heard, the same every time.
+    fn heard(&self, sound: &Sound, id: &str, seed: u64) -> Heard {
+        let how = How {
+            multichannel: self.order["multichannel"] == true,
+            labels: self.order["speaker_labels"] == true,
+            redacted: &self.policies(),
+            named: text(&self.order, "redact_pii_sub") == Some("entity_name"),
         };
-        let (mut words, mut utterances, mut sum) = (Vec::new(), Vec::new(), 0.0);
-        for line in &sound.lines {
-            let (speaker, channel) = (label(line), multichannel.then(|| channel(line)));
-            let mut own: Vec<Value> = Vec::new();
-            for (word, start, end) in line.words() {
-                let confidence = certainty();
-                sum += confidence;
-                own.push(
-                    json!({"text": word, "start": start, "end": end, "confidence": confidence, "speaker": speaker}),
-                );
+        Heard::of(sound, how, &mut Chance::of(seed, &["heard", id]))
+    }
+
+    /// A transcript in another form.
+    fn part(&self, id: &str, what: &str, seed: u64, ask: &Ask<'_>) -> Response<Bytes> {
+        let Some(sound) = &self.sound else {
+            return error(
+                400,
+                &format!(
+                    "This transcript has a status of '{}'. Transcripts must have a status of 'completed' for this.",
+                    if self.deleted { "deleted" } else { self.status }
+                ),
+            );
+        };
+        let heard = self.heard(sound, id, seed);
+        let passages = |name: &str, passages: Value| {
+            let confidence = heard.confidence().unwrap_or(0.0);
+            let seconds = (sound.duration_ms + 999) / 1_000;
+            answer(200, &json!({"id": id, "confidence": confidence, "audio_duration": seconds, name: passages}))
+        };
+        match what {
+            "sentences" => passages("sentences", heard.sentences()),
+            "paragraphs" => passages("paragraphs", heard.paragraphs()),
+            "srt" | "vtt" => match ask.param("chars_per_caption").map_or(Ok(CAPTION), str::parse) {
+                Ok(most) if most > 0 => typed(200, "text/plain", heard.subtitles(what, most)),
+                _ => error(400, "chars_per_caption must be a positive integer"),
+            },
+            "word-search" => {
+                let words = ask.param("words").unwrap_or_default().split(',').map(str::trim);
+                let words: Vec<_> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+                if words.is_empty() {
+                    return error(400, "words is required");
+                }
+                let (total, matches) = heard.search(&words);
+                answer(200, &json!({"id": id, "total_count": total, "matches": matches}))
             }
-            let mut utterance = json!({
-                "speaker": speaker, "text": line.text, "start": line.start_ms, "end": line.end_ms, "confidence": certainty(),
-            });
-            if let Some(channel) = channel {
-                own.iter_mut().for_each(|word| word["channel"] = json!(channel));
-                utterance["channel"] = json!(channel);
-            }
-            utterance["words"] = json!(own);
-            utterances.push(utterance);
-            words.append(&mut own);
+            _ => error(404, "Not found"),
         }
-        let text: Vec<_> = sound.lines.iter().map(|line| line.text.as_str()).collect();
-        shown["text"] = json!(text.join(" "));
-        shown["confidence"] = if words.is_empty() {
-            Value::Null
-        } else {
-            json!(sum / f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX)))
-        };
-        shown["words"] = json!(words);
+    }
+
+    fn show_words(&self, shown: &mut Value, sound: &Sound, id: &str, seed: u64) {
+        let heard = self.heard(sound, id, seed);
+        shown["text"] = json!(heard.text());
+        shown["confidence"] = json!(heard.confidence());
+        shown["words"] = heard.words().map(heard::Word::show).collect();
         shown["audio_duration"] = json!((sound.duration_ms + 999) / 1_000);
         shown["audio_channels"] = json!(sound.channels);
         shown["speech_model_used"] = self.order["speech_models"][0].clone();
-        if multichannel || labels {
-            shown["utterances"] = json!(utterances);
+        if shown["multichannel"] == true || shown["speaker_labels"] == true {
+            shown["utterances"] = heard.utterances();
         }
         if shown["language_detection"] == true {
             shown["language_code"] = json!(sound.language);
             shown["language_confidence"] = json!(0.98);
+        }
+        if shown["auto_highlights"] == true {
+            shown["auto_highlights_result"] = json!({"status": "success", "results": heard.highlights()});
+        }
+        if shown["sentiment_analysis"] == true {
+            shown["sentiment_analysis_results"] = heard.sentiments();
+        }
+        if shown["entity_detection"] == true {
+            shown["entities"] = heard.entities();
+        }
+        if shown["content_safety"] == true {
+            shown["content_safety_labels"] = heard.safety();
         }
     }
 }

@@ -1,0 +1,223 @@
+//! WebSockets to the vendors' models: the handshake, and whose turn it is.
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, Method, Response, StatusCode};
+use tokio::io::AsyncReadExt;
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        self, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use wib_core::kit::Timestamp;
+
+use super::{
+    FaultKind, PORT, Sandbox, broken,
+    wire::{Ask, Base, typed},
+};
+use crate::transport::Duplex;
+
+/// What came over a socket.
+#[derive(Clone, Copy)]
+pub(crate) enum Said<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+/// What a model says over a socket.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Say {
+    Text(String),
+    /// The last word: a code, and a reason.
+    Close(u16, String),
+}
+
+/// By which way somebody came.
+#[derive(Clone)]
+pub(super) enum Door {
+    /// To a vendor's own host, with the fault that was ordered for it.
+    Host(&'static str, Option<FaultKind>),
+    /// To the port: the first segment of the path is the vendor.
+    Port,
+}
+
+/// Who talks with whom, once the handshake is done.
+struct Talk {
+    vendor: String,
+    session: String,
+    fault: Option<FaultKind>,
+}
+
+impl Sandbox {
+    /// Takes a connection to the port that wants a WebSocket: the handshake, then the talk, until either side is gone. The
+    /// first segment of the path is the vendor, as for [`Sandbox::serve`].
+    pub async fn converse(&self, io: impl Duplex + 'static) {
+        self.attend(Box::new(io), Door::Port).await;
+    }
+
+    /// A connection to a host, in process; its far end is attended by a task of its own.
+    pub(super) fn connect(&self, vendor: &'static str, path: &str) -> io::Result<Box<dyn Duplex>> {
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        let ask = Ask::new(&Method::GET, path, &headers, &body, Base::Hosts);
+        let fault = {
+            let mut world = self.world();
+            let operation = world.models.get(vendor).map_or("unknown", |model| model.operation(&ask));
+            world.fault(vendor, operation)
+        };
+        if fault == Some(FaultKind::NoConnection) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (near, far) = tokio::io::duplex(64 << 10);
+        self.spawn(far, Door::Host(vendor, fault));
+        Ok(Box::new(near))
+    }
+
+    /// The same to the port, in process.
+    pub(super) fn connect_to_port(&self) -> Box<dyn Duplex> {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        self.spawn(far, Door::Port);
+        Box::new(near)
+    }
+
+    fn spawn(&self, far: tokio::io::DuplexStream, door: Door) {
+        let sandbox = self.clone();
+        tokio::spawn(async move { sandbox.attend(Box::new(far), door).await });
+    }
+
+    async fn attend(&self, mut io: Box<dyn Duplex>, door: Door) {
+        if let Door::Host(_, Some(FaultKind::TimeoutBeforeEffect)) = door {
+            return swallow(&mut *io).await;
+        }
+        let mut admitted = None;
+        let shaken = accept_hdr_async(io, |request: &tungstenite::handshake::server::Request, response| {
+            match self.admit(&door, request) {
+                Ok(talk) => {
+                    admitted = Some(talk);
+                    Ok(response)
+                }
+                Err(refusal) => Err(refusal.map(|body| Some(String::from_utf8_lossy(&body).into_owned()))),
+            }
+        });
+        if let (Ok(socket), Some(talk)) = (shaken.await, admitted) {
+            self.talk(socket, &talk).await;
+            let now = self.0.clock.now();
+            let mut world = self.world();
+            world.settle(now);
+            world.with_model(&talk.vendor, |model, world| model.hung_up(world, &talk.session));
+            world.said.remove(&talk.session);
+        }
+    }
+
+    /// Whether the vendor's model takes the socket.
+    fn admit(&self, door: &Door, request: &http::Request<()>) -> Result<Talk, Response<Bytes>> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let (vendor, path, base) = match door {
+            Door::Host(vendor, _) => (*vendor, path, Base::Hosts),
+            Door::Port => {
+                let (vendor, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+                let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or(PORT);
+                (vendor, rest, Base::Port(format!("http://{host}")))
+            }
+        };
+        let (body, now) = (Bytes::new(), self.0.clock.now());
+        let ask = Ask::new(request.method(), path, request.headers(), &body, base);
+        let mut world = self.world();
+        world.settle(now);
+        let fault = match door {
+            Door::Host(_, fault) => *fault,
+            Door::Port => {
+                let operation = world.models.get(vendor).map_or("unknown", |model| model.operation(&ask));
+                world.fault(vendor, operation)
+            }
+        };
+        if let Some(FaultKind::Status { status, retry_after }) = fault {
+            return Err(broken(&world, vendor, status, retry_after));
+        }
+        let missing = || typed(StatusCode::NOT_FOUND.as_u16(), "text/plain", "no such vendor");
+        let session = world.with_model(vendor, |model, world| model.accept(world, &ask)).ok_or_else(missing)??;
+        Ok(Talk { vendor: vendor.to_owned(), session, fault })
+    }
+
+    async fn talk(&self, mut socket: WebSocketStream<Box<dyn Duplex>>, talk: &Talk) {
+        match talk.fault {
+            // Heard, and never answered.
+            Some(FaultKind::TimeoutAfterEffect) => return swallow(&mut **socket.get_mut()).await,
+            Some(FaultKind::GarbledAfterEffect) => {
+                for half in ["{\"type\":\"Tu", "nonsense", "[1,"] {
+                    if socket.send(Message::text(half)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            _ => {}
+        }
+        loop {
+            for say in self.to_say(talk) {
+                let message = match say {
+                    Say::Text(text) => Message::text(text),
+                    Say::Close(code, reason) => {
+                        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+                        let _ = socket.send(Message::Close(Some(frame))).await;
+                        // Until the peer is gone: it must be able to read the last word.
+                        while socket.next().await.is_some_and(|message| message.is_ok()) {}
+                        return;
+                    }
+                };
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+            // The connection breaks after the first word.
+            if talk.fault == Some(FaultKind::ResetAfterEffect) {
+                return;
+            }
+            let due = self.due(talk);
+            let message = tokio::select! {
+                biased;
+                message = socket.next() => message,
+                () = async { match due {
+                    Some(at) => self.0.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                } } => continue,
+            };
+            let now = self.0.clock.now();
+            let heard = |said: Said<'_>| {
+                let mut world = self.world();
+                world.settle(now);
+                world.with_model(&talk.vendor, |model, world| model.heard(world, &talk.session, said));
+            };
+            match message {
+                Some(Ok(Message::Text(text))) => heard(Said::Text(text.as_str())),
+                Some(Ok(Message::Binary(bytes))) => heard(Said::Binary(&bytes)),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                // Reading on sends the answer to a closing.
+                Some(Ok(Message::Close(_))) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    /// What the model has to say by now.
+    fn to_say(&self, talk: &Talk) -> Vec<Say> {
+        let now = self.0.clock.now();
+        let mut world = self.world();
+        world.settle(now);
+        world.said.remove(&talk.session).unwrap_or_default()
+    }
+    /// When the model may have something to say by itself.
+    fn due(&self, talk: &Talk) -> Option<Timestamp> {
+        let world = self.world();
+        let due = world.models.get(talk.vendor.as_str())?.due(&talk.session)?;
+        Some(wib_core::kit::time::before(due, world.ahead))
+    }
+}
+
+/// Reads until the peer is gone, and says nothing.
+async fn swallow(io: &mut dyn Duplex) {
+    let mut bytes = vec![0; 4096];
+    while io.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+}
