@@ -20,7 +20,7 @@ use crate::{
         time::Timestamp,
     },
     orgs::{Organization, OrganizationId},
-    ports::{Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
+    ports::{Billing, Blobs, Llm, Mailer, TimestampAuthority, Transcriber, Voice, WebhookSource, Witness},
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -89,6 +89,7 @@ pub struct Parts {
     pub(crate) transcriber: Arc<dyn Transcriber>,
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    billing: Option<Arc<dyn Billing>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
@@ -157,6 +158,11 @@ impl Wib {
     pub fn random(&self) -> &Arc<dyn Random> {
         &self.0.random
     }
+    /// Who moves money, when somebody does.
+    #[must_use]
+    pub fn billing(&self) -> Option<&Arc<dyn Billing>> {
+        self.0.billing.as_ref()
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -201,6 +207,7 @@ pub struct WibBuilder {
     transcriber: Option<Arc<dyn Transcriber>>,
     llm: Option<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
+    billing: Option<Arc<dyn Billing>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
@@ -231,6 +238,8 @@ impl WibBuilder {
         llm: dyn Llm;
         /// Who sends mail. Required.
         mailer: dyn Mailer;
+        /// Who moves money; nobody by default.
+        billing: dyn Billing;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -304,6 +313,7 @@ impl WibBuilder {
             transcriber: required(self.transcriber, "transcriber")?,
             llm: required(self.llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
+            billing: self.billing,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             timestamp_authority: self.timestamp_authority,

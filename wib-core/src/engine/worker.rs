@@ -286,7 +286,8 @@ impl Worker {
                 transcripts::fetch(&self.wib, owner.organization_id, owner.record.into()).await?;
                 Ok(Done::Ack)
             }
-            EventBody::Other(_) => Ok(Done::Ack),
+            // Kept in the inbox; nothing acts on money yet.
+            EventBody::Billing(_) | EventBody::Other(_) => Ok(Done::Ack),
         }
     }
 }

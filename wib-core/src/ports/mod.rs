@@ -2,6 +2,7 @@
 //!
 //! A port arrives with its first adapter. Requests and answers are the core's own types, never a vendor's.
 
+pub mod billing;
 pub mod blobs;
 pub mod llm;
 pub mod mailer;
@@ -13,6 +14,7 @@ pub mod witness;
 
 use std::{fmt, time::Duration};
 
+pub use billing::Billing;
 pub use blobs::Blobs;
 pub use llm::Llm;
 pub use mailer::Mailer;
@@ -38,6 +40,8 @@ text_enum! {
         Llm = "llm",
         /// Mail: [`Mailer`].
         Mailer = "mailer",
+        /// Payments and subscriptions: [`Billing`].
+        Billing = "billing",
     }
 }
 impl Port {
@@ -73,6 +77,10 @@ pub enum Fault {
     RateLimited,
     /// The account has no money or is closed.
     Payment,
+    /// The payer's bank or card refused; nobody did anything wrong.
+    Declined,
+    /// Another request was made under the same key.
+    Conflict,
     /// Connection failed, or a 5xx.
     Down,
     /// No answer in time.

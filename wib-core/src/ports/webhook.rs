@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::voice::{VoiceEvent, VoiceEventKind};
+use super::{
+    billing::BillingEvent,
+    voice::{VoiceEvent, VoiceEventKind},
+};
 use crate::kit::time::Timestamp;
 
 /// A vendor's way of signing deliveries.
@@ -99,6 +102,8 @@ pub enum EventBody {
         /// The vendor's word; only a fetch says what is true.
         status: String,
     },
+    /// Something happened to a payment, a subscription, an invoice.
+    Billing(Box<BillingEvent>),
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
 }
@@ -144,13 +149,22 @@ pub fn ed25519(
 /// # Errors
 /// `BadSignature` when none fits.
 pub fn hmac_sha256(secret: &[u8], parts: &[&[u8]], macs: &[Vec<u8>]) -> Result<Proof, Refused> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| Refused::NotConfigured)?;
+    let ours = hmac_sha256_of(secret, parts).ok_or(Refused::NotConfigured)?;
+    let fits = macs.iter().fold(false, |hit, theirs| hit | bool::from(ours.ct_eq(theirs.as_slice())));
+    if fits { Ok(Proof(())) } else { Err(Refused::BadSignature) }
+}
+
+/// The HMAC-SHA256 of the parts in a row: what a sandbox signs with. `None` for a secret that is none.
+#[must_use]
+pub fn hmac_sha256_of(secret: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    if secret.is_empty() {
+        return None;
+    }
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     for part in parts {
         mac.update(part);
     }
-    let ours = mac.finalize().into_bytes();
-    let fits = macs.iter().fold(false, |hit, theirs| hit | bool::from(ours.as_slice().ct_eq(theirs)));
-    if fits { Ok(Proof(())) } else { Err(Refused::BadSignature) }
+    Some(mac.finalize().into_bytes().into())
 }
 
 /// A secret that the vendor sends back in a header, compared in constant time.
