@@ -6,6 +6,7 @@
 //! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
 //! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
 //! | Resend | `resend` | `Mailer` |
+//! | Stripe | `stripe` | `Billing`, `WebhookSource` |
 //! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
 //! | any witness of ours | `witness` | `Witness` |
 //!
@@ -49,4 +50,5 @@ vendor_list! {
     xai "xai";
     openai "openai";
     resend "resend";
+    stripe "stripe";
 }

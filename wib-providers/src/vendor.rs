@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
     ai::LlmChain,
-    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+    ports::{Billing, Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
 };
 
 pub use wib_core::ports::Port;
@@ -189,6 +189,8 @@ pub struct Adapters {
     pub llms: Vec<Arc<dyn Llm>>,
     /// Mail.
     pub mailers: Vec<Arc<dyn Mailer>>,
+    /// Payments and subscriptions.
+    pub billings: Vec<Arc<dyn Billing>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
     /// What a doctor asks.
@@ -213,6 +215,9 @@ impl Adapters {
         }
         if let Some(mailer) = self.mailers.into_iter().next() {
             builder = builder.mailer(mailer);
+        }
+        if let Some(billing) = self.billings.into_iter().next() {
+            builder = builder.billing(billing);
         }
         builder
     }

@@ -58,6 +58,10 @@ pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             Some(model) => answer(200, &json!({"verifier": model.verifier(), "kept": model.show()})),
             None => error(404, "no such vendor"),
         },
+        (method, [vendor, rest @ ..]) => {
+            let done = world.with_model(vendor, |model, world| model.control(world, method, rest, &body)).flatten();
+            done.unwrap_or_else(|| error(404, "no such control"))
+        }
         _ => error(404, "no such control"),
     }
 }

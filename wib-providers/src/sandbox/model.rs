@@ -24,6 +24,10 @@ pub(crate) trait Model: Send {
     }
     /// Something that this model [planned](World::plan_for) is due.
     fn step(&mut self, _world: &mut World, _what: &str) {}
+    /// Something that only a sandbox can do, asked for under `/sandbox/{vendor}/...`; `None` when there is no such thing.
+    fn control(&mut self, _world: &mut World, _method: &str, _path: &[&str], _body: &Value) -> Option<Response<Bytes>> {
+        None
+    }
     /// What verifies its deliveries: a public key, a secret; `None` when it sends none.
     fn verifier(&self) -> Option<String> {
         None

@@ -140,11 +140,7 @@ pub trait Billing: Send + Sync + std::fmt::Debug {
         key: &str,
     ) -> Result<SubscriptionItem, VendorError>;
     /// Takes one thing out of a subscription. One that is gone already is a success.
-    async fn remove_subscription_item(
-        &self,
-        id: &SubscriptionItemId,
-        proration: Proration,
-    ) -> Result<(), VendorError>;
+    async fn remove_subscription_item(&self, id: &SubscriptionItemId, proration: Proration) -> Result<(), VendorError>;
 
     /// Makes a product.
     async fn create_product(&self, new: &NewProduct, key: &str) -> Result<Product, VendorError>;

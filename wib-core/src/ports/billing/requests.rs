@@ -280,6 +280,8 @@ pub struct NewSubscription {
     pub items: Vec<NewItem>,
     /// Days of trial, up to 730.
     pub trial_days: Option<u32>,
+    /// A trial that ends without a payment method pauses it, until [`Billing::resume_subscription`](super::Billing::resume_subscription).
+    pub pause_unpayable: bool,
     /// What it is paid with; the customer's default otherwise.
     pub default_payment_method: Option<PaymentMethodId>,
     /// When its first invoice is not paid.
@@ -295,6 +297,7 @@ impl NewSubscription {
             customer,
             items,
             trial_days: None,
+            pause_unpayable: false,
             default_payment_method: None,
             first_payment: FirstPayment::default(),
             metadata: Metadata::default(),

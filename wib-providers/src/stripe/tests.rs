@@ -1,0 +1,1 @@
+//! Exact requests, odd answers, deliveries, the sandbox, and the contract.
