@@ -2,7 +2,7 @@
 
 #[cfg(feature = "_vendor")]
 pub(crate) mod contracts;
-#[cfg(any(feature = "telnyx", feature = "assemblyai"))]
+#[cfg(any(feature = "telnyx", feature = "assemblyai", feature = "stripe"))]
 pub(crate) mod vectors;
 
 use std::{

@@ -6,7 +6,7 @@ use proptest::strategy::Strategy;
 use serde_json::{Value, json};
 
 /// The shared contracts, when this checkout has them beside it or `WIB_SHARED` names their folder.
-pub(super) fn shared(path: &str) -> Option<Value> {
+pub(crate) fn shared(path: &str) -> Option<Value> {
     let named = std::env::var_os("WIB_SHARED").map(PathBuf::from);
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let root = named.unwrap_or(beside);

@@ -1,0 +1,1 @@
+//! The sandbox: time, faults and its answers against the document.
