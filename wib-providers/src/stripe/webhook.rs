@@ -9,7 +9,7 @@ use wib_core::{
     ports::{
         billing::{
             BillingEvent, BillingEventKind as Kind, CheckoutChange, CustomerChange, DisputeChange, InvoiceChange,
-            PaymentChange, PaymentMethodChange, SubscriptionChange,
+            PaymentChange, PaymentIntent, PaymentMethodChange, SubscriptionChange,
         },
         webhook::{Event, EventBody, Headers, Opened, Refused, WebhookSource, fresh, hmac_sha256},
     },
@@ -101,7 +101,9 @@ fn kind(name: &str, object: &Value) -> Result<Kind, Missing> {
                 "canceled" => PaymentChange::Canceled,
                 _ => return other(),
             };
-            Kind::Payment(change, FromStripe::read(object)?)
+            // Events are kept, and a payer's secret is not to be.
+            let payment = PaymentIntent { client_secret: None, ..FromStripe::read(object)? };
+            Kind::Payment(change, payment)
         }
         "charge" if change == "refunded" => Kind::Refunded(FromStripe::read(object)?),
         "charge.dispute" => match change.parse::<DisputeChange>() {

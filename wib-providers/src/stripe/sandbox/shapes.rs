@@ -118,7 +118,7 @@ pub(super) fn dispute(id: &str, now: i64, due: i64, charge: &Value) -> Value {
         "created": now, "currency": charge["currency"], "enhanced_eligibility_types": [], "evidence": evidence,
         "evidence_details": {
             "due_by": due, "enhanced_eligibility": {}, "has_evidence": false, "past_due": false,
-            "submission_count": 0, "submission_method": null,
+            "submission_count": 0, "submission_method": "manual",
         },
         "intended_submission_method": null, "is_charge_refundable": false, "livemode": false, "metadata": {},
         "payment_intent": charge["payment_intent"], "reason": "fraudulent", "status": "needs_response",

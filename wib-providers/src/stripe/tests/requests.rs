@@ -105,10 +105,10 @@ async fn refusals_are_told_in_our_words() {
     let odd = json!({"error": {"type": "card_error", "decline_code": "new_reason"}});
     let error = charge(&Script::new([Reply::json(402, odd)])).await.unwrap_err();
     assert_eq!(Decline::of(&error), Some(Decline::Other("new_reason".into())));
-    for (status, words) in [(401, "set STRIPE_SECRET_KEY"), (403, "STRIPE_SECRET_KEY may not do this")] {
+    for status in [401, 403] {
         let error = charge(&Script::new([refusal(status, "invalid_request_error", None)])).await.unwrap_err();
         assert_eq!(error.fault, Fault::Credentials);
-        assert!(error.message.contains(words) && Decline::of(&error).is_none(), "{}", error.message);
+        assert!(error.message.ends_with("(set STRIPE_SECRET_KEY)") && Decline::of(&error).is_none(), "{error}");
     }
     let unread = charge(&Script::new([Reply::json(200, json!({"id": "pi_1", "currency": "usd"}))])).await.unwrap_err();
     assert_eq!((unread.fault, unread.sent), (Fault::Nonsense, Sent::Unknown));
@@ -245,7 +245,7 @@ fn settings_are_checked_without_repeating_them_and_a_test_key_moves_no_money() {
     assert!(check("STRIPE_SECRET_KEY", "pk_live_hunter2").unwrap_err().contains("publishable"));
     check("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b").unwrap();
     for (name, value) in
-        [("STRIPE_SECRET_KEY", "hunter2"), ("STRIPE_WEBHOOK_SECRET", "whsec_a,hunter2"), ("STRIPE_WEBHOOK_SECRET", ",")]
+        [("STRIPE_SECRET_KEY", "whsec_hunter2"), ("STRIPE_WEBHOOK_SECRET", "whsec_a,sk_hunter2"), ("STRIPE_WEBHOOK_SECRET", ",")]
     {
         assert!(!check(name, value).unwrap_err().contains("hunter2"));
     }
