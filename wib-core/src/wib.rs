@@ -21,8 +21,8 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority, Transcriber,
-        Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
+        Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
     store::{OrgTx, Store, SystemTx},
 };
@@ -98,6 +98,7 @@ pub struct Parts {
     verified_numbers: Option<Arc<dyn VerifiedNumbers>>,
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
+    billing: Option<Arc<dyn Billing>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -188,6 +189,11 @@ impl Wib {
     pub fn live_transcriber(&self) -> Option<&Arc<dyn LiveTranscriber>> {
         self.0.live_transcriber.as_ref()
     }
+    /// Who moves money, when somebody does.
+    #[must_use]
+    pub fn billing(&self) -> Option<&Arc<dyn Billing>> {
+        self.0.billing.as_ref()
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -258,6 +264,7 @@ pub struct WibBuilder {
     verified_numbers: Option<Arc<dyn VerifiedNumbers>>,
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
+    billing: Option<Arc<dyn Billing>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -302,6 +309,8 @@ impl WibBuilder {
         trunks: dyn Trunks;
         /// Whose gateway browsers call by; nobody by default.
         webrtc: dyn Webrtc;
+        /// Who moves money; nobody by default.
+        billing: dyn Billing;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -385,6 +394,7 @@ impl WibBuilder {
             verified_numbers: self.verified_numbers,
             trunks: self.trunks,
             webrtc: self.webrtc,
+            billing: self.billing,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             embedder: self.embedder,

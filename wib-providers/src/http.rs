@@ -2,7 +2,8 @@
 //!
 //! Rules of retry (every adapter's, so nowhere else): only what is safe to repeat is repeated, and only after a failed
 //! connection, a cut or late answer, 408, 425, 429 or 5xx. Safe are GET, DELETE, and what the adapter marks
-//! [`repeatable`](Ask::repeatable); anything is safe that never left ([`Sent::No`]).
+//! [`repeatable`](Ask::repeatable); anything is safe that never left ([`Sent::No`]). A vendor that says itself whether a
+//! repeat may help (`Stripe-Should-Retry`, `X-Should-Retry`) is believed, but never about what is not safe.
 //!
 //! A vendor that says "no more until then" (a 429 with `Retry-After`, or [`Limits`] of which nothing remains) is not asked
 //! again before then: requests wait within the policy's patience, else they fail without having left.
@@ -364,8 +365,8 @@ impl Ask<'_> {
         let mut course = Course::new(&self);
         loop {
             let outcome = match self.opened(course.deadline).await {
-                Ok(flow) => flow.whole().await,
-                Err(error) => Err(error),
+                Ok(flow) => flow.whole().await.map_err(Failed::from),
+                Err(failed) => Err(failed),
             };
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
@@ -396,7 +397,7 @@ impl Ask<'_> {
         self.safe = false;
         let mut course = Course::new(&self);
         loop {
-            let outcome = self.upgraded(course.deadline, &limits).await;
+            let outcome = self.upgraded(course.deadline, &limits).await.map_err(Failed::from);
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
             }
@@ -434,7 +435,7 @@ impl Ask<'_> {
     }
 
     /// One try, up to the head of an answer that is no refusal.
-    async fn opened(&mut self, deadline: Timestamp) -> Result<Flow, VendorError> {
+    async fn opened(&mut self, deadline: Timestamp) -> Result<Flow, Failed> {
         let client = self.client;
         let clock = &*client.wires.clock;
         let mut request = self.build()?;
@@ -445,18 +446,20 @@ impl Ask<'_> {
         }
         let seat = timeout(clock, left(clock, deadline), client.seats.clone().acquire_owned()).await;
         let Some(Ok(seat)) = seat else {
-            return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way"));
+            return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way").into());
         };
         client.let_through(self.policy.patience, deadline).await?;
         let limit = self.policy.first_byte.min(left(clock, deadline));
         let response = match timeout(clock, limit, client.wires.transport.send(request)).await {
             Some(Ok(response)) => response,
             Some(Err(_)) if too_long.is_some_and(|cut| cut.load(Ordering::Relaxed)) => {
-                return Err(client.fault(Fault::Request, Sent::No, "the body is larger than allowed"));
+                return Err(client.fault(Fault::Request, Sent::No, "the body is larger than allowed").into());
             }
-            Some(Err(e)) if e.sent == Sent::No => return Err(client.fault(Fault::Down, e.sent, "no connection")),
-            Some(Err(e)) => return Err(client.fault(Fault::Down, e.sent, "the connection was lost")),
-            None => return Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time")),
+            Some(Err(e)) if e.sent == Sent::No => {
+                return Err(client.fault(Fault::Down, e.sent, "no connection").into());
+            }
+            Some(Err(e)) => return Err(client.fault(Fault::Down, e.sent, "the connection was lost").into()),
+            None => return Err(client.fault(Fault::Timeout, Sent::Unknown, "no answer in time").into()),
         };
         let (head, body) = response.into_parts();
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
@@ -482,7 +485,8 @@ impl Ask<'_> {
         }
         let request_id = flow.request_id.clone();
         let body = flow.whole().await.ok().and_then(|answer| serde_json::from_slice(&answer.body).ok());
-        Err(self.refusal(head.status, &head.headers, request_id, &body.unwrap_or_default()))
+        let error = self.refusal(head.status, &head.headers, request_id, &body.unwrap_or_default());
+        Err(Failed { error, again: should_retry(&head.headers) })
     }
 
     fn build(&self) -> Result<Request<Body>, VendorError> {
@@ -554,6 +558,17 @@ impl Ask<'_> {
     }
 }
 
+/// A try that failed, and whether the vendor itself said that a repeat may help.
+struct Failed {
+    error: VendorError,
+    again: Option<bool>,
+}
+impl From<VendorError> for Failed {
+    fn from(error: VendorError) -> Self {
+        Self { error, again: None }
+    }
+}
+
 /// The tries of one request.
 struct Course {
     deadline: Timestamp,
@@ -566,15 +581,15 @@ impl Course {
         Self { deadline: after(started, ask.policy.total), started, tries: 0 }
     }
     /// What is to be said of a try; `None`, after a wait, when there is to be another.
-    async fn judge<T>(&mut self, ask: &Ask<'_>, outcome: Result<T, VendorError>) -> Option<Result<T, VendorError>> {
+    async fn judge<T>(&mut self, ask: &Ask<'_>, outcome: Result<T, Failed>) -> Option<Result<T, VendorError>> {
         let (clock, policy) = (&*ask.client.wires.clock, &ask.policy);
-        ask.note(self.started, outcome.as_ref().err());
-        let error = match outcome {
-            Err(error) => error,
-            done => return Some(done),
+        ask.note(self.started, outcome.as_ref().err().map(|failed| &failed.error));
+        let Failed { error, again } = match outcome {
+            Err(failed) => failed,
+            Ok(done) => return Some(Ok(done)),
         };
         self.tries += 1;
-        let passing = matches!(error.fault, Fault::Down | Fault::Timeout | Fault::RateLimited);
+        let passing = again.unwrap_or(matches!(error.fault, Fault::Down | Fault::Timeout | Fault::RateLimited));
         let safe = ask.safe || (error.sent == Sent::No && error.fault == Fault::Down);
         let drawn = ask.client.wires.random.backoff(self.tries, policy.backoff, policy.patience);
         let wait = error.retry_after.unwrap_or(drawn);
@@ -764,6 +779,8 @@ fn fault_word(fault: Fault) -> &'static str {
         Fault::Missing => "missing",
         Fault::RateLimited => "rate_limited",
         Fault::Payment => "payment",
+        Fault::Declined => "declined",
+        Fault::Conflict => "conflict",
         Fault::Down => "down",
         Fault::Timeout => "timeout",
         Fault::Nonsense => "nonsense",
@@ -775,6 +792,12 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     let named = ["x-request-id", "request-id", "cf-ray"];
     let value = named.iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
     Some(value.chars().take(100).collect())
+}
+
+/// Whether the vendor said that a repeat may help.
+fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    let value = ["stripe-should-retry", "x-should-retry"].iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
+    value.parse().ok()
 }
 
 /// When the vendor said to try again: seconds, milliseconds (OpenAI) or a date, at most an hour. After a 429 also the

@@ -46,6 +46,7 @@ vendor_list! {
     openai "openai";
     elevenlabs "elevenlabs";
     resend "resend";
+    stripe "stripe";
     smtp "smtp";
     cloudflare "cloudflare";
 }

@@ -10,7 +10,7 @@ use wib_core::{
     WibBuilder,
     ai::{LlmChain, SpeechChain},
     ports::{
-        Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
+        Billing, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
         VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc,
     },
 };
@@ -233,6 +233,8 @@ pub struct Adapters {
     pub caches: Vec<Arc<dyn Cache>>,
     /// Work handed on.
     pub queues: Vec<Arc<dyn Queue>>,
+    /// Payments and subscriptions.
+    pub billings: Vec<Arc<dyn Billing>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
     /// What a doctor asks.
@@ -281,6 +283,9 @@ impl Adapters {
         }
         if let Some(webrtc) = self.webrtcs.into_iter().next() {
             builder = builder.webrtc(webrtc);
+        }
+        if let Some(billing) = self.billings.into_iter().next() {
+            builder = builder.billing(billing);
         }
         builder
     }

@@ -292,6 +292,7 @@ impl Worker {
             }
             // Nothing asks for these yet.
             EventBody::Message(_)
+            | EventBody::Billing(_)
             | EventBody::RedactedAudio { .. }
             | EventBody::LiveSession { .. }
             | EventBody::Other(_) => Ok(Done::Ack),

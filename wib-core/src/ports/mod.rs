@@ -2,6 +2,7 @@
 //!
 //! A port arrives with its first adapter. Requests and answers are the core's own types, never a vendor's.
 
+pub mod billing;
 pub mod blobs;
 pub mod cache;
 pub mod embedder;
@@ -25,6 +26,7 @@ pub mod witness;
 
 use std::{fmt, time::Duration};
 
+pub use billing::Billing;
 pub use blobs::Blobs;
 pub use cache::Cache;
 pub use embedder::Embedder;
@@ -67,6 +69,8 @@ text_enum! {
         Speech = "speech",
         /// Mail: [`Mailer`].
         Mailer = "mailer",
+        /// Payments and subscriptions: [`Billing`].
+        Billing = "billing",
         /// Text messages: [`Messenger`].
         Messages = "messages",
         /// Values for a while: [`Cache`].
@@ -118,6 +122,10 @@ pub enum Fault {
     RateLimited,
     /// The account has no money or is closed.
     Payment,
+    /// The payer's bank or card refused; nobody did anything wrong.
+    Declined,
+    /// Another request was made under the same key.
+    Conflict,
     /// Connection failed, or a 5xx.
     Down,
     /// No answer in time.

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::{
+    billing::BillingEvent,
     mailer::MailEvent,
     messenger::{MessageEvent, Words},
     voice::VoiceEvent,
@@ -117,6 +118,8 @@ pub enum EventBody {
         /// The vendor's id of it.
         session_id: String,
     },
+    /// Something happened to a payment, a subscription, an invoice.
+    Billing(Box<BillingEvent>),
     /// A kind that is not acted on; acknowledged, kept by name.
     Other(String),
 }
@@ -169,6 +172,9 @@ pub fn ed25519(
 /// # Errors
 /// `BadSignature` when none fits.
 pub fn hmac_sha256(secret: &[u8], parts: &[&[u8]], macs: &[Vec<u8>]) -> Result<Proof, Refused> {
+    if secret.is_empty() {
+        return Err(Refused::NotConfigured);
+    }
     let ours = hmac(secret, parts);
     let fits = macs.iter().fold(false, |hit, theirs| hit | bool::from(ours.as_slice().ct_eq(theirs)));
     if fits { Ok(Proof(())) } else { Err(Refused::BadSignature) }
@@ -221,7 +227,9 @@ pub fn svix_secret(text: &str) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-fn hmac(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+/// HMAC-SHA256 of the parts in a row: what senders sign with.
+#[must_use]
+pub fn hmac(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()

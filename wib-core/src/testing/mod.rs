@@ -2,6 +2,7 @@
 //! own.
 
 pub mod authority;
+pub mod billing_suite;
 pub mod cache_suite;
 pub mod embedder_suite;
 pub mod fakes;

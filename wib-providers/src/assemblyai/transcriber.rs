@@ -143,7 +143,7 @@ impl Transcriber for AssemblyAi {
 
     async fn redacted_audio(&self, id: &str) -> Result<RedactedAudio, VendorError> {
         let answer = self.of("redacted_audio", "/v2/transcript/{}/redacted-audio", id).send().await?;
-        if answer.status() == 202 {
+        if answer.status == 202 {
             return Ok(RedactedAudio::Pending);
         }
         let url = answer.json::<wire::Redacted>()?.redacted_audio_url;

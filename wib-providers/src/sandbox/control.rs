@@ -58,10 +58,9 @@ pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             Some(model) => answer(200, &json!({"verifier": model.verifier(), "kept": model.show()})),
             None => error(404, "no such vendor"),
         },
-        ("POST", [what]) => {
-            let vendors: Vec<_> = world.models.keys().copied().collect();
-            let by = |vendor| world.with_model(vendor, |model, world| model.control(world, what, &body)).flatten();
-            vendors.into_iter().find_map(by).unwrap_or_else(|| error(404, "no such control"))
+        (method, [vendor, rest @ ..]) => {
+            let done = world.with_model(vendor, |model, world| model.control(world, method, rest, &body)).flatten();
+            done.unwrap_or_else(|| error(404, "no such control"))
         }
         _ => error(404, "no such control"),
     }

@@ -52,7 +52,7 @@
 //! | `GET /sandbox/numbers` | real dials by number called; repeats that were recognised do not count |
 //! | `GET /sandbox/calls` | all calls and their events |
 //! | `POST /sandbox/calls {from, to}` | somebody calls us |
-//! | `POST /sandbox/messages {from, to, text}` | somebody writes to us |
+//! | `POST /sandbox/telnyx/messages {from, to, text}` | somebody writes to us |
 //! | `GET /sandbox/outbox` | mails that were sent |
 //! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |

@@ -42,8 +42,8 @@ pub(crate) trait Model: Send {
     fn hung_up(&mut self, _world: &mut World, _session: &str) {}
     /// Something that this model [planned](World::plan_for) is due.
     fn step(&mut self, _world: &mut World, _what: &str) {}
-    /// What people make happen by `POST /sandbox/<what>`; `None` when it is not this model's.
-    fn control(&mut self, _world: &mut World, _what: &str, _body: &Value) -> Option<Response<Bytes>> {
+    /// Something that only a sandbox can do, asked for under `/sandbox/{vendor}/...`; `None` when there is no such thing.
+    fn control(&mut self, _world: &mut World, _method: &str, _path: &[&str], _body: &Value) -> Option<Response<Bytes>> {
         None
     }
     /// What verifies its deliveries: a public key, a secret; `None` when it sends none.

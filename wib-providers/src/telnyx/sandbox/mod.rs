@@ -55,8 +55,8 @@ impl Model for Telnyx {
     fn step(&mut self, world: &mut World, what: &str) {
         self.lines.step(world, what);
     }
-    fn control(&mut self, world: &mut World, what: &str, body: &Value) -> Option<Response<Bytes>> {
-        (what == "messages").then(|| self.lines.write_to_us(world, body))
+    fn control(&mut self, world: &mut World, method: &str, path: &[&str], body: &Value) -> Option<Response<Bytes>> {
+        matches!((method, path), ("POST", ["messages"])).then(|| self.lines.write_to_us(world, body))
     }
     fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
         let (code, title) = if status == 429 { ("10011", "Too many requests") } else { ("10007", "Unexpected error") };
