@@ -4,15 +4,19 @@
 
 mod attacks;
 mod audit;
+mod bridge;
+mod caller_ids;
 mod canary;
 mod caps;
 mod consent;
+mod desk;
 mod doubt;
 mod evidence;
 mod facts;
 mod faults;
 mod forge;
 mod genuine;
+mod inbound;
 mod injection;
 mod keeping;
 mod keys;
@@ -25,5 +29,8 @@ mod sameness;
 mod script;
 mod stage;
 mod stamps;
+mod supervise;
 mod tenants;
+mod transfer;
+mod translation;
 mod verdicts;

@@ -13,6 +13,7 @@ use crate::{
     recordings::Recording,
     store::{ACTIVE, Repo},
     transcripts::{Transcript, TranscriptJob},
+    translation::Translation,
     usage::Usage,
     wib::Org,
 };
@@ -67,6 +68,8 @@ pub struct CallExport {
     pub transcripts: Vec<Transcript>,
     /// What a model made of them.
     pub analyses: Vec<Analysis>,
+    /// Its transcripts in other languages, every version.
+    pub translations: Vec<Translation>,
     /// What it used.
     pub usage: Vec<Usage>,
     /// Its evidence, once sealed.
@@ -192,6 +195,7 @@ impl Org {
             transcript_jobs: tx.transcript_jobs_of_call(id).await?,
             transcripts: tx.transcripts_of_call(id).await?,
             analyses: tx.analyses_of_call(id).await?,
+            translations: tx.translations_of_call(id).await?,
             usage: tx.usage_of_call(id).await?,
             evidence,
             call,
