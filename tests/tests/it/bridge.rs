@@ -153,6 +153,21 @@ async fn a_person_who_asked_for_peace_while_the_member_was_rung_is_not_called() 
 }
 
 #[tokio::test]
+async fn a_call_that_is_called_off_while_the_member_is_rung_ends_there() {
+    let house = House::new().await;
+    let call = bridge(&house).await;
+    let member = house.desk.leg(MEMBER);
+    house.tell(&member, VoiceEventKind::Ringing).await;
+    house.org.end_call(call.id).await.unwrap();
+    house.wait(2).await;
+    assert_eq!(house.desk.words(&member), ["hang_up"]);
+    house.ends(&member, HangupCause::Canceled).await;
+    house.wait(5).await;
+    assert_eq!((house.call_now(call.id).await.status, house.desk.dialled().len()), (CallStatus::Failed, 1));
+    house.nothing_is_dead().await;
+}
+
+#[tokio::test]
 async fn two_who_cannot_be_joined_are_not_left_waiting() {
     let house = House::new().await;
     let call = bridge(&house).await;

@@ -261,6 +261,7 @@ async fn lines_of_a_queue_are_rung_in_turn() {
         let own = house.wib.org(principal).await.unwrap();
         let set = SetAgentLine { user_id: user.id, phone: phone(line), queue: Some("first".to_owned()), active: true };
         own.set_agent_line(set.clone()).await.unwrap();
+        house.pass(1);
         let other = SetAgentLine { user_id: uuid::Uuid::from_u128(99).into(), ..set };
         assert_eq!(own.set_agent_line(other).await.unwrap_err().kind(), Kind::Forbidden);
     }

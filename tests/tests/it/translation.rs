@@ -171,6 +171,7 @@ async fn a_member_asks_for_more_languages_and_for_another_try() {
         assert_eq!(stage.org.translate_call(id, language).await.unwrap(), 1);
         assert_eq!(stage.org.translate_call(id, language).await.unwrap(), 1, "while it is on its way it is the same");
         stage.work().await;
+        stage.pass(1);
         let newest = stage.org.translations(id).await.unwrap().pop().unwrap();
         assert_eq!((newest.target_language, newest.version), (language, version));
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RouteTarget;
+use super::{RouteTarget, used};
 use crate::{
     auth::UserId,
     kit::{Id, Phone, Result, Role, text, time::Timestamp},
@@ -63,7 +63,7 @@ pub(crate) async fn reached(tx: &mut dyn OrgTx, target: Option<&RouteTarget>, no
         Some(RouteTarget::Queue { name }) => tx.next_of_queue(name).await?,
     };
     let Some(mut line) = line else { return Ok(None) };
-    line.last_rung_at = Some(now);
+    line.last_rung_at = Some(used(now, line.last_rung_at));
     tx.update(&line).await?;
     Ok(Some(line.phone))
 }

@@ -20,16 +20,23 @@ pub(crate) use lines::reached;
 pub use lines::{AgentLine, SetAgentLine};
 pub(crate) use numbers::shown;
 pub use numbers::{AddNumber, UpdateNumber};
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 pub use verify::{CallerId, CallerIdStatus, ConfirmCallerId, PendingCallerId, StartCallerId};
 
 use crate::{
     auth::UserId,
     json_column,
-    kit::{Id, Phone, time::Timestamp},
+    kit::{Id, Phone, time, time::Timestamp},
     store::Record,
     text_enum,
 };
+
+/// When something counts as used that is taken in turn: later than before, so that turns of one instant are turns.
+pub(crate) fn used(now: Timestamp, before: Option<Timestamp>) -> Timestamp {
+    before.map_or(now, |before| now.max(time::after(before, Duration::from_micros(1))))
+}
 
 /// The id of a number.
 pub type NumberId = Id<OwnNumber>;

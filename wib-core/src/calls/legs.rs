@@ -193,8 +193,8 @@ pub(super) fn due(call: &mut Call, now: Timestamp) -> Vec<NewMessage> {
             due.push(message(call, Topic::EndLeg, *id, id.to_string(), now));
         }
     }
-    if call.facts.end_asked_at.is_some() && !over && call.facts.legs.values().any(LegFacts::over) {
-        // Somebody left who is not replaced; a person may ask for the same by hand.
+    if call.facts.end_asked_at.is_some() && !over && !call.facts.legs.is_empty() {
+        // Its own key: a person may ask for the same by hand.
         let payload = json!({"call_id": call.id});
         due.push(NewMessage { topic: Topic::HangUp, key: format!("{}:legs", call.id), payload, run_at: now });
     }
@@ -212,23 +212,44 @@ fn lead(call: &mut Call, now: Timestamp, due: &mut Vec<NewMessage>) {
     if call.flow_type == FlowType::Inbound && facts.person_listens() {
         due.push(order(Topic::RouteCall));
     }
+    member(call, now, due);
+    if call.facts.unattended_at.is_some() && !call.facts.over() {
+        due.push(order(Topic::EndUnattended));
+    }
+}
+
+fn member(call: &mut Call, now: Timestamp, due: &mut Vec<NewMessage>) {
+    let facts = &mut call.facts;
     let Some((id, agent)) = facts.agent().map(|(id, leg)| (id, leg.clone())) else { return };
     match (call.flow_type, agent.ended_at()) {
-        (FlowType::Bridge, None) if agent.answered_at.is_some() => due.push(order(Topic::Dial)),
+        (FlowType::Bridge, None) if agent.answered_at.is_some() => {
+            let payload = json!({"call_id": call.id});
+            due.push(NewMessage { topic: Topic::Dial, key: call.id.to_string(), payload, run_at: now });
+        }
+        // Called off while the member's telephone rings.
+        (FlowType::Bridge, None) if facts.end_asked_at.is_some() && !facts.placed() => {
+            if let Some(leg) = facts.legs.get_mut(&id) {
+                earliest(&mut leg.end_asked_at, now);
+            }
+        }
         (FlowType::Bridge, Some(at)) if agent.answered_at.is_none() && !facts.placed() => {
             facts.absorb_not_placed(at, "the member did not answer");
         }
         // Whoever was promised to the person is gone: they hear so. A transfer finds somebody else.
         (FlowType::Inbound, Some(at)) if agent.answered_at.is_none() => earliest(&mut facts.unattended_at, at),
-        (_, Some(at)) if facts.handovers.values().all(|h| !h.holds_the_call()) => facts.absorb_end_asked(at),
+        (_, Some(at)) if facts.handovers.values().all(|h| !h.holds_the_call()) => {
+            // Who left while the call was being handed on cannot have the person back.
+            if facts.handovers.values().any(|h| h.returned_at.is_none_or(|back| at <= back)) {
+                earliest(&mut facts.unattended_at, at);
+            } else {
+                facts.absorb_end_asked(at);
+            }
+        }
         _ => {}
     }
     let wanted = facts.person_listens() && facts.end_asked_at.is_none() && facts.unattended_at.is_none();
     if wanted && agent.up() && facts.handovers.is_empty() {
         due.push(message(call, Topic::JoinLeg, id, id.to_string(), now));
-    }
-    if call.facts.unattended_at.is_some() {
-        due.push(NewMessage { topic: Topic::EndUnattended, key: call.id.to_string(), payload, run_at: now });
     }
 }
 
@@ -449,7 +470,7 @@ pub(crate) async fn end_leg(wib: &Wib, message: &Message) -> Result<Done> {
     drop(tx);
     let waits = leg.role == LegRole::Agent && leg.up() && leg.joined_at.is_none() && leg.end_asked_at.is_none();
     let unreached = waits && call.flow_type == FlowType::Bridge && call.answered_at.is_none();
-    let until = time::after(message.run_at.max(call.ended_at.unwrap_or(message.run_at)), TOLD_WITHIN);
+    let until = time::after(message.created_at, TOLD_WITHIN);
     if unreached && leg.told_at.is_none() && wib.now() < until {
         let said = speech::unreached(wib);
         let tag = wib.tags.seal(&Tag::of(organization, call.id, Step::Unreached).on(id));

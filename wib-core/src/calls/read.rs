@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId, CallLeg, CallStatus};
+use super::{Call, CallEvent, CallId, CallLeg, CallStatus, carry::follow_up};
 use crate::{
     analysis::Analysis,
     compliance::StoredVerdict,
@@ -132,8 +132,7 @@ impl Org {
         }
         let (now, before) = (self.wib.now(), call.clone());
         call.facts.absorb_end_asked(now);
-        call.settle(now);
-        tx.update(&call).await?;
+        follow_up(&self.wib, &mut *tx, &mut call).await?;
         let message =
             NewMessage { topic: Topic::HangUp, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
         tx.enqueue(&message).await?;

@@ -6,7 +6,7 @@ use super::{
     legs::{self, not_the_person},
 };
 use crate::{
-    caller_ids::{OwnNumber, shown},
+    caller_ids::{OwnNumber, shown, used},
     collections::{AccountId, whom},
     compliance::{
         Act, ActKind, Medium, Place, Purpose, Technology,
@@ -119,7 +119,7 @@ impl Org {
         };
         tx.insert(&call).await?;
         if let Some(number) = of_pool {
-            tx.update(&OwnNumber { last_used_at: Some(now), ..number }).await?;
+            tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;
         }
         let attempt = Contact {
             id: self.wib.id(),
