@@ -57,6 +57,7 @@
 //! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
 
+pub(crate) mod acts;
 mod cards;
 pub(crate) mod chance;
 mod control;
@@ -66,6 +67,7 @@ pub(crate) mod model;
 pub(crate) mod network;
 mod observe;
 mod people;
+pub(crate) mod rooms;
 pub(crate) mod scripts;
 pub(crate) mod sound;
 pub(crate) mod tape;

@@ -23,6 +23,7 @@
 
 mod commands;
 mod conference;
+mod media;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;
 mod voice;

@@ -7,16 +7,28 @@ use serde_json::{Value, json};
 
 /// The shared contracts, when this checkout has them beside it or `WIB_SHARED` names their folder.
 pub(super) fn shared(path: &str) -> Option<Value> {
+    Some(serde_json::from_slice(&std::fs::read(place(path)?).unwrap()).unwrap())
+}
+
+/// Where a shared contract lies.
+fn place(path: &str) -> Option<PathBuf> {
     let named = std::env::var_os("WIB_SHARED").map(PathBuf::from);
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let root = named.unwrap_or(beside);
     let places = [root.join("contracts").join(path), root.join(path)];
-    if let Some(text) = places.iter().find_map(|place| std::fs::read(place).ok()) {
-        return Some(serde_json::from_slice(&text).unwrap());
+    if let Some(place) = places.into_iter().find(|place| place.is_file()) {
+        return Some(place);
     }
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing");
     println!("skipped: the contract {path} is not here");
     None
+}
+
+/// The lines of a recorded session of the shared contracts, when they are here.
+#[cfg(feature = "telnyx")]
+pub(crate) fn lines(path: &str) -> Option<Vec<Value>> {
+    let text = std::fs::read_to_string(place(path)?).unwrap();
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Asserts that a body conforms to the vendor's request schema.

@@ -161,15 +161,13 @@ pub enum Command {
     SwitchRole(Role),
 }
 
-/// How a call is taken.
+/// How a call is taken. A [stream](Command::Stream) is started once it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Where its events go from now on; `None`: where the vendor's account says.
     pub webhook_url: Option<String>,
     /// Records both sides from the answer on, each on its own channel.
     pub record: bool,
-    /// Streams from the answer on.
-    pub stream: Option<Stream>,
     /// Transcribes from the answer on.
     pub transcribe: Option<Transcribe>,
     /// Headers for the far end, where that speaks SIP.
@@ -349,7 +347,7 @@ pub enum Prompt {
 }
 
 text_enum! {
-    /// What becomes of a recording: both sides, each on its own channel (of a conference, all on one).
+    /// What becomes of a recording: both sides, each on its own channel.
     pub enum Record {
         /// Starts it.
         Start = "start",
