@@ -29,6 +29,7 @@ mod sameness;
 mod script;
 mod stage;
 mod stamps;
+mod steered;
 mod supervise;
 mod tenants;
 mod transfer;

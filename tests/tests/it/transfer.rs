@@ -289,4 +289,8 @@ async fn a_call_is_handed_on_once_at_a_time_by_who_may() {
     assert_eq!(talk.org.complete_transfer(talk.call.id).await.unwrap_err().kind(), Kind::Conflict);
     talk.ends(&talk.person, HangupCause::Normal).await;
     assert_eq!(talk.org.transfer_call(talk.call.id, wish).await.unwrap_err().kind(), Kind::Conflict);
+    // Whom the vendor never called is not waited for for ever.
+    talk.wait(120).await;
+    let facts = talk.now().await.facts;
+    assert!(facts.handovers.keys().all(|leg| facts.legs[leg].over()));
 }

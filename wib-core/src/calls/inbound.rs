@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Call, CallFacts, CallId, CallStatus, FlowType, LegRole,
     carry::{follow_up, load, main_leg, note},
-    legs::{self, change, opening_over},
+    legs::{self, change, not_the_person, opening_over},
     speech,
     start::WATCH_AFTER,
     tag::{Step, Tag},
@@ -185,7 +185,8 @@ pub(crate) async fn route(wib: &Wib, message: &Message) -> Result<Done> {
     }
     let now = wib.now();
     let target = call.facts.route.as_ref().and_then(|route| route.target.clone());
-    let rung = reached(&mut *tx, target.as_ref(), now).await?.filter(|phone| *phone != call.from_number);
+    let rung =
+        reached(&mut *tx, target.as_ref(), now).await?.filter(|phone| not_the_person(&call, phone, "target").is_ok());
     call.facts.routed_at = Some(now);
     let leg = match rung {
         Some(phone) => Some(legs::add(wib, &mut *tx, &mut call, LegRole::Agent, phone).await?),

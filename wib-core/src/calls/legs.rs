@@ -35,6 +35,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const SPOKEN_WITHIN: Duration = Duration::from_secs(20);
 /// How long a member is told something before the leg is ended all the same.
 const TOLD_WITHIN: Duration = Duration::from_secs(12);
+/// How long a leg that is to end is waited for, when the vendor has not named it.
+const PLACED_WITHIN: Duration = Duration::from_secs(90);
 
 /// What became of one further leg; merged as [`CallFacts`] are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,9 +208,9 @@ fn lead(call: &mut Call, now: Timestamp, due: &mut Vec<NewMessage>) {
     if call.facts.over() {
         return;
     }
-    let payload = json!({"call_id": call.id});
-    let order = |topic| NewMessage { topic, key: call.id.to_string(), payload: payload.clone(), run_at: now };
-    let facts = &mut call.facts;
+    let id = call.id;
+    let order = |topic| NewMessage { topic, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
+    let facts = &call.facts;
     if call.flow_type == FlowType::Inbound && facts.person_listens() {
         due.push(order(Topic::RouteCall));
     }
@@ -464,6 +466,10 @@ pub(crate) async fn end_leg(wib: &Wib, message: &Message) -> Result<Done> {
         return Ok(Done::Ack);
     }
     let Some(names) = names(&mut *tx, id).await? else {
+        drop(tx);
+        if wib.now() >= time::after(message.created_at, PLACED_WITHIN) {
+            return not_placed(wib, organization, &call, id, "the vendor never told of it").await;
+        }
         // Not with the vendor yet, or nobody knows: the dial's handler sees the wish before it dials.
         return Ok(Done::wait(time::after(wib.now(), Duration::from_secs(2)), "the leg has no name yet"));
     };

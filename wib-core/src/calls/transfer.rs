@@ -183,10 +183,8 @@ pub(super) fn lead(call: &mut Call, now: Timestamp, due: &mut Vec<NewMessage>) {
     let member = agent.filter(|(_, up)| *up).map(|(id, _)| id);
     let ids: Vec<_> = call.facts.handovers.keys().copied().collect();
     for id in ids {
-        let (Some(leg), Some(mut handover)) = (call.facts.legs.get(&id).cloned(), call.facts.handovers.remove(&id))
-        else {
-            continue;
-        };
+        let Some(leg) = call.facts.legs.get(&id).cloned() else { continue };
+        let Some(mut handover) = call.facts.handovers.remove(&id) else { continue };
         let order = |topic| {
             let payload = json!({"call_id": call.id, "leg_id": id});
             NewMessage { topic, key: id.to_string(), payload, run_at: now }
