@@ -73,6 +73,7 @@ impl Stage {
             verdict_id: None,
             record: true,
             transcribe: true,
+            translate_to: None,
             answered_at: None,
             ended_at: Some(now),
             answered_by: None,

@@ -25,7 +25,8 @@
 //! | [`compliance`], [`contacts`] | the gate and its verdicts; ledgers of attempts and conversations |
 //! | [`consent`], [`circumstances`], [`notices`], [`disclosures`] | what persons agreed to, asked for and contest; what they were told |
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
-//! | [`calls`], [`recordings`], [`transcripts`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`caller_ids`] | numbers that are shown and called, lines of members |
+//! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`] | a call and what it leaves |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
@@ -36,6 +37,7 @@ pub mod ai;
 pub mod analysis;
 pub mod audit;
 pub mod auth;
+pub mod caller_ids;
 pub mod calls;
 pub mod circumstances;
 pub mod collections;
@@ -60,6 +62,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transcripts;
+pub mod translation;
 pub mod usage;
 pub mod violations;
 mod wib;

@@ -57,6 +57,7 @@ async fn fill(store: &dyn Store) -> OrganizationId {
             verdict_id: None,
             record: true,
             transcribe: true,
+            translate_to: None,
             answered_at: Some(at(n)),
             ended_at: Some(at(n)),
             answered_by: None,

@@ -15,13 +15,13 @@ use crate::{
 
 table!(Call of organization_id in "calls" {
     id, person_id, account_id, direction, from_number, to_number, flow_type, technology, purpose, status, vendor, live, facts, verdict_id,
-    record, transcribe, answered_at, ended_at, answered_by, hangup_cause, created_by, created_at, updated_at
+    record, transcribe, translate_to, answered_at, ended_at, answered_by, hangup_cause, created_by, created_at, updated_at
 } mutable);
 table!(CallLeg in "call_legs" { id, call_id, vendor, role, control_id, leg_id, session_id, created_at } mutable);
 table!(CallEvent in "call_events" { id, call_id, source, event_type, event_data, at });
 
 /// One place in the text for each status there is.
-const STATUSES: usize = 9;
+const STATUSES: usize = 11;
 const _: () = assert!(<CallStatus as TextEnum>::ALL.len() == STATUSES);
 
 /// The named statuses, each once, the first repeated in the places that are left.
@@ -55,16 +55,16 @@ impl Calls for SqlOrg {
             let sql = org_sql!(
                 page_of_calls_by_status,
                 "SELECT * FROM calls
-                WHERE organization_id = $1 AND status IN ($6, $7, $8, $9, $10, $11, $12, $13, $14)
+                WHERE organization_id = $1 AND status IN ($6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5"
             );
             let total = org_sql!(
                 count_calls_by_status,
                 "SELECT COUNT(*) AS n FROM calls
-                WHERE organization_id = $1 AND status IN ($2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                WHERE organization_id = $1 AND status IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
             );
-            let [a, b, c, d, e, f, g, h, i] = places(statuses);
-            let rows = self.rows(sql, [at, id, limit, skip, a, b, c, d, e, f, g, h, i]).await?;
+            let [a, b, c, d, e, f, g, h, i, j, k] = places(statuses);
+            let rows = self.rows(sql, [at, id, limit, skip, a, b, c, d, e, f, g, h, i, j, k]).await?;
             (rows, self.count(total, places(statuses)).await?)
         };
         page(&rows, total, request, "created_at")

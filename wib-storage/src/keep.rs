@@ -94,7 +94,7 @@ impl Keeping for SqlOrg {
             "SELECT c.id, c.id AS call_id FROM calls c LEFT JOIN retention_marks m
                 ON m.organization_id = $1 AND m.kind = 'timeline' AND m.subject_id = c.id
             WHERE c.organization_id = $1 AND c.created_at <= $2
-                AND c.status IN ('completed', 'missed', 'canceled', 'failed')
+                AND c.status IN ('completed', 'transferred', 'missed', 'canceled', 'failed')
                 AND (m.id IS NULL OR (m.status = 'kept' AND m.next_look_at <= $3))
             ORDER BY c.created_at, c.id LIMIT $4"
         );
@@ -141,6 +141,13 @@ impl Keeping for SqlOrg {
         );
         self.change(sql, [transcript.into(), blank_insight()]).await.map(drop)
     }
+    async fn blank_translations_of(&mut self, transcript: TranscriptId) -> Result<()> {
+        let sql = org_sql!(
+            blank_translations_of,
+            "UPDATE translations SET utterances = $3 WHERE organization_id = $1 AND transcript_id = $2"
+        );
+        self.change(sql, [transcript.into(), json!([]).into()]).await.map(drop)
+    }
     async fn forget_timeline(&mut self, call: CallId) -> Result<()> {
         let sql = org_sql!(forget_timeline, "DELETE FROM call_events WHERE organization_id = $1 AND call_id = $2");
         self.change(sql, [call.into()]).await.map(drop)
@@ -173,6 +180,11 @@ impl Keeping for SqlOrg {
         let analyses = org_sql!(
             forget_analyses,
             "UPDATE analyses SET insight = $3 WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let translations = org_sql!(
+            forget_translations,
+            "UPDATE translations SET utterances = $3 WHERE organization_id = $1 AND call_id IN
                 (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
         );
         let consents = org_sql!(
@@ -212,6 +224,7 @@ impl Keeping for SqlOrg {
             counted("texts of addresses", self.change(places, [person.into()]).await?),
             counted("notes", self.change(notes, [person.into()]).await?),
             counted("analyses", self.change(analyses, [person.into(), blank_insight()]).await?),
+            counted("translations", self.change(translations, [person.into(), json!([]).into()]).await?),
         ])
     }
     async fn forget_numbers(&mut self, person: PersonId) -> Result<i64> {

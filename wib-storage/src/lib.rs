@@ -19,6 +19,7 @@ compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 mod analyses;
 mod audit;
 pub mod blobs;
+mod caller_ids;
 mod calls;
 mod collections;
 mod contacts;
@@ -40,6 +41,7 @@ mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transcripts;
+mod translation;
 mod usage;
 pub mod witness;
 

@@ -65,6 +65,7 @@ migrations![
     "0011_keep",
     "0012_flow",
     "0013_violations",
+    "0014_numbers",
 ];
 
 /// The version of the tables that this program works with.
@@ -76,6 +77,7 @@ fn newest() -> i64 {
 const APPEND_ONLY: &[&str] = &[
     "verdicts",
     "transcripts",
+    "translations",
     "evidence",
     "evidence_nodes",
     "checkpoints",
@@ -119,6 +121,27 @@ const ONCE: &[(&str, &[&str], &str)] = &[
             "model",
             "language",
             "transcript_hash",
+            "live",
+            "created_at",
+        ],
+        "NEW.utterances = '[]'",
+    ),
+    (
+        // So do those of what was made of it.
+        "translations",
+        &[
+            "organization_id",
+            "id",
+            "call_id",
+            "transcript_id",
+            "transcript_version",
+            "transcript_hash",
+            "version",
+            "source_language",
+            "target_language",
+            "vendor",
+            "model",
+            "translation_hash",
             "live",
             "created_at",
         ],

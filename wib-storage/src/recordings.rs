@@ -8,6 +8,7 @@ use wib_core::{
     recordings::{Recording, RecordingId},
     store::Recordings,
     transcripts::{Transcript, TranscriptJob},
+    translation::Translation,
     usage::Usage,
 };
 
@@ -87,6 +88,14 @@ impl Recordings for SqlOrg {
         let sql = org_sql!(
             analyses_of_call,
             "SELECT * FROM analyses WHERE organization_id = $1 AND call_id = $2
+            ORDER BY created_at, id"
+        );
+        self.all(sql, [call.into()]).await
+    }
+    async fn translations_of_call(&mut self, call: CallId) -> Result<Vec<Translation>> {
+        let sql = org_sql!(
+            translations_of_call,
+            "SELECT * FROM translations WHERE organization_id = $1 AND call_id = $2
             ORDER BY created_at, id"
         );
         self.all(sql, [call.into()]).await

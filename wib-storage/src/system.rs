@@ -10,10 +10,10 @@ use wib_core::{
     compliance::{CollectorRole, KeptPack},
     engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
     evidence::StampKind,
-    kit::{Error, Id, Result, time::Timestamp},
+    kit::{Error, Id, Phone, Result, time::Timestamp},
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
-    store::{SystemTx, Value},
+    store::{Column, SystemTx, Value},
 };
 
 use crate::{
@@ -316,6 +316,25 @@ impl SystemTx for SqlSystem {
     async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>> {
         let sql = system_sql!(owner_of_call, "SELECT organization_id, id AS record FROM calls WHERE id = $1");
         self.owner(sql, [call.into()]).await
+    }
+    async fn owner_of_number(&mut self, vendor: &str, phone: &Phone) -> Result<Option<Owner>> {
+        let sql = system_sql!(
+            owner_of_number,
+            "SELECT organization_id, id AS record FROM phone_numbers
+            WHERE vendor = $1 AND phone = $2 AND active AND purpose IN ('inbound', 'both')"
+        );
+        self.owner(sql, [vendor.into(), phone.clone().into_value()]).await
+    }
+    async fn organizations_of_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<OrganizationId>> {
+        let sql = system_sql!(
+            organizations_of_phone,
+            "SELECT DISTINCT p.organization_id FROM person_phones p
+            JOIN accounts a ON a.organization_id = p.organization_id AND a.person_id = p.person_id
+            WHERE p.phone = $1 AND a.status IN ('active', 'partial', 'disputed')
+            ORDER BY p.organization_id LIMIT $2"
+        );
+        let rows = self.all(sql, [phone.clone().into_value(), limit.into()]).await?;
+        rows.iter().map(|row| row.get("organization_id")).collect()
     }
     async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>> {
         let sql = system_sql!(

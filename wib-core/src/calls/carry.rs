@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    Call, CallEvent, CallId, CallLeg, LegRole,
+    Call, CallEvent, CallId, CallLeg, LegFacts, LegId, LegRole, inbound, legs,
     seal::seal_again,
     speech,
     tag::{Step, Tag},
@@ -34,7 +34,7 @@ use crate::{
 
 /// How long a request may still be under way when nobody waits for its answer: before that, "the vendor knows of no
 /// such call" proves nothing.
-const SETTLE: Duration = Duration::from_secs(30);
+pub(super) const SETTLE: Duration = Duration::from_secs(30);
 /// How soon the vendor is asked again about a dial, when it did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// How often a call is asked after.
@@ -55,7 +55,7 @@ pub(super) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId
 
 /// The leg that commands go to.
 pub(super) async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
-    Ok(tx.legs(call).await?.into_iter().find(|l| l.control_id.is_some()))
+    Ok(tx.legs(call).await?.into_iter().find(|l| l.role.is_person() && l.control_id.is_some()))
 }
 
 /// Whether the vendor has the call, or nobody wants it any more.
@@ -173,7 +173,7 @@ pub(crate) async fn mark_started(wib: &Wib, message: &Message) -> Result<bool> {
 async fn adopt(wib: &Wib, organization: OrganizationId, call: CallId, leg: Leg) -> Result<Done> {
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(call).await?.or_not_found("call")?;
-    put_leg(wib, &mut *tx, &mut call, &leg).await?;
+    put_leg(wib, &mut *tx, &mut call, &leg, None).await?;
     follow_up(wib, &mut *tx, &mut call).await?;
     tx.commit().await?;
     Ok(Done::Ack)
@@ -188,24 +188,45 @@ async fn not_placed(wib: &Wib, mut tx: Box<dyn OrgTx>, mut call: Call, why: &str
     Ok(Done::Ack)
 }
 
-/// Fills in what is known of the leg; a call has one per control id.
-async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg) -> Result<()> {
-    call.facts.leg.learn(names);
+/// Which leg of a call is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// The person's: the one that the call is about.
+    Person,
+    /// A further one.
+    Further(LegId),
+    /// One that we did not ask for.
+    Nobody,
+}
+
+/// Fills in what is known of the leg; a call has one per control id. Which it is.
+async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg, tag: Option<&Tag>) -> Result<Whose> {
     let known = tx.legs(call.id).await?;
     let same = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours == theirs;
-    let found = known.into_iter().find(|l| {
-        same(&l.leg_id, &names.leg_id)
-            || same(&l.control_id, &names.control_id)
-            || (names.leg_id.is_none() && names.control_id.is_none())
-            || (l.leg_id.is_none() && same(&l.session_id, &names.session_id))
+    let named = |l: &&CallLeg| same(&l.leg_id, &names.leg_id) || same(&l.control_id, &names.control_id);
+    let tagged = tag.filter(|t| t.call_id == call.id).and_then(|t| t.leg);
+    let found = known.iter().find(named).or_else(|| known.iter().find(|l| Some(l.id) == tagged)).or_else(|| {
+        // What names no leg is the person's.
+        known.iter().filter(|l| l.role.is_person()).find(|l| {
+            (names.leg_id.is_none() && names.control_id.is_none())
+                || (l.leg_id.is_none() && same(&l.session_id, &names.session_id))
+        })
     });
+    let further = known.iter().any(|l| !l.role.is_person());
     match found {
-        Some(mut leg) => {
-            let mut known = leg.names();
+        Some(leg) => {
+            let (mut leg, mut known) = (leg.clone(), leg.names());
             if known.learn(names) {
                 (leg.control_id, leg.leg_id, leg.session_id) = (known.control_id, known.leg_id, known.session_id);
                 tx.update(&leg).await?;
             }
+            if !leg.role.is_person() {
+                return Ok(Whose::Further(leg.id));
+            }
+        }
+        // A vendor's own leg, beside those that we asked for.
+        None if further && (tagged.is_some() || known.iter().any(|l| l.role.is_person())) => {
+            return Ok(Whose::Nobody);
         }
         None => {
             let leg = CallLeg {
@@ -221,7 +242,8 @@ async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg) ->
             tx.insert(&leg).await?;
         }
     }
-    Ok(())
+    call.facts.leg.learn(names);
+    Ok(Whose::Person)
 }
 
 pub(super) async fn note(
@@ -275,6 +297,12 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
             None => tag.as_ref().map(|t| (t.organization_id, t.call_id)),
         }
     };
+    let owner = match (owner, &event.what) {
+        (None, VoiceEventKind::Initiated { direction: Direction::Inbound, from, to }) => {
+            inbound::take(wib, vendor, event, from, to).await?
+        }
+        (owner, _) => owner,
+    };
     let Some((organization, call)) = owner else {
         // The vendor may be faster than the answer to our dial: wait a little before it is called unknown.
         if attempts < 4 {
@@ -292,9 +320,13 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
     };
     let mut tx = wib.store.org(organization).await?;
     let Some(mut call) = tx.lock_call(call).await? else { return Ok(Done::Ack) };
-    put_leg(wib, &mut *tx, &mut call, &event.leg).await?;
-    if note(wib, &mut *tx, call.id, &event.id, event.what.name(), shown(&event.what), event.at).await? {
-        absorb(wib, &mut *tx, &mut call, event, tag.as_ref()).await?;
+    let whose = put_leg(wib, &mut *tx, &mut call, &event.leg, tag.as_ref()).await?;
+    let mut told = shown(&event.what);
+    if let (Whose::Further(id), Some(told)) = (whose, told.as_object_mut()) {
+        told.insert("leg_id".to_owned(), json!(id));
+    }
+    if note(wib, &mut *tx, call.id, &event.id, event.what.name(), told, event.at).await? {
+        absorb(wib, &mut *tx, &mut call, event, tag.as_ref(), whose).await?;
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
@@ -313,8 +345,26 @@ fn shown(what: &VoiceEventKind) -> serde_json::Value {
     }
 }
 
-async fn absorb(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, event: &VoiceEvent, tag: Option<&Tag>) -> Result<()> {
-    call.facts.absorb(event, tag.filter(|t| t.call_id == call.id));
+async fn absorb(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call: &mut Call,
+    event: &VoiceEvent,
+    tag: Option<&Tag>,
+    whose: Whose,
+) -> Result<()> {
+    let tag = tag.filter(|t| t.call_id == call.id);
+    let counts = matches!(event.what, VoiceEventKind::Cost { .. });
+    match whose {
+        Whose::Further(id) if !counts => {
+            if let Some(leg) = call.facts.legs.get_mut(&id) {
+                leg.absorb(event, tag);
+            }
+            return Ok(());
+        }
+        Whose::Nobody if !counts => return Ok(()),
+        _ => call.facts.absorb(event, tag),
+    }
     if let VoiceEventKind::RecordingSaved(saved) = &event.what {
         expect_recording(wib, tx, call, saved, event.at).await?;
     }
@@ -360,8 +410,9 @@ async fn expect_recording(
 pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()> {
     let now = wib.now();
     let was_terminal = call.status.terminal();
+    let mut due = legs::due(call, now);
     call.settle(now);
-    let mut due: Vec<NewMessage> = speech::due(wib, tx, call).await?.into_iter().collect();
+    due.extend(speech::due(wib, tx, call).await?);
     tx.update(call).await?;
     ledgers(wib, tx, call).await?;
     speech::disclose(wib, tx, call, false).await?;
@@ -493,7 +544,7 @@ async fn first_communication(
 pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
     let (organization, mut tx, call) = load(wib, message).await?;
     let now = wib.now();
-    let leg = tx.legs(call.id).await?.into_iter().next();
+    let legs: Vec<_> = tx.legs(call.id).await?.into_iter().filter(|leg| open(&call, leg)).collect();
     drop(tx);
     let again = Done::wait(time::after(now, WATCH_EVERY), "the call is not over");
     let missing_recording = call.facts.recording_expected();
@@ -506,10 +557,16 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
             return Ok(Done::wait(time::after(ended, SAVED_WITHIN), "the recording is not saved yet"));
         }
     }
-    if let Some(leg) = leg {
+    for leg in legs {
         ask_after(wib, organization, call.id, &leg).await?;
     }
     Ok(again)
+}
+
+/// Whether the vendor is to be asked after a leg: the person's, and further ones that it has and that are not over.
+fn open(call: &Call, leg: &CallLeg) -> bool {
+    let lives = |facts: &LegFacts| !facts.over();
+    leg.role.is_person() || (leg.control_id.is_some() && call.facts.legs.get(&leg.id).is_some_and(lives))
 }
 
 /// Takes in what the vendor tells of a call when it is asked; whether that was news.
@@ -519,20 +576,26 @@ pub(super) async fn ask_after(wib: &Wib, organization: OrganizationId, id: CallI
     let mut tx = wib.store.org(organization).await?;
     let mut call = tx.lock_call(id).await?.or_not_found("call")?;
     let before = call.facts.clone();
+    let whose = if leg.role.is_person() { Whose::Person } else { Whose::Further(leg.id) };
     for event in &seen.events {
         let tag = event.tag.as_deref().and_then(|t| wib.tags.open(t));
-        absorb(wib, &mut *tx, &mut call, event, tag.as_ref()).await?;
+        absorb(wib, &mut *tx, &mut call, event, tag.as_ref(), whose).await?;
     }
-    let lost = now > time::after(call.created_at, LONGEST);
-    if (!seen.alive || lost) && call.facts.hangup.is_none() {
+    let gone = !seen.alive || now > time::after(call.created_at, LONGEST);
+    if let Whose::Further(id) = whose {
+        if gone {
+            legs::lost(&mut call, id, now);
+        }
+    } else if gone && call.facts.hangup.is_none() {
         let what =
             VoiceEventKind::Hangup { cause: HangupCause::Other, vendor_cause: "not alive when asked".to_owned() };
         let event = VoiceEvent { id: "wib:watch".to_owned(), leg: leg.names(), at: now, tag: None, what };
-        absorb(wib, &mut *tx, &mut call, &event, None).await?;
+        absorb(wib, &mut *tx, &mut call, &event, None, whose).await?;
     }
     let news = call.facts != before;
     if news {
-        note(wib, &mut *tx, call.id, "wib:watch", "call.recovered", json!({"alive": seen.alive}), now).await?;
+        let source = if leg.role.is_person() { "wib:watch".to_owned() } else { format!("wib:watch:{}", leg.id) };
+        note(wib, &mut *tx, call.id, &source, "call.recovered", json!({"alive": seen.alive}), now).await?;
         metrics::counter!("wib_calls_recovered_total").increment(1);
         follow_up(wib, &mut *tx, &mut call).await?;
     }

@@ -3,14 +3,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallStatus, Mask, Party,
+    CallLeg, CallStatus, Mask, Party,
+    legs::LegFacts,
     speech::Spoken,
     tag::{Step, Tag},
+    transfer::Handover,
 };
 use crate::{
+    caller_ids::InboundRoute,
     compliance::DutyKind,
     json_column,
-    kit::time::Timestamp,
+    kit::{Id, time::Timestamp},
     ports::voice::{AnsweredBy, HangupCause, Leg, VoiceEvent, VoiceEventKind},
 };
 
@@ -122,6 +125,21 @@ pub struct CallFacts {
     /// Charges by event, in millionths of a dollar.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub costs: BTreeMap<String, i64>,
+    /// What became of the other legs: those to members, to whom the call is handed, to supervisors.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub legs: BTreeMap<Id<CallLeg>, LegFacts>,
+    /// What was set up for the number when it was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<InboundRoute>,
+    /// Somebody was looked for who takes the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed_at: Option<Timestamp>,
+    /// Nobody takes the call: the person is told so, and it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unattended_at: Option<Timestamp>,
+    /// Attempts to hand the call to somebody else, by the leg to them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub handovers: BTreeMap<Id<CallLeg>, Handover>,
 }
 json_column!(CallFacts);
 
@@ -129,7 +147,7 @@ pub(super) fn earliest(slot: &mut Option<Timestamp>, at: Timestamp) {
     *slot = Some(slot.map_or(at, |known| known.min(at)));
 }
 
-fn first<T>(slot: &mut Option<Fact<T>>, at: Timestamp, event: &str, value: T) {
+pub(super) fn first<T>(slot: &mut Option<Fact<T>>, at: Timestamp, event: &str, value: T) {
     if slot.as_ref().is_none_or(|known| (at, event) < (known.at, known.event.as_str())) {
         *slot = Some(Fact { at, event: event.to_owned(), value });
     }
@@ -247,17 +265,21 @@ impl CallFacts {
     #[must_use]
     pub fn status(&self) -> CallStatus {
         match &self.hangup {
+            Some(_) if self.answered_at.is_some() && self.handed_over() => CallStatus::Transferred,
             Some(_) if self.answered_at.is_some() => CallStatus::Completed,
             Some(fact) => match fact.value.cause {
                 HangupCause::NoAnswer => CallStatus::Missed,
                 HangupCause::Canceled => CallStatus::Canceled,
                 _ => CallStatus::Failed,
             },
+            None if self.answered_at.is_some() && self.open_handover().is_some() => CallStatus::Transferring,
             None if self.bridged_at.is_some() => CallStatus::Bridged,
             None if self.answered_at.is_some() => CallStatus::InProgress,
             None if self.ringing_at.is_some() => CallStatus::Ringing,
             None if self.initiated_at.is_some() => CallStatus::Initiated,
             None if self.not_placed.is_some() => CallStatus::Failed,
+            // The member's telephone rings first.
+            None if self.legs.values().any(LegFacts::placed) => CallStatus::Initiated,
             None => CallStatus::Pending,
         }
     }

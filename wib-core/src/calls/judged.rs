@@ -54,7 +54,7 @@ pub(super) async fn facts(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, kind: ActK
         act: Act { kind, purpose: call.purpose, technology },
         number: Some(number),
         email: None,
-        from: Some(&call.from_number),
+        from: Some(if call.direction == Direction::Outbound { &call.from_number } else { &call.to_number }),
         call: Some(call.id),
     };
     let mut facts = gate::gather(tx, wib, &planned, account.as_ref(), Hold::Held).await?;

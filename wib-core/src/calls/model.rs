@@ -11,6 +11,7 @@ use crate::{
     ports::voice::{AnsweredBy, Direction, HangupCause, Leg},
     store::Record,
     text_enum,
+    translation::Language,
 };
 
 /// The id of a call.
@@ -29,6 +30,10 @@ text_enum! {
         InProgress = "in_progress",
         /// Joined with another leg.
         Bridged = "bridged",
+        /// Being handed to somebody else.
+        Transferring = "transferring",
+        /// Handed to somebody else, and over.
+        Transferred = "transferred",
         /// Answered and over.
         Completed = "completed",
         /// Not answered.
@@ -43,7 +48,7 @@ impl CallStatus {
     /// Whether nothing can happen any more.
     #[must_use]
     pub const fn terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Missed | Self::Canceled | Self::Failed)
+        matches!(self, Self::Completed | Self::Transferred | Self::Missed | Self::Canceled | Self::Failed)
     }
 }
 
@@ -52,6 +57,8 @@ text_enum! {
     pub enum FlowType {
         /// One leg, to the person.
         Direct = "direct",
+        /// A member's leg first, then one to the person; both joined.
+        Bridge = "bridge",
         /// The person called us.
         Inbound = "inbound",
     }
@@ -64,6 +71,20 @@ text_enum! {
         Callee = "callee",
         /// From the person.
         Caller = "caller",
+        /// To the member who talks.
+        Agent = "agent",
+        /// To whom the call is handed.
+        Target = "target",
+        /// To who listens for the organisation.
+        Supervisor = "supervisor",
+    }
+}
+
+impl LegRole {
+    /// Whether it is the leg of the person: the one that the call is about.
+    #[must_use]
+    pub const fn is_person(self) -> bool {
+        matches!(self, Self::Callee | Self::Caller)
     }
 }
 
@@ -104,6 +125,8 @@ pub struct Call {
     pub record: bool,
     /// Whether the recording is to be transcribed.
     pub transcribe: bool,
+    /// Into which language the transcript is to be translated.
+    pub translate_to: Option<Language>,
     /// When it was answered.
     pub answered_at: Option<Timestamp>,
     /// When it ended.

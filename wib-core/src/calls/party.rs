@@ -17,6 +17,7 @@ use crate::{
     compliance::{ActKind, CircumstanceKind, ConsentScope, DutyKind, Holder, Outcome},
     consent::{Consent, ConsentEvent, Source},
     kit::{Error, OrNotFound, Result, Role, time::Timestamp},
+    ports::voice::Direction,
     text_enum,
     wib::Org,
 };
@@ -73,6 +74,14 @@ pub struct Conversation {
     pub blocked_by: Option<String>,
 }
 
+/// What a statement on this call was made on.
+const fn source_of(call: &Call) -> Source {
+    match call.direction {
+        Direction::Outbound => Source::OutboundCall,
+        Direction::Inbound => Source::InboundCall,
+    }
+}
+
 /// The utterance that does a duty by itself.
 const fn step_of(duty: DutyKind) -> Option<Step> {
     match duty {
@@ -91,10 +100,10 @@ impl Org {
     /// `NotFound`; `Conflict` when the call is not up; `Forbidden` below agent.
     pub async fn verify_party(&self, id: CallId, party: VerifyParty) -> Result<Conversation> {
         if party.holder == Holder::Attorney {
-            let account_id = self.call(id).await?.account_id;
+            let call = self.call(id).await?;
             let found = RecordCircumstance {
-                account_id,
-                source: Source::OutboundCall,
+                account_id: call.account_id,
+                source: source_of(&call),
                 ..RecordCircumstance::of(CircumstanceKind::Attorney)
             };
             self.record_circumstance(found).await?;
@@ -213,7 +222,7 @@ impl Org {
                 scope: ConsentScope::Recording,
                 event: ConsentEvent::Revoked,
                 written: false,
-                source: Source::OutboundCall,
+                source: source_of(&call),
                 call_id: Some(id),
                 evidence: None,
                 note: None,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId, CallLeg, CallStatus};
+use super::{Call, CallEvent, CallId, CallLeg, CallStatus, carry::follow_up};
 use crate::{
     analysis::Analysis,
     compliance::StoredVerdict,
@@ -13,6 +13,7 @@ use crate::{
     recordings::Recording,
     store::{ACTIVE, Repo},
     transcripts::{Transcript, TranscriptJob},
+    translation::Translation,
     usage::Usage,
     wib::Org,
 };
@@ -67,6 +68,8 @@ pub struct CallExport {
     pub transcripts: Vec<Transcript>,
     /// What a model made of them.
     pub analyses: Vec<Analysis>,
+    /// Its transcripts in other languages, every version.
+    pub translations: Vec<Translation>,
     /// What it used.
     pub usage: Vec<Usage>,
     /// Its evidence, once sealed.
@@ -129,8 +132,7 @@ impl Org {
         }
         let (now, before) = (self.wib.now(), call.clone());
         call.facts.absorb_end_asked(now);
-        call.settle(now);
-        tx.update(&call).await?;
+        follow_up(&self.wib, &mut *tx, &mut call).await?;
         let message =
             NewMessage { topic: Topic::HangUp, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
         tx.enqueue(&message).await?;
@@ -192,6 +194,7 @@ impl Org {
             transcript_jobs: tx.transcript_jobs_of_call(id).await?,
             transcripts: tx.transcripts_of_call(id).await?,
             analyses: tx.analyses_of_call(id).await?,
+            translations: tx.translations_of_call(id).await?,
             usage: tx.usage_of_call(id).await?,
             evidence,
             call,

@@ -106,9 +106,11 @@ impl CallFacts {
     fn order_in_doubt(&self) -> bool {
         self.recording_asked_at.is_some() && self.recording_ordered_at.is_none() && self.recording_declined_at.is_none()
     }
-    /// Whether recording has to end: the person refused, or a mask could not be put on.
+    /// Whether recording has to end: the person refused, a mask could not be put on, or somebody comes who was not told.
     pub(super) fn wants_stop(&self) -> bool {
-        self.recording_refused_at.is_some() || self.masks.values().any(|m| m.failed_at.is_some())
+        self.recording_refused_at.is_some()
+            || self.masks.values().any(|m| m.failed_at.is_some())
+            || self.stranger_listens()
     }
 }
 

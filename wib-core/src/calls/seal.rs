@@ -11,6 +11,7 @@ use crate::{
     retention::{MarkStatus, SubjectKind},
     store::OrgTx,
     transcripts::TranscriptStatus,
+    translation,
     usage::{Usage, UsageKind},
     wib::Wib,
 };
@@ -34,7 +35,7 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
         return Ok(Done::Ack);
     }
     let late = now >= time::after(message.created_at, LONGEST);
-    let leg = tx.legs(id).await?.into_iter().next();
+    let leg = tx.legs(id).await?.into_iter().find(|leg| leg.role.is_person());
     if let Some(leg) = leg.filter(|_| call.facts.gap() && !late) {
         drop(tx);
         // Deliveries that failed come again, but not within the quiet time: what is sealed must not wait for them.
@@ -121,7 +122,13 @@ async fn complete(tx: &mut dyn OrgTx, call: &Call) -> Result<bool> {
     }
     let told = tx.timeline(call.id).await?;
     let analysed = |id| told.iter().any(|e| e.source == format!("analysis:{id}"));
-    Ok(tx.transcripts_of_call(call.id).await?.iter().all(|t| analysed(t.id)))
+    let translated = |id| {
+        call.translate_to.is_none_or(|to| {
+            let sources = [translation::source(id, to, 1), translation::unavailable(id, to, 1)];
+            told.iter().any(|e| sources.contains(&e.source))
+        })
+    };
+    Ok(tx.transcripts_of_call(call.id).await?.iter().all(|t| analysed(t.id) && translated(t.id)))
 }
 
 /// Whether everything that was expected was also kept.

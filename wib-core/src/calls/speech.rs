@@ -19,7 +19,7 @@ use crate::{
     kit::{Phone, Result, canonical, time, time::Timestamp},
     ports::{
         Fault,
-        voice::{Command, Order, Speak},
+        voice::{Command, Direction, Order, Speak},
     },
     store::OrgTx,
     wib::{Settings, Wib},
@@ -94,6 +94,10 @@ struct Texts {
     collector: &'static str,
     time_barred: &'static str,
     message: &'static str,
+    welcome: &'static str,
+    unattended: &'static str,
+    hold: &'static str,
+    unreached: &'static str,
 }
 
 /// English.
@@ -106,6 +110,10 @@ const EN: Texts = Texts {
     collector: "This communication is from a debt collector.",
     time_barred: "The law limits how long you can be sued on a debt. Because of the age of this debt, we will not sue you for it.",
     message: "This is {name} calling from {business}. Please call me or any of our representatives back at {number}.",
+    welcome: "Thank you for calling {business}.",
+    unattended: "Nobody can take your call at the moment. Please call again later. Goodbye.",
+    hold: "Please hold the line.",
+    unreached: "The person could not be reached.",
 };
 /// Spanish.
 const ES: Texts = Texts {
@@ -117,6 +125,10 @@ const ES: Texts = Texts {
     collector: "Esta comunicación es de un cobrador de deudas.",
     time_barred: "La ley limita el tiempo en que se le puede demandar por una deuda. Debido a la antigüedad de esta deuda, no le demandaremos por ella.",
     message: "Habla {name} de {business}. Por favor, devuélvame la llamada, a mí o a cualquiera de nuestros representantes, al {number}.",
+    welcome: "Gracias por llamar a {business}.",
+    unattended: "En este momento nadie puede atender su llamada. Por favor, llame más tarde. Adiós.",
+    hold: "Por favor, espere un momento.",
+    unreached: "No se pudo localizar a la persona.",
 };
 
 /// The language that a text is spoken in: the person's where there are fixed texts in it, the installation's otherwise.
@@ -156,17 +168,22 @@ impl Utterance {
 /// The words of a step on this call; `None` when there is nothing to say.
 pub(super) fn utterance(wib: &Wib, call: &Call, person: Option<&Person>, step: Step) -> Option<Utterance> {
     let settings = &wib.settings;
-    let texts = texts(settings, language_of(person));
+    let route = call.facts.route.as_ref();
+    // What an organisation wrote for its number is in the installation's language, and all of one utterance is in one.
+    let written = step == Step::Opening && route.is_some_and(|r| r.notice.is_some() || r.greeting.is_some());
+    let texts = texts(settings, language_of(person).filter(|_| !written));
     let own = texts.language.get(..2) == settings.notice_language.get(..2);
     let language = if own { settings.notice_language.clone() } else { texts.language.to_owned() };
     let mut duties: BTreeSet<_> = step.duty().into_iter().collect();
     let text = match step {
-        Step::Dial | Step::Notice => return None,
+        Step::Dial | Step::Notice | Step::Leg | Step::Hold | Step::Unreached => return None,
+        Step::Unattended => texts.unattended.to_owned(),
         Step::Opening => {
             let mut parts = Vec::new();
             if let Some(business) = &settings.business_name {
                 duties.insert(DutyKind::Identify);
-                parts.push(texts.identify.replace("{business}", business));
+                let text = if call.direction == Direction::Inbound { texts.welcome } else { texts.identify };
+                parts.push(text.replace("{business}", business));
             }
             if call.technology == Technology::ArtificialVoice {
                 duties.insert(DutyKind::AiDisclosure);
@@ -174,8 +191,10 @@ pub(super) fn utterance(wib: &Wib, call: &Call, person: Option<&Person>, step: S
             }
             if call.record {
                 duties.insert(DutyKind::RecordingNotice);
-                parts.push(if own { settings.recording_notice.clone() } else { texts.recorded.to_owned() });
+                let ours = || if own { settings.recording_notice.clone() } else { texts.recorded.to_owned() };
+                parts.push(route.and_then(|r| r.notice.clone()).unwrap_or_else(ours));
             }
+            parts.extend(route.and_then(|r| r.greeting.clone()));
             (!parts.is_empty()).then(|| parts.join(" "))?
         }
         Step::MiniMiranda => texts.mini_miranda.to_owned(),
@@ -201,6 +220,21 @@ fn spaced(number: &str) -> String {
 /// The language a person is spoken to in, when it is known.
 fn language_of(person: Option<&Person>) -> Option<&str> {
     person?.language.as_deref()
+}
+
+/// What a member hears when the person could not be reached.
+pub(super) fn unreached(wib: &Wib) -> Speak {
+    plain(wib, |texts| texts.unreached)
+}
+
+/// What a person hears who is put on hold.
+pub(super) fn on_hold(wib: &Wib) -> Speak {
+    plain(wib, |texts| texts.hold)
+}
+
+fn plain(wib: &Wib, of: fn(&Texts) -> &'static str) -> Speak {
+    let texts = texts(&wib.settings, None);
+    Speak { text: of(texts).to_owned(), language: texts.language.to_owned(), ..Speak::default() }
 }
 
 /// Keeps what was disclosed. What was cut off is kept once the call is over: until then its end may still be told.
@@ -374,7 +408,16 @@ mod tests {
     #[test]
     fn no_text_but_the_disclosures_names_a_debt() {
         for texts in [&EN, &ES] {
-            for text in [texts.identify, texts.artificial, texts.recorded, texts.message] {
+            for text in [
+                texts.identify,
+                texts.artificial,
+                texts.recorded,
+                texts.message,
+                texts.welcome,
+                texts.unattended,
+                texts.hold,
+                texts.unreached,
+            ] {
                 let text = text.to_lowercase();
                 for word in ["debt", "deuda", "collect", "cobr", "owe", "account", "cuenta", "pay", "pago"] {
                     assert!(!text.contains(word), "{text}: {word}");

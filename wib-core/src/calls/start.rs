@@ -1,8 +1,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Call, CallEvent, CallFacts, CallId, CallStatus, FlowType};
+use super::{
+    Call, CallEvent, CallFacts, CallId, CallStatus, FlowType, LegRole,
+    legs::{self, not_the_person},
+};
 use crate::{
+    caller_ids::{OwnNumber, shown, used},
     collections::{AccountId, whom},
     compliance::{
         Act, ActKind, Medium, Place, Purpose, Technology,
@@ -13,6 +17,7 @@ use crate::{
     engine::{NewMessage, Topic},
     kit::{Error, Phone, Result, Role, time},
     ports::voice::Direction,
+    translation::Language,
     wib::Org,
 };
 
@@ -28,8 +33,11 @@ pub struct StartCall {
     pub account_id: Option<AccountId>,
     /// The number to call; the person's first one by default.
     pub to: Option<Phone>,
-    /// The number to show; the vendor's default by default.
+    /// The number to show; by default the pool's next ([`caller_ids`](crate::caller_ids)).
     pub from: Option<Phone>,
+    /// The telephone of the member who talks: rung first, and the person once they answer. Without it, the person is called
+    /// at once.
+    pub agent: Option<Phone>,
     /// How it is dialled and spoken; by a person by default. A voice that is artificial and speaks more than the fixed
     /// notices must say so here (FCC 24-17).
     pub technology: Option<Technology>,
@@ -39,7 +47,9 @@ pub struct StartCall {
     pub record: Option<bool>,
     /// Whether to transcribe the recording; yes by default.
     pub transcribe: Option<bool>,
-    /// Whether to find out if a machine answered; yes by default.
+    /// Into which language to translate the transcript; into none by default.
+    pub translate_to: Option<Language>,
+    /// Whether to find out if a machine answered; by default yes, and no when a member waits on the line.
     pub detect_machine: Option<bool>,
 }
 
@@ -59,9 +69,8 @@ impl Org {
             return Err(Error::conflict(format!("the organization is {is} one and the voice vendor is not"))
                 .code("LIVE_MISMATCH"));
         }
-        let from = command.from.clone().or_else(|| self.wib.voice.default_number());
-        let from = from.ok_or_else(|| Error::field("from", "is required: no default number is configured"))?;
         let mut tx = self.tx().await?;
+        let (from, of_pool) = shown(&self.wib, &mut *tx, command.from.as_ref()).await?;
         let (account, to) = whom(&mut *tx, command.account_id, command.to.as_ref(), "to").await?;
         let technology = command.technology.unwrap_or(Technology::Manual);
         let act = Act { kind: ActKind::Dial, purpose: command.purpose, technology };
@@ -78,7 +87,7 @@ impl Org {
         };
         // The attempt is counted at the instant it was judged at.
         let now = stored.created_at;
-        let call = Call {
+        let mut call = Call {
             id,
             organization_id: self.id(),
             person_id: Some(account.person_id),
@@ -86,16 +95,20 @@ impl Org {
             direction: Direction::Outbound,
             from_number: from,
             to_number: to,
-            flow_type: FlowType::Direct,
+            flow_type: if command.agent.is_some() { FlowType::Bridge } else { FlowType::Direct },
             technology,
             purpose: command.purpose,
             status: CallStatus::Pending,
             vendor: self.wib.voice.vendor().to_owned(),
             live: self.wib.voice.live(),
-            facts: CallFacts { undetected: command.detect_machine == Some(false), ..CallFacts::default() },
+            facts: CallFacts {
+                undetected: !command.detect_machine.unwrap_or(command.agent.is_none()),
+                ..CallFacts::default()
+            },
             verdict_id: Some(stored.id),
             record: command.record.unwrap_or(true),
             transcribe: command.transcribe.unwrap_or(true),
+            translate_to: command.translate_to,
             answered_at: None,
             ended_at: None,
             answered_by: None,
@@ -105,6 +118,9 @@ impl Org {
             updated_at: now,
         };
         tx.insert(&call).await?;
+        if let Some(number) = of_pool {
+            tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;
+        }
         let attempt = Contact {
             id: self.wib.id(),
             person_id: account.person_id,
@@ -133,7 +149,14 @@ impl Org {
         .await?;
         let payload = json!({"call_id": id});
         let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
-        tx.enqueue(&message(Topic::Dial, now)).await?;
+        if let Some(agent) = command.agent {
+            not_the_person(&call, &agent, "agent")?;
+            // The person is dialled when the member has answered, through the gate once more.
+            legs::add(&self.wib, &mut *tx, &mut call, LegRole::Agent, agent).await?;
+            tx.update(&call).await?;
+        } else {
+            tx.enqueue(&message(Topic::Dial, now)).await?;
+        }
         tx.enqueue(&message(Topic::WatchCall, time::after(now, WATCH_AFTER))).await?;
         self.audit("call:started", ("call", Some(id.uuid()))).is(&call).write(&mut *tx).await;
         tx.commit().await?;

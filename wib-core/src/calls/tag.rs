@@ -6,8 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::CallId;
-use crate::{compliance::DutyKind, orgs::OrganizationId, text_enum};
+use super::{CallId, CallLeg};
+use crate::{compliance::DutyKind, kit::Id, orgs::OrganizationId, text_enum};
 
 text_enum! {
     /// Which of our commands set a tag; every utterance of a call has its own.
@@ -26,13 +26,21 @@ text_enum! {
         TimeBarredNotice = "time_barred_notice",
         /// The message left on a machine.
         Message = "message",
+        /// The dial of a further leg.
+        Leg = "leg",
+        /// What a person hears when nobody takes the call.
+        Unattended = "unattended",
+        /// What a person hears who is put on hold.
+        Hold = "hold",
+        /// What a member hears when the person could not be reached.
+        Unreached = "unreached",
     }
 }
 impl Step {
     /// The duty that an utterance of this step does whatever its tag says.
     pub(crate) const fn duty(self) -> Option<DutyKind> {
         match self {
-            Self::Dial | Self::Opening => None,
+            Self::Dial | Self::Opening | Self::Leg | Self::Unattended | Self::Hold | Self::Unreached => None,
             Self::Notice => Some(DutyKind::RecordingNotice),
             Self::MiniMiranda => Some(DutyKind::MiniMiranda),
             Self::CollectorNotice => Some(DutyKind::CollectorNotice),
@@ -53,11 +61,17 @@ pub(crate) struct Tag {
     pub step: Step,
     /// The duties that the utterance does, when it was spoken to its end.
     pub duties: BTreeSet<DutyKind>,
+    /// The leg, when it is not the one to the person.
+    pub leg: Option<Id<CallLeg>>,
 }
 impl Tag {
     /// The tag of a command that speaks nothing, or nothing but the step's own duty.
     pub(crate) fn of(organization_id: OrganizationId, call_id: CallId, step: Step) -> Self {
-        Self { organization_id, call_id, step, duties: step.duty().into_iter().collect() }
+        Self { organization_id, call_id, step, duties: step.duty().into_iter().collect(), leg: None }
+    }
+    /// The tag of a command to a further leg.
+    pub(crate) fn on(self, leg: Id<CallLeg>) -> Self {
+        Self { leg: Some(leg), ..self }
     }
 }
 
@@ -89,6 +103,10 @@ impl TagKey {
             text.push('+');
             text.push_str(duty.as_str());
         }
+        if let Some(leg) = tag.leg {
+            text.push('@');
+            text.push_str(&leg.to_string());
+        }
         format!("{text}.{}", self.mac(&text))
     }
     /// What an echoed text says; `None` when it is not ours.
@@ -100,8 +118,13 @@ impl TagKey {
         }
         let mut parts = body.strip_prefix("wib1.")?.split('.');
         let (organization_id, call_id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let mut words = parts.next()?.split('+');
-        let mut tag = Tag::of(organization_id, call_id, words.next()?.parse().ok()?);
+        let part = parts.next()?;
+        let (words, leg) = match part.split_once('@') {
+            Some((words, leg)) => (words, Some(leg.parse().ok()?)),
+            None => (part, None),
+        };
+        let mut words = words.split('+');
+        let mut tag = Tag { leg, ..Tag::of(organization_id, call_id, words.next()?.parse().ok()?) };
         for duty in words {
             tag.duties.insert(duty.parse().ok()?);
         }
@@ -113,6 +136,11 @@ impl TagKey {
 mod tests {
     use super::*;
 
+    fn tag_of_a_leg() -> Tag {
+        let tag = Tag::of(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), Step::Leg);
+        tag.on(uuid::Uuid::from_u128(3).into())
+    }
+
     #[test]
     fn a_tag_says_which_duties_its_utterance_does_and_cannot_be_changed() {
         let key = TagKey::new([1; 32]);
@@ -122,6 +150,9 @@ mod tests {
         assert!(text.contains(".opening+identify+recording_notice."), "{text}");
         assert_eq!(key.open(&text), Some(tag));
         assert_eq!(key.open(&text.replace("identify", "mini_miranda")), None);
+        let leg = tag_of_a_leg();
+        assert_eq!(key.open(&key.seal(&leg)), Some(leg.clone()));
+        assert_eq!(key.open(&key.seal(&leg).replace("@00000000", "@00000001")), None);
         let old = Tag::of(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), Step::Notice);
         assert_eq!(key.open(&key.seal(&old)).unwrap().duties, BTreeSet::from([DutyKind::RecordingNotice]));
     }

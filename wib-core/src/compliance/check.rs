@@ -62,8 +62,15 @@ impl Org {
         self.at_least(Role::Viewer)?;
         let technology = command.technology.unwrap_or(Technology::Manual);
         let act = Act { kind: command.act, purpose: command.purpose, technology };
-        let from = command.from.clone().or_else(|| self.wib.voice.default_number());
         let mut tx = self.tx().await?;
+        let from = match command.from.clone() {
+            Some(from) => Some(from),
+            None => tx
+                .next_of_pool(self.wib.voice.vendor())
+                .await?
+                .map(|n| n.phone)
+                .or_else(|| self.wib.voice.default_number()),
+        };
         let (account, number, email);
         if command.act == ActKind::Email {
             let id = command.account_id.ok_or_else(|| Error::field("account_id", "is required for an address"))?;

@@ -1,7 +1,7 @@
 //! The gate: facts are gathered, judged and recorded inside the transaction that acts on them. Every dial passes it.
 
 use super::{
-    Facts, Outcome, StoredVerdict, Verdict,
+    Facts, Flag, Outcome, StoredVerdict, Verdict,
     gather::{Planned, Records},
     judge,
 };
@@ -22,7 +22,7 @@ pub(crate) enum Hold {
     Free,
 }
 
-/// Gathers what is known about the act towards the account's person; at most eight questions.
+/// Gathers what is known about the act towards the account's person; at most nine questions.
 pub(crate) async fn gather(
     tx: &mut dyn OrgTx,
     wib: &Wib,
@@ -45,6 +45,11 @@ pub(crate) async fn gather(
         _ => None,
     };
     let mut facts = records.facts(wib, planned, whom);
+    if let Some(from) = planned.from.filter(|_| !facts.flags.contains_key(&Flag::CallerIdOwned))
+        && tx.may_show(from).await?
+    {
+        facts.flags.insert(Flag::CallerIdOwned, true);
+    }
     // Before a call is dialled nothing was said in it.
     if let Some(call) = planned.call.filter(|_| planned.act.kind != super::ActKind::Dial) {
         let said = tx.disclosures(call).await?;

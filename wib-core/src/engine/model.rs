@@ -18,6 +18,30 @@ text_enum! {
         Dial = "dial",
         /// End a call.
         HangUp = "hang_up",
+        /// Take a call that comes in.
+        AnswerCall = "answer_call",
+        /// Find somebody who takes a call.
+        RouteCall = "route_call",
+        /// Tell a person that nobody takes the call, and end it.
+        EndUnattended = "end_unattended",
+        /// Dial a further leg of a call.
+        DialLeg = "dial_leg",
+        /// Join a further leg with the person's.
+        JoinLeg = "join_leg",
+        /// End a further leg.
+        EndLeg = "end_leg",
+        /// Hand a call on without talking first.
+        TransferCall = "transfer_call",
+        /// Put a person on hold, to talk to whom the call is handed.
+        HoldCall = "hold_call",
+        /// Join a member with whom a call is handed to.
+        ConsultLeg = "consult_leg",
+        /// Let whom a call is handed to talk to the person.
+        HandCall = "hand_call",
+        /// Bring a person back from hold.
+        ReturnCall = "return_call",
+        /// Give a supervisor another role.
+        SwitchRole = "switch_role",
         /// Speak a fixed text.
         SpeakNotice = "speak_notice",
         /// Start recording.
@@ -40,6 +64,8 @@ text_enum! {
         FetchTranscript = "fetch_transcript",
         /// Have a transcript analysed.
         Analyse = "analyse",
+        /// Translate a transcript.
+        Translate = "translate",
         /// Seal a finished call.
         Seal = "seal",
         /// Send a mail.

@@ -8,7 +8,7 @@ use crate::{
     analysis, audit, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     ports::webhook::EventBody,
-    recordings, retention, transcripts,
+    recordings, retention, transcripts, translation,
     wib::Wib,
 };
 
@@ -57,14 +57,25 @@ impl Topic {
     pub const fn limits(self) -> Limits {
         let (tries, base, cap) = match self {
             // A first try and three more: the seed's setting for the transcription queue.
-            Self::SubmitTranscript | Self::Analyse => (4, 10, 120),
+            Self::SubmitTranscript | Self::Analyse | Self::Translate => (4, 10, 120),
             // The notice is of no use when the person has waited.
             Self::SpeakNotice | Self::StartRecording => (5, 1, 4),
             // Somebody waits to say a card's number: after some seconds the recording is ended instead.
             Self::PauseRecording => (4, 1, 2),
             Self::StopRecording | Self::ResumeRecording => (8, 1, 4),
             // A dial that cannot leave for this long is no longer the call that was asked for.
-            Self::Dial | Self::HangUp => (8, 1, 30),
+            Self::Dial | Self::HangUp | Self::EndLeg | Self::EndUnattended => (8, 1, 30),
+            // Somebody waits on a line.
+            Self::AnswerCall
+            | Self::RouteCall
+            | Self::DialLeg
+            | Self::JoinLeg
+            | Self::TransferCall
+            | Self::HoldCall
+            | Self::ConsultLeg
+            | Self::HandCall
+            | Self::ReturnCall
+            | Self::SwitchRole => (5, 1, 4),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
             Self::ApplyEvent
@@ -224,6 +235,14 @@ impl Worker {
             Topic::SilenceRecording => recordings::silence_given_up(&self.wib, message).await,
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
+            Topic::Translate => translation::give_up(&self.wib, message).await,
+            Topic::DialLeg => calls::leg_given_up(&self.wib, message, why).await,
+            Topic::JoinLeg => calls::join_given_up(&self.wib, message).await,
+            Topic::RouteCall => calls::route_given_up(&self.wib, message).await,
+            Topic::TransferCall | Topic::HoldCall | Topic::ConsultLeg | Topic::HandCall => {
+                calls::handover_given_up(&self.wib, message, why).await
+            }
+            Topic::ReturnCall => calls::return_given_up(&self.wib, message).await,
             Topic::PauseRecording => calls::pause_given_up(&self.wib, message).await,
             Topic::StopRecording => calls::stop_given_up(&self.wib, message).await,
             _ => Ok(()),
@@ -248,6 +267,18 @@ impl Worker {
             Topic::ApplyEvent => self.apply(message).await,
             Topic::Dial => calls::dial(wib, message).await,
             Topic::HangUp => calls::hang_up(wib, message).await,
+            Topic::AnswerCall => calls::answer(wib, message).await,
+            Topic::RouteCall => calls::route(wib, message).await,
+            Topic::EndUnattended => calls::end_unattended(wib, message).await,
+            Topic::DialLeg => calls::dial_leg(wib, message).await,
+            Topic::JoinLeg => calls::join_leg(wib, message).await,
+            Topic::EndLeg => calls::end_leg(wib, message).await,
+            Topic::TransferCall => calls::transfer(wib, message).await,
+            Topic::HoldCall => calls::hold(wib, message).await,
+            Topic::ConsultLeg => calls::consult(wib, message).await,
+            Topic::HandCall => calls::hand(wib, message).await,
+            Topic::ReturnCall => calls::bring_back(wib, message).await,
+            Topic::SwitchRole => calls::switch_role(wib, message).await,
             Topic::SpeakNotice => calls::speak(wib, message).await,
             Topic::StartRecording => calls::start_recording(wib, message).await,
             Topic::StopRecording => calls::stop_recording(wib, message).await,
@@ -259,6 +290,7 @@ impl Worker {
             Topic::SubmitTranscript => transcripts::submit(wib, message).await,
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,
+            Topic::Translate => translation::translate(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
             Topic::WriteAudit => audit::write(wib, message).await,

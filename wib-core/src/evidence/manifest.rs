@@ -20,7 +20,7 @@ pub const RECORD: &str = "wib-record/1";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// `recording`, `transcript`, `analysis`, `verdict` or `timeline`.
+    /// `recording`, `transcript`, `translation`, `analysis`, `verdict` or `timeline`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Its id.

@@ -192,6 +192,20 @@ async fn artifacts(tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Artifact>> {
             purged(tx, SubjectKind::Transcript, transcript.id.uuid()).await?,
         );
     }
+    for translation in tx.translations_of_call(call.id).await? {
+        let copied = translation.is_copy();
+        let producer = format!("{} {}", translation.vendor, translation.model);
+        let by = [if copied { "system" } else { "model" }, producer.trim_end(), "assistive"];
+        add(
+            "translation",
+            translation.id.to_string(),
+            Some(translation.translation_hash),
+            by,
+            translation.created_at,
+            vec![translation.transcript_hash],
+            purged(tx, SubjectKind::Transcript, translation.transcript_id.uuid()).await?,
+        );
+    }
     if let Some(id) = call.verdict_id {
         let verdict: StoredVerdict = Repo::find(tx, id).await?.or_not_found(<StoredVerdict as Record>::NAME)?;
         let by = ["system", verdict.pack.as_str(), "evidence"];

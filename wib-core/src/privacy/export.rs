@@ -16,6 +16,7 @@ use crate::{
     notices::{Dispute, Notice},
     recordings::{Recording, RecordingId, RecordingStatus},
     transcripts::Transcript,
+    translation::Translation,
     wib::Org,
 };
 
@@ -61,6 +62,7 @@ pub struct CallRecord {
     pub recordings: Vec<Recording>,
     pub transcripts: Vec<Transcript>,
     pub analyses: Vec<Analysis>,
+    pub translations: Vec<Translation>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -173,6 +175,7 @@ impl Org {
                 disclosures: tx.disclosures(call.id).await?,
                 transcripts: tx.transcripts_of_call(call.id).await?,
                 analyses: tx.analyses_of_call(call.id).await?,
+                translations: tx.translations_of_call(call.id).await?,
                 recordings,
                 call,
             });

@@ -308,6 +308,7 @@ impl Thing {
             Self::Transcript(transcript) => {
                 tx.blank_transcript(transcript.id).await?;
                 tx.blank_analyses_of(transcript.id).await?;
+                tx.blank_translations_of(transcript.id).await?;
                 if let Some(job) = tx.transcript_job(transcript.recording_id).await?
                     && let Some(vendor_id) = job.vendor_id
                 {

@@ -41,6 +41,8 @@ pub trait Keeping: Edit<RetentionPolicy> + Edit<RetentionMark> + Edit<Erasure> {
     async fn blank_transcript(&mut self, id: TranscriptId) -> Result<()>;
     /// Takes the words of a transcript's analyses away; their hashes stay.
     async fn blank_analyses_of(&mut self, transcript: TranscriptId) -> Result<()>;
+    /// Takes the words of a transcript's translations away; their hashes stay.
+    async fn blank_translations_of(&mut self, transcript: TranscriptId) -> Result<()>;
     /// Removes the timeline of a call.
     async fn forget_timeline(&mut self, call: CallId) -> Result<()>;
     /// The erasure of a person's data.

@@ -6,6 +6,7 @@
 mod keep;
 mod law;
 mod lists;
+mod numbers;
 mod value;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+pub use numbers::Numbers;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -31,6 +33,7 @@ use crate::{
     ports::{voice::Leg, webhook::Event},
     recordings::{Recording, RecordingId},
     transcripts::{Transcript, TranscriptJob},
+    translation::Translation,
     usage::Usage,
 };
 
@@ -111,7 +114,9 @@ pub trait Contacts: Repo<StoredVerdict> + Repo<Contact> {
 
 /// Recordings, transcripts and what was made of them.
 #[async_trait]
-pub trait Recordings: Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> + Repo<Analysis> + Repo<Usage> {
+pub trait Recordings:
+    Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> + Repo<Analysis> + Repo<Translation> + Repo<Usage>
+{
     /// A page of recordings, newest first; of one call when named.
     async fn page_of_recordings(&mut self, call: Option<CallId>, request: &PageRequest) -> Result<Page<Recording>>;
     /// A call's recordings, by the vendor's id.
@@ -124,6 +129,8 @@ pub trait Recordings: Edit<Recording> + Repo<Transcript> + Edit<TranscriptJob> +
     async fn transcript_jobs_of_call(&mut self, call: CallId) -> Result<Vec<TranscriptJob>>;
     /// A call's analyses, oldest first.
     async fn analyses_of_call(&mut self, call: CallId) -> Result<Vec<Analysis>>;
+    /// A call's translations, every version, oldest first.
+    async fn translations_of_call(&mut self, call: CallId) -> Result<Vec<Translation>>;
     /// Adds the usage unless the call has one of that source and kind.
     async fn note_usage(&mut self, usage: &Usage) -> Result<()>;
     /// A call's usage, by source and kind.
@@ -200,6 +207,7 @@ pub trait OrgTx:
     + Notices
     + Registers
     + Lists
+    + Numbers
     + Recordings
     + EvidenceLog
     + Stamps
@@ -272,6 +280,10 @@ pub trait SystemTx: Send {
     async fn owner_of_leg(&mut self, vendor: &str, leg: &Leg) -> Result<Option<Owner>>;
     /// The organisation of a call: for operators, who know a call by its id alone.
     async fn owner_of_call(&mut self, call: CallId) -> Result<Option<Owner>>;
+    /// The number that is called, when an organisation has it in use for calls that come in.
+    async fn owner_of_number(&mut self, vendor: &str, phone: &Phone) -> Result<Option<Owner>>;
+    /// Organisations with an open account of a person with that number, by id, at most `limit`.
+    async fn organizations_of_phone(&mut self, phone: &Phone, limit: i64) -> Result<Vec<OrganizationId>>;
     /// The transcript job of a vendor's transcript.
     async fn owner_of_transcript(&mut self, vendor: &str, vendor_id: &str) -> Result<Option<Owner>>;
     /// Queues a message for an organisation or none; whether its key was new.
@@ -339,5 +351,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 }
 
 /// The statuses that the wire calls active.
-pub const ACTIVE: &[CallStatus] =
-    &[CallStatus::Initiated, CallStatus::Ringing, CallStatus::InProgress, CallStatus::Bridged];
+pub const ACTIVE: &[CallStatus] = &[
+    CallStatus::Initiated,
+    CallStatus::Ringing,
+    CallStatus::InProgress,
+    CallStatus::Bridged,
+    CallStatus::Transferring,
+];

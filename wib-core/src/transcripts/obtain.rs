@@ -19,6 +19,7 @@ use crate::{
         transcriber::{RawTranscript, TranscriptOptions, TranscriptOrder, TranscriptState},
     },
     recordings::{Recording, RecordingStatus, withhold},
+    translation,
     usage::{Usage, UsageKind},
     wib::Wib,
 };
@@ -206,6 +207,9 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         at: now,
     })
     .await?;
+    if let Some(to) = call.translate_to {
+        translation::ask(&mut *tx, &transcript, to, 1, now).await?;
+    }
     let payload = json!({"call_id": call.id, "transcript_id": transcript.id});
     tx.enqueue(&NewMessage { topic: Topic::Analyse, key: transcript.id.to_string(), payload, run_at: now }).await?;
     tx.commit().await?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     faults::Fault,
-    network::{Call, Detection, Order},
+    network::{Call, Detection, Link, Order},
     wire::{Ask, instant, json as answer, text},
     world::World,
 };
@@ -105,6 +105,7 @@ impl World {
             ring_seconds: 60,
             limit_seconds: 14_400,
             incoming: true,
+            link: Link::default(),
         });
         self.phones.calls.get(&key).map_or_else(|| error(500, "lost"), |call| answer(200, &shown(call)))
     }

@@ -68,6 +68,7 @@
 //! `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
 //! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does.
 
+pub(crate) mod acts;
 mod cards;
 pub(crate) mod chance;
 mod control;
@@ -79,6 +80,7 @@ pub mod modem;
 pub(crate) mod network;
 mod observe;
 mod people;
+pub(crate) mod rooms;
 pub(crate) mod scripts;
 pub(crate) mod sound;
 #[cfg(feature = "_speech")]

@@ -1,7 +1,7 @@
 //! The phone network: calls that ring, are answered, spoken into, recorded and ended.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -13,9 +13,11 @@ use wib_core::{
 };
 
 use super::{
+    acts::Acts,
     cards::Card,
     chance::Chance,
     people::{self, Behaviour},
+    rooms::{Hearing, Queued, Role, Room, RoomEvent},
     scripts::{self, Side},
     sound,
     tape::Tape,
@@ -38,6 +40,14 @@ pub(crate) struct Network {
     pub(crate) dials: BTreeMap<String, u64>,
     /// Calls by the `command_id` that placed them, for as long as it is remembered.
     pub(crate) commands: BTreeMap<String, (Timestamp, u64)>,
+    /// Conferences, those that are over too.
+    pub(crate) rooms: BTreeMap<Uuid, Room>,
+    /// Who hears whom, and heard.
+    pub(crate) hearings: VecDeque<Hearing>,
+    /// Legs that have to do with others.
+    pub(crate) joined: BTreeSet<u64>,
+    /// Who waits, by queue, in the order they came.
+    pub(crate) queues: BTreeMap<String, VecDeque<u64>>,
     finished: VecDeque<u64>,
     placed: u64,
 }
@@ -58,6 +68,21 @@ pub(crate) struct Order {
     pub(crate) limit_seconds: u64,
     /// The callee calls us: we answer.
     pub(crate) incoming: bool,
+    /// What it has to do with other legs.
+    pub(crate) link: Link,
+}
+
+/// What a leg has to do with others from the beginning.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link {
+    /// The session it shares.
+    pub(crate) session: Option<Uuid>,
+    /// The leg it is joined with when it is answered.
+    pub(crate) joins: Option<u64>,
+    /// Its callee hears a sound before that.
+    pub(crate) whisper: bool,
+    /// The leg it watches when it is answered, and as what.
+    pub(crate) watches: Option<(u64, Role)>,
 }
 
 /// Whether to find out who answered.
@@ -80,23 +105,25 @@ const fn cause(word: &'static str, source: &'static str, sip: &'static str) -> C
 }
 pub(crate) const BY_CALLER: Cause = cause("normal_clearing", "caller", "200");
 pub(crate) const CANCELED: Cause = cause("originator_cancel", "caller", "487");
-const BY_CALLEE: Cause = cause("normal_clearing", "callee", "200");
-const BUSY: Cause = cause("user_busy", "callee", "486");
+pub(crate) const BY_CALLEE: Cause = cause("normal_clearing", "callee", "200");
+pub(crate) const BUSY: Cause = cause("user_busy", "callee", "486");
 const TIMEOUT: Cause = cause("timeout", "caller", "487");
 const TIME_LIMIT: Cause = cause("time_limit", "unknown", "200");
+pub(crate) const REJECTED: Cause = cause("call_rejected", "callee", "603");
 const NOT_FOUND: Cause = cause("not_found", "unknown", "404");
 const CARRIER: Cause = cause("unspecified", "unknown", "503");
 
 /// What a call does next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallStep {
     Answer,
     Detect,
     GreetingEnd,
     Patience,
     Talk,
-    SpeakStart,
-    SpeakEnd,
+    /// An utterance of that round begins; a later round began if it was stopped.
+    SpeakStart(u32),
+    SpeakEnd(u32),
     /// The person presses a key.
     Press(Key),
     /// Nobody speaks for a while.
@@ -104,6 +131,20 @@ pub(crate) enum CallStep {
     HangUp(Cause),
     Saved(usize),
     Cost,
+    /// Something is told, if the call is up still.
+    Tell(What),
+    /// Joined with another leg.
+    Join(u64),
+    /// A sound ends.
+    PlayEnd(usize),
+    /// The person presses a key that is being collected, in that round.
+    Gathered(u32, Key),
+    /// Nobody pressed a key in time, in that round.
+    GatherLate(u32),
+    /// A line is said to its end: it may be written down.
+    Line(usize),
+    /// It has waited in its queue long enough, in that round.
+    QueueLate(u32),
 }
 
 /// Something that happened to a call; its body is made when it is asked for.
@@ -128,6 +169,23 @@ pub(crate) enum What {
     RecordingSaved(usize),
     Hangup,
     Cost,
+    Bridged,
+    /// Of the note of that number.
+    PlaybackStarted(usize),
+    PlaybackEnded(usize, &'static str),
+    GatherEnded(usize, &'static str),
+    Enqueued(usize, usize),
+    Dequeued(usize, usize, &'static str, i64),
+    StreamStarted(usize),
+    StreamFailed(usize),
+    StreamStopped(usize),
+    ForkStarted,
+    ForkStopped,
+    /// The line of that number was written down.
+    Transcribed(usize),
+    Referred(&'static str, u16),
+    /// In the conference of that id.
+    Conference(Uuid, RoomEvent),
     /// A command of ours.
     Command(&'static str),
 }
@@ -174,12 +232,24 @@ pub(crate) struct Call {
     pub(crate) beep_at: Option<Timestamp>,
     /// The person has begun to talk.
     pub(crate) talks: bool,
-    chance: Chance,
+    pub(crate) chance: Chance,
     /// Utterances of ours that have not ended.
-    speaking: u32,
-    speech_ends: Timestamp,
+    pub(super) speaking: u32,
+    pub(super) speech_ends: Timestamp,
     noticed: bool,
     impatient: bool,
+    /// The leg it is joined with.
+    pub(crate) peer: Option<u64>,
+    /// It stays up when that one goes.
+    pub(crate) parks: bool,
+    /// The leg it watches, and as what.
+    pub(crate) watches: Option<(u64, Role)>,
+    /// The conference it is in.
+    pub(crate) room: Option<Uuid>,
+    pub(crate) queued: Option<Queued>,
+    /// What events tell of: addresses, digits, names of queues.
+    pub(crate) notes: Vec<String>,
+    pub(super) acts: Acts,
 }
 
 impl Call {
@@ -198,7 +268,7 @@ impl Call {
     pub(crate) fn person(&self) -> &str {
         if self.order.incoming { &self.order.from } else { &self.order.to }
     }
-    fn say(&mut self, side: Side, start: Timestamp, text: String) -> Timestamp {
+    pub(crate) fn say(&mut self, side: Side, start: Timestamp, text: String) -> Timestamp {
         let end = after(start, Duration::from_millis(scripts::duration_ms(&text)));
         self.said.push(Said { side, start, end, text });
         end
@@ -227,13 +297,17 @@ impl World {
             Behaviour::Busy => vec![(chance.between(2_000, 4_000), CallStep::HangUp(BUSY))],
             Behaviour::CarrierError => vec![(chance.between(400, 1_500), CallStep::HangUp(CARRIER))],
             Behaviour::NotInService => vec![(chance.between(800, 2_500), CallStep::HangUp(NOT_FOUND))],
+            Behaviour::Agent => vec![(1_500, CallStep::Answer)],
             Behaviour::NoAnswer => vec![(ring_ms, CallStep::HangUp(TIMEOUT))],
             _ => vec![(chance.between(2_000, 8_000), CallStep::Answer), (ring_ms, CallStep::HangUp(TIMEOUT))],
         };
         let call = Call {
             control_id: control_id.clone(),
             leg_id: chance.uuid(),
-            session_id: chance.uuid(),
+            session_id: {
+                let own = chance.uuid();
+                order.link.session.unwrap_or(own)
+            },
             behaviour,
             placed_at: self.now,
             answered_at: None,
@@ -252,6 +326,13 @@ impl World {
             speech_ends: self.now,
             noticed: false,
             impatient: false,
+            peer: None,
+            parks: false,
+            watches: None,
+            room: None,
+            queued: None,
+            notes: Vec::new(),
+            acts: Acts::default(),
             order,
         };
         self.phones.calls.insert(key, call);
@@ -313,14 +394,31 @@ impl World {
                 self.maybe_talk(key);
             }
             CallStep::Talk => self.talk(key),
-            CallStep::SpeakStart => self.happens(key, What::SpeakStarted),
-            CallStep::SpeakEnd => {
+            CallStep::SpeakStart(round) if round < call.acts.round => {}
+            CallStep::SpeakEnd(round) if round < call.acts.round => {}
+            CallStep::SpeakStart(_) => self.happens(key, What::SpeakStarted),
+            CallStep::SpeakEnd(_) => {
                 call.speaking -= 1;
                 call.noticed = true;
                 self.happens(key, What::SpeakEnded("completed"));
                 self.maybe_talk(key);
             }
-            CallStep::Press(key_pressed) => self.happens(key, What::KeyPressed(key_pressed)),
+            CallStep::Press(key_pressed) => self.press(key, key_pressed),
+            CallStep::Gathered(round, key_pressed) => {
+                if call.acts.gathers(round) {
+                    self.press(key, key_pressed);
+                }
+            }
+            CallStep::GatherLate(round) => self.gather_late(key, round),
+            CallStep::Tell(what) => self.happens(key, what),
+            CallStep::Join(other) => self.join(key, other, false),
+            CallStep::PlayEnd(note) => self.play_end(key, note, "completed"),
+            CallStep::Line(line) => self.write_down(key, line),
+            CallStep::QueueLate(round) => {
+                if call.queued.as_ref().is_some_and(|queued| queued.round == round) {
+                    self.leave_queue(key, "timeout");
+                }
+            }
             CallStep::HangUp(TIMEOUT | CANCELED) if call.answered_at.is_some() => {}
             CallStep::HangUp(cause) => self.end(key, cause),
             CallStep::Pause | CallStep::Saved(_) | CallStep::Cost => {}
@@ -348,8 +446,10 @@ impl World {
                 steps.push((beep, CallStep::GreetingEnd));
                 steps.push((ms + MACHINE_MS, CallStep::HangUp(BY_CALLEE)));
             }
+            Behaviour::Agent => {}
             _ => steps.push((PATIENCE_MS, CallStep::Patience)),
         }
+        let link = call.order.link.clone();
         let record = call.order.record;
         self.happens(key, What::Answered);
         for (ms, step) in steps {
@@ -358,6 +458,7 @@ impl World {
         if let Some(dual) = record {
             self.record(key, dual);
         }
+        self.answered(key, &link);
     }
 
     /// Starts a recording, unless one runs.
@@ -392,15 +493,17 @@ impl World {
         call.speech_ends = call.say(Side::Agent, start, text.to_owned());
         let ms = |at: Timestamp| u64::try_from(at.duration_since(now).as_millis()).unwrap_or(0);
         let (start, end) = (ms(start), ms(call.speech_ends));
-        self.plan(start, Step::Call(key, CallStep::SpeakStart));
-        self.plan(end, Step::Call(key, CallStep::SpeakEnd));
+        let (round, line) = (call.acts.round, call.said.len() - 1);
+        self.plan(start, Step::Call(key, CallStep::SpeakStart(round)));
+        self.plan(end, Step::Call(key, CallStep::SpeakEnd(round)));
+        self.plan_lines(key, line);
     }
 
     /// The callee talks once the notice was spoken and the recording runs, or patience has run out; never into a notice.
     fn maybe_talk(&mut self, key: u64) {
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         let ready = call.impatient || (call.noticed && call.tape().is_some());
-        let mute = matches!(call.behaviour, Behaviour::Voicemail | Behaviour::HangsUp);
+        let mute = matches!(call.behaviour, Behaviour::Voicemail | Behaviour::HangsUp | Behaviour::Agent);
         if ready && !mute && call.speaking == 0 && !call.talks && call.alive() && call.answered_at.is_some() {
             call.talks = true;
             self.plan(600, Step::Call(key, CallStep::Talk));
@@ -416,6 +519,7 @@ impl World {
             let (start, end) = (at(turn.start_ms), at(turn.end_ms));
             Said { side: turn.side, start, end, text: turn.text }
         });
+        let first = call.said.len();
         call.said.extend(said);
         for ms in script.pauses {
             self.plan(ms, Step::Call(key, CallStep::Pause));
@@ -423,6 +527,7 @@ impl World {
         for (ms, pressed) in script.keys {
             self.plan(ms, Step::Call(key, CallStep::Press(pressed)));
         }
+        self.plan_lines(key, first);
         self.plan(script.end_ms + 800, Step::Call(key, CallStep::HangUp(BY_CALLEE)));
     }
 
@@ -437,7 +542,9 @@ impl World {
         if speaking {
             self.happens(key, What::SpeakEnded("call_hangup"));
         }
+        self.stop_acts(key, "call_hangup");
         self.happens(key, What::Hangup);
+        self.part(key);
         if answered && self.settings.costs {
             self.plan(3_000, Step::Call(key, CallStep::Cost));
         }

@@ -44,6 +44,8 @@ pub enum Behaviour {
     WrongParty,
     /// Answers and refers to an attorney.
     Attorney,
+    /// A softphone of ours, at any address of SIP: answers, listens, and stays.
+    Agent,
 }
 
 impl Behaviour {
@@ -94,6 +96,9 @@ const WEIGHTS: &[(Behaviour, u64)] = &[
 
 /// The behaviour of a number: magic, or drawn from the seed and the number.
 pub(crate) fn behaviour(seed: u64, number: &str) -> Behaviour {
+    if number.starts_with("sip:") || number.starts_with("sips:") {
+        return Behaviour::Agent;
+    }
     if let Some((_, behaviour, _)) = MAGIC.iter().find(|(magic, ..)| *magic == number) {
         return *behaviour;
     }

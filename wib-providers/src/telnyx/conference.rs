@@ -5,7 +5,7 @@ use http::Method;
 use serde::Serialize;
 use wib_core::ports::{
     Fault, Sent, VendorError,
-    voice::{Conference, ConferenceCommand, ConferenceOrder, Leg, OpenConference, Participant, Queued, Record, Role, Seat},
+    voice::{Conference, ConferenceCommand, ConferenceOrder, Leg, OpenConference, Participant, Queued, Role, Seat},
 };
 
 use super::{
@@ -111,19 +111,6 @@ impl Telnyx {
             }
             ConferenceCommand::StopPlaying(legs) => {
                 to.plain("conference_stop_playing", "/conferences/{}/actions/stop", &self.these(legs)?).repeatable()
-            }
-            ConferenceCommand::Record(Record::Start) => {
-                let body = requests::ConferenceRecord { format: "wav", channels: Some("single") };
-                to.keyed("conference_record", "/conferences/{}/actions/record_start", body)
-            }
-            ConferenceCommand::Record(Record::Stop) => {
-                to.keyed("conference_record_stop", "/conferences/{}/actions/record_stop", requests::Nothing {})
-            }
-            ConferenceCommand::Record(Record::Pause) => {
-                to.keyed("conference_record_pause", "/conferences/{}/actions/record_pause", requests::Nothing {})
-            }
-            ConferenceCommand::Record(Record::Resume) => {
-                to.keyed("conference_record_resume", "/conferences/{}/actions/record_resume", requests::Nothing {})
             }
             ConferenceCommand::End => {
                 to.keyed("end_conference", "/conferences/{}/actions/end", requests::Nothing {})

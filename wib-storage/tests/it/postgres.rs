@@ -43,6 +43,8 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::every_record_comes_back_as_it_went(&store).await;
     store_suite::every_record_of_the_law_comes_back_as_it_went(&store).await;
     store_suite::violations_come_back_change_and_are_locked(&store).await;
+    store_suite::numbers_caller_ids_and_lines_come_back_and_change(&store).await;
+    store_suite::translations_are_kept_once_per_version(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
     Some(store)
 }
@@ -123,7 +125,16 @@ async fn the_application_may_not_touch_what_is_the_platforms() {
 async fn rows_of_evidence_are_only_added() {
     let Some(store) = filled("rows_of_evidence_are_only_added").await else { return };
     let mut jobs = store.urls().login("jobs").connect().await.unwrap();
-    for table in ["verdicts", "transcripts", "evidence", "evidence_nodes", "checkpoints", "stamps", "audit_events"] {
+    for table in [
+        "verdicts",
+        "transcripts",
+        "translations",
+        "evidence",
+        "evidence_nodes",
+        "checkpoints",
+        "stamps",
+        "audit_events",
+    ] {
         for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
             let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
             let error = run(&mut jobs, &format!("{begin}; {text}")).await.unwrap_err().to_string();

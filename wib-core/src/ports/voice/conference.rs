@@ -3,7 +3,7 @@
 //! Hold is a conference too: with both legs of a call in one, [`Hold`](ConferenceCommand::Hold) lets one of them hear music
 //! and neither the other, until [`Resume`](ConferenceCommand::Resume).
 
-use super::{Leg, Playback, Record, Speak};
+use super::{Leg, Playback, Speak};
 use crate::kit::time::Timestamp;
 
 /// A conference to open.
@@ -111,8 +111,6 @@ pub enum ConferenceCommand {
     Play(Playback, Vec<Leg>),
     /// Stops what is played to these.
     StopPlaying(Vec<Leg>),
-    /// Records all, or has the recording stop, pause, go on.
-    Record(Record),
     /// Ends it, and with it every leg that is in it.
     End,
 }

@@ -347,7 +347,7 @@ pub enum Prompt {
 }
 
 text_enum! {
-    /// What becomes of a recording: both sides, each on its own channel (of a conference, all on one).
+    /// What becomes of a recording: both sides, each on its own channel.
     pub enum Record {
         /// Starts it.
         Start = "start",

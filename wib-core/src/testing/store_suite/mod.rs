@@ -14,6 +14,7 @@ use crate::{
     analysis::{Analysis, Insight, Sentiment},
     audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
+    caller_ids::{AgentLine, CallerId, CallerIdStatus, InboundRoute, NumberPurpose, OwnNumber, RouteTarget},
     calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
     circumstances::Circumstance,
     collections::{Account, AccountId, LocationSource, Person, PersonId, PersonLocation, PersonPhone, Suppression},
@@ -42,6 +43,7 @@ use crate::{
     retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
     store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
+    translation::{Language, Translation},
     usage::{Usage, UsageKind},
     violations::{Violation, ViolationCode, ViolationKind, ViolationStatus},
 };
@@ -108,6 +110,11 @@ macro_rules! store_suite {
             stretches_of_every_list_join_to_the_whole_of_one_tenant
             lists_are_filtered
             runs_of_a_job_are_completed_and_the_last_is_told
+            numbers_caller_ids_and_lines_come_back_and_change
+            the_pool_gives_what_was_shown_longest_ago
+            a_number_of_the_pool_is_given_to_one_at_a_time
+            a_call_that_comes_in_leads_to_its_organisation
+            translations_are_kept_once_per_version
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -123,6 +130,7 @@ macro_rules! store_suite {
 mod keep;
 mod law;
 mod lists;
+mod numbers;
 mod platform;
 mod questions;
 mod rows;
@@ -131,6 +139,7 @@ mod samples;
 pub use keep::*;
 pub use law::*;
 pub use lists::*;
+pub use numbers::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;

@@ -57,6 +57,7 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
     let bare = Call {
         facts: CallFacts::default(),
         verdict_id: None,
+        translate_to: None,
         answered_at: None,
         ended_at: None,
         answered_by: None,
@@ -137,8 +138,14 @@ pub async fn every_text_of_an_enum_can_be_kept(store: &dyn Store) {
         for who in AnsweredBy::ALL {
             tx.insert(&Call { answered_by: Some(*who), ..blank() }).await.expect("who answered");
         }
-        for (direction, flow_type) in Direction::ALL.iter().zip(FlowType::ALL) {
-            tx.insert(&Call { direction: *direction, flow_type: *flow_type, ..blank() }).await.expect("a direction");
+        for direction in Direction::ALL {
+            tx.insert(&Call { direction: *direction, ..blank() }).await.expect("a direction");
+        }
+        for flow_type in FlowType::ALL {
+            tx.insert(&Call { flow_type: *flow_type, ..blank() }).await.expect("a flow");
+        }
+        for language in Language::ALL {
+            tx.insert(&Call { translate_to: Some(*language), ..blank() }).await.expect("a language");
         }
         for role in LegRole::ALL {
             tx.insert(&CallLeg { role: *role, ..a_leg(t.call) }).await.expect("a role");

@@ -126,6 +126,7 @@ pub(super) fn a_call(org: OrganizationId, person: Option<PersonId>, account: Opt
         verdict_id: Some(id()),
         record: true,
         transcribe: false,
+        translate_to: Some(Language::Pt),
         answered_at: Some(at(5)),
         ended_at: Some(at(6)),
         answered_by: Some(AnsweredBy::NotSure),

@@ -8,6 +8,8 @@ use crate::sandbox::{
     RECORDINGS,
     chance::Chance,
     network::{Call, Detection, Happened, What},
+    rooms::RoomEvent,
+    scripts::Side,
     tape::Tape,
     wire::instant,
     world::World,
@@ -33,6 +35,33 @@ impl What {
             Self::RecordingSaved(_) => "call.recording.saved",
             Self::Hangup => "call.hangup",
             Self::Cost => "call.cost",
+            Self::Bridged => "call.bridged",
+            Self::PlaybackStarted(_) => "call.playback.started",
+            Self::PlaybackEnded(..) => "call.playback.ended",
+            Self::GatherEnded(..) => "call.gather.ended",
+            Self::Enqueued(..) => "call.enqueued",
+            Self::Dequeued(..) => "call.dequeued",
+            Self::StreamStarted(_) => "streaming.started",
+            Self::StreamFailed(_) => "streaming.failed",
+            Self::StreamStopped(_) => "streaming.stopped",
+            Self::ForkStarted => "call.fork.started",
+            Self::ForkStopped => "call.fork.stopped",
+            Self::Transcribed(_) => "call.transcription",
+            Self::Referred(name, _) => name,
+            Self::Conference(_, event) => match event {
+                RoomEvent::Created => "conference.created",
+                RoomEvent::Ended(_) => "conference.ended",
+                RoomEvent::Joined => "conference.participant.joined",
+                RoomEvent::Left => "conference.participant.left",
+                RoomEvent::SpeakStarted(true) => "conference.speak.started",
+                RoomEvent::SpeakEnded(true) => "conference.speak.ended",
+                RoomEvent::SpeakStarted(false) => "conference.participant.speak.started",
+                RoomEvent::SpeakEnded(false) => "conference.participant.speak.ended",
+                RoomEvent::PlaybackStarted(true, _) => "conference.playback.started",
+                RoomEvent::PlaybackEnded(true, _) => "conference.playback.ended",
+                RoomEvent::PlaybackStarted(false, _) => "conference.participant.playback.started",
+                RoomEvent::PlaybackEnded(false, _) => "conference.participant.playback.ended",
+            },
             Self::Command(name) => name,
         }
     }
@@ -72,6 +101,8 @@ impl World {
                 | What::Detected(_)
                 | What::GreetingEnded
                 | What::KeyPressed(_)
+                | What::Bridged
+                | What::GatherEnded(..)
         );
         if parties {
             put("from", json!(call.order.from));
@@ -106,9 +137,90 @@ impl World {
                 }
             }
             What::Cost => payload.append(&mut cost(call, happened.at)),
-            What::SpeakStarted | What::Command(_) => {}
+            What::PlaybackStarted(note) => {
+                put("media_url", json!(told(call, note)));
+                put("overlay", json!(false));
+            }
+            What::PlaybackEnded(note, status) => {
+                put("media_url", json!(told(call, note)));
+                put("overlay", json!(false));
+                put("status", json!(status));
+            }
+            What::GatherEnded(note, status) => {
+                put("digits", json!(told(call, note)));
+                put("status", json!(status));
+            }
+            What::Enqueued(note, position) => {
+                put("queue", json!(told(call, note)));
+                put("current_position", json!(position));
+                put("queue_avg_wait_time_secs", json!(0));
+            }
+            What::Dequeued(note, position, reason, waited) => {
+                put("queue", json!(told(call, note)));
+                put("queue_position", json!(position));
+                put("reason", json!(reason));
+                put("wait_time_secs", json!(waited));
+            }
+            What::StreamStarted(note) | What::StreamStopped(note) => {
+                put("stream_url", json!(told(call, note)));
+            }
+            What::StreamFailed(note) => {
+                put("failure_reason", json!("connection_failed"));
+                put("stream_id", json!(happened.id));
+                put("stream_params", json!({"stream_url": told(call, note), "track": "inbound_track"}));
+                put("stream_type", json!("websocket"));
+            }
+            What::ForkStarted | What::ForkStopped => {
+                put("stream_type", json!("decrypted"));
+            }
+            What::Transcribed(line) => {
+                let said = call.said.get(line);
+                let track = said.map_or("inbound", |s| if s.side == Side::Customer { "inbound" } else { "outbound" });
+                put(
+                    "transcription_data",
+                    json!({"transcript": said.map(|said| said.text.as_str()).unwrap_or_default(), "is_final": true,
+                           "confidence": 0.97, "transcription_track": track}),
+                );
+            }
+            What::Referred(_, status) => {
+                put("sip_notify_response", json!(status));
+            }
+            What::Conference(id, event) => {
+                put("conference_id", json!(id));
+                match event {
+                    RoomEvent::Created => drop(put("occurred_at", json!(instant(happened.at)))),
+                    RoomEvent::Ended(reason) => {
+                        put("occurred_at", json!(instant(happened.at)));
+                        // The vendor's document knows no other words here.
+                        put("reason", json!(if reason == "host_left" { reason } else { "all_left" }));
+                    }
+                    RoomEvent::Joined | RoomEvent::Left => {}
+                    RoomEvent::SpeakStarted(all) | RoomEvent::SpeakEnded(all) => {
+                        self.in_room(id, all, happened.at, None, &mut payload);
+                    }
+                    RoomEvent::PlaybackStarted(all, note) | RoomEvent::PlaybackEnded(all, note) => {
+                        self.in_room(id, all, happened.at, Some(told(call, note)), &mut payload);
+                    }
+                }
+            }
+            What::SpeakStarted | What::Bridged | What::Command(_) => {}
         }
         Value::Object(payload)
+    }
+
+    /// What events of speaking and playing in a conference say; those that are everybody's name no leg.
+    fn in_room(&self, id: Uuid, all: bool, at: Timestamp, url: Option<&str>, payload: &mut Map<String, Value>) {
+        let opener = self.phones.rooms.get(&id).and_then(|room| self.phones.calls.get(&room.opener));
+        payload.insert("creator_call_session_id".to_owned(), json!(opener.map(|opener| opener.session_id)));
+        payload.insert("occurred_at".to_owned(), json!(instant(at)));
+        if let Some(url) = url {
+            payload.insert("media_url".to_owned(), json!(url));
+        }
+        if all {
+            for field in ["call_control_id", "call_leg_id", "call_session_id", "client_state"] {
+                payload.remove(field);
+            }
+        }
     }
 
     fn saved(&self, call: &Call, tape: &Tape) -> Map<String, Value> {
@@ -138,6 +250,11 @@ impl World {
     pub(crate) fn url_signature(&self, id: Uuid, until: i64) -> String {
         Chance::of(self.seed, &["recording", &id.to_string(), &until.to_string()]).hex(12)
     }
+}
+
+/// The text that an event tells of.
+fn told(call: &Call, note: usize) -> &str {
+    call.notes.get(note).map_or("", String::as_str)
 }
 
 fn cost(call: &Call, at: Timestamp) -> Map<String, Value> {

@@ -15,14 +15,16 @@ use crate::sandbox::{
     Settings,
     chance::Chance,
     model::{Entry, Model, Post},
-    network::{BY_CALLER, CANCELED, Call, Detection, Order, What},
+    network::{Call, Detection, Order, What},
     tape::Tape,
     wire::{Ask, instant, json as answer, text, typed},
     world::World,
 };
 
+mod commands;
 mod events;
 mod lines;
+mod rooms;
 
 /// Telnyx in the sandbox.
 pub(super) const ENTRY: Entry = Entry { hosts: &["api.telnyx.com"], new: |settings, seed| Box::new(Telnyx::new(settings, seed)) };
@@ -78,8 +80,6 @@ impl Model for Telnyx {
 
 /// How long a `command_id` is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
-const COMMANDS: &[&str] =
-    &["hangup", "speak", "record_start", "record_stop", "record_pause", "record_resume", "send_dtmf", "answer"];
 
 /// The name of the operation that a request asks for, as faults know it.
 fn operation(ask: &Ask<'_>) -> &'static str {
@@ -88,8 +88,11 @@ fn operation(ask: &Ask<'_>) -> &'static str {
         ("POST", ["v2", "calls"]) => "dial",
         ("GET", ["v2", "calls", _]) => "call",
         ("POST", ["v2", "calls", _, "actions", command]) => {
-            COMMANDS.iter().find(|known| *known == command).copied().unwrap_or("unknown")
+            commands::COMMANDS.iter().find(|known| *known == command).copied().unwrap_or("unknown")
         }
+        ("PUT", ["v2", "calls", _, "actions", "client_state_update"]) => "client_state_update",
+        ("GET" | "POST", ["v2", "conferences", ..]) => rooms::operation(method, &path[2..]),
+        ("GET", ["v2", "queues", _, ..]) => "queue",
         ("GET", ["v2", "connections", _, "active_calls"]) => "active_calls",
         ("GET", ["v2", "call_events"]) => "call_events",
         ("GET", ["v2", "recordings"]) => "recordings",
@@ -134,6 +137,34 @@ fn e164(number: &str) -> bool {
     (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
+fn sip(address: &str) -> bool {
+    let rest = address.strip_prefix("sip:").or_else(|| address.strip_prefix("sips:"));
+    rest.and_then(|rest| rest.split_once('@')).is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+}
+
+fn detection(body: &Value) -> Result<Detection, Refusal> {
+    Ok(match text(body, "answering_machine_detection").unwrap_or("disabled") {
+        "disabled" => Detection::Off,
+        "premium" => Detection::Premium,
+        "detect" | "detect_beep" | "detect_words" | "greeting_end" => Detection::Standard,
+        _ => return Err(invalid("/answering_machine_detection", "No such detection.")),
+    })
+}
+
+fn invalid(pointer: &str, detail: &str) -> Refusal {
+    refuse(422, "10006", "Invalid value", detail, Some(pointer))
+}
+
+fn need<'b>(body: &'b Value, field: &str) -> Result<&'b str, Refusal> {
+    let pointer = format!("/{field}");
+    let refusal = || refuse(422, "10004", "Missing required parameter", "A field is missing.", Some(&pointer));
+    text(body, field).ok_or_else(refusal)
+}
+
+fn flag(body: &Value, field: &str) -> bool {
+    body[field].as_bool().unwrap_or(false)
+}
+
 fn state(body: &Value) -> Result<Option<Arc<str>>, Refusal> {
     let Some(state) = text(body, "client_state") else { return Ok(None) };
     if BASE64_STANDARD.decode(state).is_err() {
@@ -149,14 +180,17 @@ fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
         return stranger();
     }
     let (method, path) = ask.route();
-    let body = if method == "POST" { ask.object() } else { Some(Value::Null) };
+    let body = if matches!(method, "POST" | "PUT") { ask.object() } else { Some(Value::Null) };
     let Some(body) = body else {
         return error(400, "10015", "Bad Request", "The request body is not valid JSON.", None);
     };
     let answered = match (method, path.as_slice()) {
         ("POST", ["v2", "calls"]) => world.dial(ask, &body),
         ("GET", ["v2", "calls", id]) => world.call(id).map(|(_, call)| ok(&call_data(call, world.now, true))),
-        ("POST", ["v2", "calls", id, "actions", command]) => world.command(id, command, &body),
+        ("POST", ["v2", "calls", id, "actions", command]) => world.command(ask, id, command, &body),
+        ("PUT", ["v2", "calls", id, "actions", "client_state_update"]) => world.client_state_update(id, &body),
+        ("GET" | "POST", ["v2", "conferences", rest @ ..]) => rooms::respond(world, ask, rest, &body),
+        ("GET", ["v2", "queues", rest @ ..]) => rooms::queue(world, ask, rest),
         ("GET", ["v2", "connections", id, "active_calls"]) => Ok(world.active_calls(id, ask)),
         ("GET", ["v2", "call_events"]) => Ok(world.call_events(ask)),
         ("GET", ["v2", "recordings"]) => Ok(world.recordings(ask)),
@@ -231,7 +265,7 @@ impl World {
         };
         let (connection_id, to, from) = (need("connection_id")?, need("to")?, need("from")?);
         for (field, number) in [("/to", &to), ("/from", &from)] {
-            if !e164(number) {
+            if !e164(number) && !(field == "/to" && sip(number)) {
                 let detail = "Phone number must be in +E164 format.";
                 return Err(refuse(422, "10016", "Phone number must be in +E164 format", detail, Some(field)));
             }
@@ -246,15 +280,8 @@ impl World {
             let detail = "time_limit_secs must be between 30 and 14400.";
             return Err(refuse(422, "10006", "Invalid value", detail, Some("/time_limit_secs")));
         }
-        let detection = match text(body, "answering_machine_detection").unwrap_or("disabled") {
-            "disabled" => Detection::Off,
-            "premium" => Detection::Premium,
-            "detect" | "detect_beep" | "detect_words" | "greeting_end" => Detection::Standard,
-            _ => {
-                let pointer = Some("/answering_machine_detection");
-                return Err(refuse(422, "10006", "Invalid value", "No such detection.", pointer));
-            }
-        };
+        let detection = detection(body)?;
+        let link = self.link(body)?;
         let client_state = state(body)?;
         let id = text(body, "command_id");
         let now = self.now;
@@ -273,6 +300,7 @@ impl World {
                 ring_seconds,
                 limit_seconds,
                 incoming: false,
+                link,
             })
         });
         if let (Some(id), None) = (id, repeated) {
@@ -280,74 +308,6 @@ impl World {
         }
         let call = self.phones.calls.get(&key).ok_or_else(missing)?;
         Ok(ok(&call_data(call, now, true)))
-    }
-
-    fn command(&mut self, id: &str, command: &str, body: &Value) -> Result<Response<Bytes>, Refusal> {
-        let Some(command) = COMMANDS.iter().find(|known| **known == command) else { return Err(missing()) };
-        let (key, _) = self.call(id)?;
-        let now = self.now;
-        let Some(call) = self.phones.calls.get_mut(&key) else { return Err(missing()) };
-        let done = ok(&json!({"result": "ok"}));
-        call.commands.retain(|_, at| fresh(*at, now));
-        if text(body, "command_id").is_some_and(|id| call.commands.contains_key(id)) {
-            return Ok(done);
-        }
-        if !call.alive() {
-            let detail = "This call is no longer active and can't receive commands.";
-            return Err(refuse(422, "90018", "Call has already ended", detail, None));
-        }
-        let answered = call.answered_at.is_some();
-        if *command == "answer" && (!call.order.incoming || answered) {
-            let detail = "Only an incoming call that is not answered yet can be answered.";
-            return Err(refuse(422, "90055", "Call can not be answered", detail, None));
-        }
-        if !answered && !matches!(*command, "hangup" | "answer") {
-            let detail = "This call can't receive this command because the call has not been answered yet.";
-            return Err(refuse(422, "90034", "Call has not been answered yet", detail, None));
-        }
-        if matches!(*command, "record_stop" | "record_pause" | "record_resume") && call.tape().is_none() {
-            // Which code Telnyx has for this is not documented; that of a command that cannot be done stands in.
-            return Err(refuse(422, "90033", "Unable to execute command", "The call is not being recorded.", None));
-        }
-        let need = |field: &str| {
-            let pointer = format!("/{field}");
-            let refusal = || refuse(422, "10004", "Missing required parameter", "A field is missing.", Some(&pointer));
-            text(body, field).map(str::to_owned).ok_or_else(refusal)
-        };
-        let (mut words, mut dual) = (String::new(), true);
-        if *command == "speak" {
-            words = need("payload")?;
-            need("voice")?;
-        } else if *command == "record_start" {
-            need("format")?;
-            dual = need("channels")? == "dual";
-        } else if *command == "send_dtmf" && !need("digits")?.bytes().all(|b| b"0123456789ABCD*#wW".contains(&b)) {
-            let detail = "digits must be 0-9, A-D, *, #, w or W.";
-            return Err(refuse(422, "10015", "Invalid value for digits", detail, Some("/digits")));
-        }
-        if let Some(state) = state(body)? {
-            call.client_state = Some(state);
-        }
-        if let Some(id) = text(body, "command_id") {
-            call.commands.insert(id.to_owned(), now);
-        }
-        self.happens(key, What::Command(command));
-        match *command {
-            "hangup" => self.end(key, if answered { BY_CALLER } else { CANCELED }),
-            "speak" => self.speak(key, &words),
-            "record_start" => self.record(key, dual),
-            "record_stop" => self.stop_recording(key),
-            "answer" => self.pick_up(key),
-            paused => {
-                let tape = self.phones.calls.get_mut(&key).and_then(Call::tape);
-                match (tape, paused) {
-                    (Some(tape), "record_pause") => tape.pause(now),
-                    (Some(tape), "record_resume") => tape.resume(now),
-                    _ => {}
-                }
-            }
-        }
-        Ok(done)
     }
 
     fn active_calls(&self, connection: &str, ask: &Ask<'_>) -> Response<Bytes> {

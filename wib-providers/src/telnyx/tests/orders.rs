@@ -341,14 +341,6 @@ async fn every_command_of_a_conference_is_asked_for_as_the_document_has_it() {
         ),
         (ConferenceCommand::Play(play, vec![]), "play", json!({"audio_url": "https://a.test", "loop": 2})),
         (ConferenceCommand::StopPlaying(one), "stop", json!({"call_control_ids": ids})),
-        (
-            ConferenceCommand::Record(Record::Start),
-            "record_start",
-            keyed(json!({"format": "wav", "channels": "single"})),
-        ),
-        (ConferenceCommand::Record(Record::Stop), "record_stop", keyed(json!({}))),
-        (ConferenceCommand::Record(Record::Pause), "record_pause", keyed(json!({}))),
-        (ConferenceCommand::Record(Record::Resume), "record_resume", keyed(json!({}))),
         (ConferenceCommand::End, "end", keyed(json!({}))),
     ];
     let script = Script::new(cases.iter().map(|_| Reply::status(200)));

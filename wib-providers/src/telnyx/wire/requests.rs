@@ -133,7 +133,6 @@ requests! {
         payload: &'a str, voice: &'a str, language: &'static str;
         call_control_ids: Vec<&'a str>,
     }
-    ConferenceRecord { format: &'a str; channels: &'static str }
 }
 
 /// A command that says nothing but its key.
