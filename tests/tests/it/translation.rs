@@ -8,6 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use wib_core::{
+    ai::Guarded,
     calls::{CallExport, StartCall},
     engine::Topic,
     kit::{Kind, canonical},
@@ -48,7 +49,7 @@ impl Llm for Model {
             if spent(&self.failures) {
                 return Err(VendorError::new("model", Fault::Down, Sent::Unknown, "down"));
             }
-            self.asked.lock().unwrap().push(prompt.data.text().to_owned());
+            self.asked.lock().unwrap().push(prompt.guarded().map(Guarded::text).collect());
             let mut lines: Vec<Value> = prompt
                 .data
                 .text()

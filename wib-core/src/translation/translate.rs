@@ -237,14 +237,13 @@ async fn by_model(wib: &Wib, said: &[Utterance], language: Language) -> Result<M
         let data = lines(batch);
         let characters = data.text().chars().count();
         let prompt = Prompt {
-            instructions: instructions(language),
-            data,
             schema: Some(schema()),
             max_tokens: u32::try_from(characters + 40 * batch.len()).unwrap_or(u32::MAX).clamp(500, 8000),
             temperature_milli: 100,
+            ..Prompt::new(instructions(language), data.clone())
         };
         let answer = wib.llm.complete(&prompt).await?;
-        let texts = check(&answer.text, &prompt.data, batch)?;
+        let texts = check(&answer.text, &data, batch)?;
         let text = |(u, text): (&Utterance, String)| Utterance { text, ..u.clone() };
         utterances.extend(batch.iter().zip(texts).map(text));
         answers.push(answer);
