@@ -387,7 +387,7 @@ impl Ask<'_> {
         let client = self.client;
         let clock = &*client.wires.clock;
         let request = self.build()?.map(drop);
-        let shaken = socket::shake(&client.wires, request, limits);
+        let shaken = Box::pin(socket::shake(&client.wires, request, limits));
         match timeout(clock, self.policy.first_byte.min(left(clock, deadline)), shaken).await {
             Some(Ok(socket)) => Ok(socket::halves(socket, client.clone(), limits.clone())),
             Some(Err(socket::Unshaken::Refused(answer))) => {

@@ -58,7 +58,8 @@ impl Rig {
         self.sandbox.inject(fault);
     }
     /// Runs a future while time passes.
-    async fn run<F: Future>(&self, future: F) -> F::Output {
+    fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        let future = Box::pin(future);
         let time = async {
             loop {
                 for _ in 0..20 {
@@ -67,10 +68,12 @@ impl Rig {
                 self.clock.advance(Duration::from_millis(50));
             }
         };
-        tokio::select! {
-            biased;
-            output = future => output,
-            () = time => unreachable!("time does not end"),
+        async move {
+            tokio::select! {
+                biased;
+                output = future => output,
+                () = time => unreachable!("time does not end"),
+            }
         }
     }
     /// A socket without the adapter.
