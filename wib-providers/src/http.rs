@@ -217,10 +217,17 @@ impl Client {
         };
         Probe { vendor: self.vendor, port, what: template, ask: Box::new(ask) }
     }
-    /// A vendor's words as they may be shown.
-    #[cfg(feature = "_chat")]
-    pub(crate) fn shown(&self, words: &str) -> String {
+    /// A vendor's words as they may be shown: shortened, masked, without our keys.
+    pub(crate) fn said(&self, words: &str) -> String {
         mask(&self.without_keys(words), 200)
+    }
+    /// The vendor's name.
+    pub(crate) fn vendor(&self) -> &'static str {
+        self.vendor
+    }
+    /// The clock that its deadlines are on.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.wires.clock
     }
     /// A vendor's words without our keys: some vendors repeat the key that they refuse.
     fn without_keys(&self, words: &str) -> String {
@@ -412,9 +419,9 @@ impl Ask<'_> {
         let client = self.client;
         let clock = &*client.wires.clock;
         let request = self.build()?.map(drop);
-        let shaken = socket::shake(&client.wires, request, limits);
+        let shaken = Box::pin(socket::shake(&client.wires, request, limits));
         match timeout(clock, self.policy.first_byte.min(left(clock, deadline)), shaken).await {
-            Some(Ok(socket)) => Ok(socket::halves(socket, client.vendor, client.wires.clock.clone(), limits.clone())),
+            Some(Ok(socket)) => Ok(socket::halves(socket, client.clone(), limits.clone())),
             Some(Err(socket::Unshaken::Refused(answer))) => {
                 let body = answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok());
                 let request_id = request_id(answer.headers());
@@ -531,7 +538,7 @@ impl Ask<'_> {
         if let Some(wait) = retry_after.filter(|_| code == 429) {
             self.client.hold(wait);
         }
-        let said = mask(&self.client.without_keys(said), 200);
+        let said = self.client.said(said);
         let fault = words.fault.unwrap_or(fault);
         let said = match crate::vendors().find(|vendor| vendor.name == self.client.vendor) {
             Some(vendor) if fault == Fault::Credentials => format!("{said} (set {})", vendor.keys()),

@@ -30,15 +30,12 @@ use tokio_tungstenite::{
     },
 };
 use wib_core::{
-    kit::{
-        Clock,
-        time::{Timestamp, after, timeout},
-    },
+    kit::time::{Timestamp, after, timeout},
     ports::{Fault, Sent, VendorError},
 };
 
 use crate::{
-    http::{Wires, mask},
+    http::{Client, Wires},
     transport::Duplex,
 };
 
@@ -125,23 +122,17 @@ pub(crate) async fn shake(wires: &Wires, mut request: Request<()>, limits: &Limi
 }
 
 /// The two halves of a socket.
-pub(crate) fn halves(
-    socket: Socket,
-    vendor: &'static str,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
-) -> (Outgoing, Incoming) {
+pub(crate) fn halves(socket: Socket, client: Client, limits: Limits) -> (Outgoing, Incoming) {
     let (sink, stream) = socket.split();
-    let heard = clock.now();
+    let heard = client.now();
     let (sink, ended) = (Mutex::new(sink), std::sync::Mutex::new(None));
-    let line = Arc::new(Line { vendor, clock, limits, sink, leaving: AtomicBool::new(false), ended });
+    let line = Arc::new(Line { client, limits, sink, leaving: AtomicBool::new(false), ended });
     (Outgoing(line.clone()), Incoming { line, stream, heard, asked: None, over: false })
 }
 
 /// What both halves share.
 struct Line {
-    vendor: &'static str,
-    clock: Arc<dyn Clock>,
+    client: Client,
     limits: Limits,
     sink: Mutex<SplitSink<Socket, Message>>,
     /// We have said all: whatever ends the socket now is its end.
@@ -152,11 +143,11 @@ struct Line {
 
 impl Line {
     fn fault(&self, fault: Fault, message: &str) -> VendorError {
-        VendorError::new(self.vendor, fault, Sent::Unknown, message)
+        self.client.fault(fault, Sent::Unknown, message)
     }
     async fn send(&self, message: Message) -> Result<(), VendorError> {
         let write = async { self.sink.lock().await.send(message).await };
-        match timeout(&*self.clock, self.limits.write, write).await {
+        match timeout(self.client.clock(), self.limits.write, write).await {
             Some(Ok(())) => Ok(()),
             // Why it was closed says more than that it is.
             Some(Err(e)) => Err(self.reason().unwrap_or_else(|| self.failure(&e))),
@@ -191,13 +182,13 @@ impl Line {
             _ => Fault::Down,
         });
         let reason = frame.map_or("", |frame| frame.reason.as_str());
-        let said = if reason.is_empty() { "the vendor closed the socket".to_owned() } else { mask(reason, 200) };
+        let said = if reason.is_empty() { "the vendor closed the socket".to_owned() } else { self.client.said(reason) };
         Some(VendorError { code: Some(code.to_string()), ..self.fault(fault, &said) })
     }
     /// Answers a closing, or says goodbye: what becomes of it does not matter any more.
     async fn close(&self) {
         let close = async { self.sink.lock().await.close().await };
-        let _ = timeout(&*self.clock, Duration::from_secs(1), close).await;
+        let _ = timeout(self.client.clock(), Duration::from_secs(1), close).await;
     }
 }
 
@@ -206,7 +197,7 @@ pub struct Outgoing(Arc<Line>);
 
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outgoing({})", self.0.vendor)
+        write!(f, "Outgoing({})", self.0.client.vendor())
     }
 }
 impl Outgoing {
@@ -246,7 +237,7 @@ pub struct Incoming {
 
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Incoming({})", self.line.vendor)
+        write!(f, "Incoming({})", self.line.client.vendor())
     }
 }
 impl Incoming {
@@ -272,6 +263,13 @@ impl Incoming {
             }
         }
     }
+    /// What the vendor says went wrong, by its code. The words are masked, and our keys taken out of them.
+    #[must_use]
+    pub fn failure(&self, code: Option<u16>, words: &str) -> VendorError {
+        let fault = code.and_then(self.line.limits.codes).unwrap_or(Fault::Down);
+        let error = self.line.fault(fault, &self.line.client.said(words));
+        VendorError { code: code.map(|code| code.to_string()), ..error }
+    }
     /// Says that the vendor has said all: whatever ends the socket from now on is its end.
     pub fn satisfied(&mut self) {
         self.line.leaving.store(true, Ordering::Relaxed);
@@ -281,17 +279,17 @@ impl Incoming {
         loop {
             let line = &*self.line;
             let until = after(self.asked.unwrap_or(self.heard), line.limits.quiet);
-            let left = Duration::try_from(until.duration_since(line.clock.now())).unwrap_or_default();
-            let message = match timeout(&*line.clock, left, self.stream.next()).await {
+            let left = Duration::try_from(until.duration_since(line.client.now())).unwrap_or_default();
+            let message = match timeout(line.client.clock(), left, self.stream.next()).await {
                 Some(message) => message,
                 None if self.asked.is_some() => return Err(line.fault(Fault::Timeout, "nothing was heard")),
                 None => {
                     line.send(Message::Ping(Bytes::new())).await?;
-                    self.asked = Some(line.clock.now());
+                    self.asked = Some(line.client.now());
                     continue;
                 }
             };
-            (self.heard, self.asked) = (line.clock.now(), None);
+            (self.heard, self.asked) = (line.client.now(), None);
             match message {
                 Some(Ok(Message::Text(text))) => return Ok(Some(Frame::Text(text.as_str().to_owned()))),
                 Some(Ok(Message::Binary(bytes))) => return Ok(Some(Frame::Binary(bytes))),

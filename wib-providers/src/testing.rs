@@ -131,6 +131,7 @@ impl Script {
     pub(crate) async fn answered(&self) -> (Request<()>, WebSocketStream<DuplexStream>) {
         let (_, io) = self.line().await;
         let mut asked = None;
+        #[expect(clippy::result_large_err, reason = "the library's own type")]
         let socket = accept_hdr_async(io, |request: &Request<()>, response| {
             asked = Some(request.clone());
             Ok(response)
@@ -139,7 +140,8 @@ impl Script {
         (asked.unwrap(), socket)
     }
     /// Runs a future while time passes: a step of 50 ms whenever nothing else is to do.
-    pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        let future = Box::pin(future);
         let time = async {
             loop {
                 for _ in 0..20 {
@@ -148,10 +150,12 @@ impl Script {
                 self.clock.advance(Duration::from_millis(50));
             }
         };
-        tokio::select! {
-            biased;
-            output = future => output,
-            () = time => unreachable!("time does not end"),
+        async move {
+            tokio::select! {
+                biased;
+                output = future => output,
+                () = time => unreachable!("time does not end"),
+            }
         }
     }
 }

@@ -197,11 +197,7 @@ impl LiveTurns for Hears {
                     }
                     return Ok(Some(event));
                 }
-                wire::Heard::Failed { code, message } => {
-                    let fault = code.and_then(codes).unwrap_or(Fault::Down);
-                    let error = VendorError::new(VENDOR, fault, Sent::Unknown, message);
-                    return Err(VendorError { code: code.map(|code| code.to_string()), ..error });
-                }
+                wire::Heard::Failed { code, message } => return Err(self.incoming.failure(code, &message)),
                 wire::Heard::Unknown => garbage = 0,
                 wire::Heard::Garbage => garbage += 1,
             }

@@ -74,8 +74,8 @@ fn builder(given: &Given<'_>) -> AssemblyAiBuilder {
 
 fn plug_live(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
     let assemblyai = Arc::new(builder(given).build());
-    let what = "GET /v3/token";
-    adapters.probes.push(assemblyai.streaming.probe(Port::LiveTranscriber, what, "/v3/token?expires_in_seconds=1"));
+    let probe = assemblyai.streaming.probe(Port::LiveTranscriber, "/v3/token?expires_in_seconds=1", "");
+    adapters.probes.push(probe);
     adapters.live_transcribers.push(assemblyai);
     Ok(())
 }

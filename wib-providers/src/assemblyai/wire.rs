@@ -16,7 +16,7 @@ use wib_core::{
 
 use crate::{
     decimal::millionths_rounded_up,
-    http::{Words, mask},
+    http::Words,
     socket::Frame,
 };
 
@@ -515,7 +515,7 @@ pub(super) fn heard(frame: &Frame) -> Heard {
 fn failure(message: Value) -> Heard {
     let Ok(failure) = Failure::deserialize(message) else { return Heard::Garbage };
     let code = failure.code.map(|code| code.as_str().map_or_else(|| code.to_string(), str::to_owned));
-    let message = mask(failure.error.as_deref().unwrap_or("no reason given"), 200);
+    let message = failure.error.unwrap_or_else(|| "no reason given".to_owned());
     Heard::Failed { code: code.and_then(|code| code.parse().ok()), message }
 }
 

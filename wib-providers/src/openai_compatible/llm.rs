@@ -220,7 +220,7 @@ impl Asked {
             None => self.failed(sent, request_id, Fault::Nonsense, "neither an answer nor an error"),
             Some(message) => {
                 let fault = words.fault.unwrap_or(Fault::Down);
-                VendorError { code: words.code, ..self.failed(sent, request_id, fault, &self.client.shown(&message)) }
+                VendorError { code: words.code, ..self.failed(sent, request_id, fault, &self.client.said(&message)) }
             }
         }
     }

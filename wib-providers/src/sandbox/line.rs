@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -93,6 +93,7 @@ impl Sandbox {
             return swallow(&mut *io).await;
         }
         let mut admitted = None;
+        #[expect(clippy::result_large_err, reason = "the library's own type")]
         let shaken = accept_hdr_async(io, |request: &tungstenite::handshake::server::Request, response| {
             match self.admit(&door, request) {
                 Ok(talk) => {
@@ -113,7 +114,7 @@ impl Sandbox {
     }
 
     /// Whether the vendor's model takes the socket.
-    fn admit(&self, door: &Door, request: &http::Request<()>) -> Result<Talk, Response<Bytes>> {
+    fn admit(&self, door: &Door, request: &http::Request<()>) -> Result<Talk, Box<Response<Bytes>>> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let (vendor, path, base) = match door {
             Door::Host(vendor, _) => (*vendor, path, Base::Hosts),
@@ -135,9 +136,9 @@ impl Sandbox {
             }
         };
         if let Some(FaultKind::Status { status, retry_after }) = fault {
-            return Err(broken(&world, vendor, status, retry_after));
+            return Err(Box::new(broken(&world, vendor, status, retry_after)));
         }
-        let missing = || typed(StatusCode::NOT_FOUND.as_u16(), "text/plain", "no such vendor");
+        let missing = || Box::new(typed(404, "text/plain", "no such vendor"));
         let session = world.with_model(vendor, |model, world| model.accept(world, &ask)).ok_or_else(missing)??;
         Ok(Talk { vendor: vendor.to_owned(), session, fault })
     }

@@ -29,8 +29,8 @@ pub(crate) trait Model: Send {
     }
     /// Takes a WebSocket, or refuses it; gives the name of the session. What the model says in it, it says by
     /// [`World::say`].
-    fn accept(&mut self, _world: &mut World, _ask: &Ask<'_>) -> Result<String, Response<Bytes>> {
-        Err(typed(404, "text/plain", "no sockets here"))
+    fn accept(&mut self, _world: &mut World, _ask: &Ask<'_>) -> Result<String, Box<Response<Bytes>>> {
+        Err(Box::new(typed(404, "text/plain", "no sockets here")))
     }
     /// Hears what comes over a session's socket.
     fn heard(&mut self, _world: &mut World, _session: &str, _said: Said<'_>) {}

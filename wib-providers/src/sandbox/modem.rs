@@ -124,7 +124,7 @@ fn to_mulaw(sample: i16) -> u8 {
 }
 fn from_mulaw(byte: u8) -> i16 {
     let byte = !byte;
-    let magnitude = ((i16::from(byte & 15) << 3) + 132 << (byte >> 4 & 7)) - 132;
+    let magnitude = (((i16::from(byte & 15) << 3) + 132) << ((byte >> 4) & 7)) - 132;
     if byte & 0x80 == 0 { magnitude } else { -magnitude }
 }
 

@@ -3,6 +3,7 @@ use http::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
+use wib_core::kit::Clock;
 
 use super::*;
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 fn client(script: &Arc<Script>) -> Client {
     let words = |_: u16, body: &Value| Words { message: body["error"].as_str().map(str::to_owned), ..Words::default() };
     let client = Client::new("toy", "https://toy.test/v1", Policy::default(), words, script.wires());
-    client.key(header::AUTHORIZATION, "k3y".to_owned().into())
+    client.key(header::AUTHORIZATION, "k3y-of-ours".to_owned().into())
 }
 fn limits() -> Limits {
     let codes = |code: u16| (code == 4001).then_some(Fault::Payment);
@@ -44,7 +45,7 @@ async fn a_socket_carries_both_ways_with_the_key_in_its_handshake_alone() {
     let vendor = async {
         let (request, mut socket) = script.answered().await;
         assert_eq!(request.uri(), "/v1/listen?rate=8%20k");
-        assert_eq!(request.headers()["authorization"], "k3y");
+        assert_eq!(request.headers()["authorization"], "k3y-of-ours");
         assert_eq!(request.headers()["host"], "toy.test");
         assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("word-is-bond/"));
         let mut got = Vec::new();
@@ -137,7 +138,7 @@ async fn a_code_of_closing_says_what_went_wrong() {
         (4001, Some(Fault::Payment)),
     ] {
         let heard = hears(async |mut socket| {
-            let frame = CloseFrame { code: code.into(), reason: "for +1 312 555 0100".into() };
+            let frame = CloseFrame { code: code.into(), reason: "for k3y-of-ours +1 312 555 0100".into() };
             socket.send(Message::Close(Some(frame))).await.unwrap();
             while socket.next().await.is_some_and(|message| message.is_ok()) {}
         });
@@ -145,7 +146,7 @@ async fn a_code_of_closing_says_what_went_wrong() {
             (Ok(None), None) => {}
             (Err(error), Some(fault)) => {
                 assert_eq!((error.fault, error.code), (fault, Some(code.to_string())));
-                assert_eq!(error.message, "for +[number]");
+                assert_eq!(error.message, "for [key] +[number]");
             }
             other => panic!("{other:?}"),
         }

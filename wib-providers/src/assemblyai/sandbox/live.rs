@@ -166,7 +166,7 @@ impl Session {
     fn hear(&mut self, audio: &[u8]) -> Vec<Say> {
         let per_ms = u64::from(self.rate) * self.encoding.width() as u64;
         let tenths = audio.len() as u64 * 10_000 / per_ms;
-        if !(500..=10_000).contains(&tenths) || audio.len() % self.encoding.width() != 0 {
+        if !(500..=10_000).contains(&tenths) || !audio.len().is_multiple_of(self.encoding.width()) {
             let ms = format!("{}.{}", tenths / 10, tenths % 10);
             let reason = format!("Input duration violation: {ms} ms. Expected between 50 and 1000 ms");
             return vec![Say::Close(3007, reason)];

@@ -141,10 +141,10 @@ impl Model for Transcripts {
     fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
         error(status, message)
     }
-    fn accept(&mut self, world: &mut World, ask: &Ask<'_>) -> Result<String, Response<Bytes>> {
+    fn accept(&mut self, world: &mut World, ask: &Ask<'_>) -> Result<String, Box<Response<Bytes>>> {
         match ask.route().1.as_slice() {
             ["v3", "ws"] => Ok(self.streams.accept(world, ask)),
-            _ => Err(error(404, "Not found")),
+            _ => Err(Box::new(error(404, "Not found"))),
         }
     }
     fn heard(&mut self, world: &mut World, session: &str, said: Said<'_>) {

@@ -178,8 +178,8 @@ async fn a_session_of_the_other_model_tells_when_speech_starts_and_who_speaks() 
     let Some(played) = play("u3-pro", &order).await else { return };
     assert!(played.failed.is_none());
     assert_eq!(played.events[1], LiveEvent::SpeechStarted { at_ms: 64, confidence_ppm: 910_000 });
-    let turns = played.events.iter().filter_map(|event| if let LiveEvent::Turn(turn) = event { Some(turn) } else { None });
-    let last = turns.last().unwrap();
+    let mut turns = played.events.iter().filter_map(|event| if let LiveEvent::Turn(turn) = event { Some(turn) } else { None });
+    let last = turns.next_back().unwrap();
     assert_eq!((last.text.as_str(), last.speaker.as_deref(), last.language.as_deref()), ("Hello, this is Dana.", Some("A"), Some("en")));
 }
 

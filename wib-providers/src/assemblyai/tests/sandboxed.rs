@@ -18,6 +18,7 @@ use crate::{
     http::{Client, Policy, Wires, Words},
     sandbox::{Fault as Ordered, FaultKind, Sandbox, Settings, modem::speak, scripts::Side, sound::{Line, Sound}},
     socket::{Frame, Incoming, Limits, Outgoing},
+    testing::contracts::shared,
     transport::Network,
 };
 
@@ -57,7 +58,8 @@ impl Rig {
         self.sandbox.inject(fault);
     }
     /// Runs a future while time passes.
-    async fn run<F: Future>(&self, future: F) -> F::Output {
+    fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
+        let future = Box::pin(future);
         let time = async {
             loop {
                 for _ in 0..20 {
@@ -66,10 +68,12 @@ impl Rig {
                 self.clock.advance(Duration::from_millis(50));
             }
         };
-        tokio::select! {
-            biased;
-            output = future => output,
-            () = time => unreachable!("time does not end"),
+        async move {
+            tokio::select! {
+                biased;
+                output = future => output,
+                () = time => unreachable!("time does not end"),
+            }
         }
     }
     /// A socket without the adapter.
@@ -195,6 +199,35 @@ async fn the_model_closes_as_the_recordings_do() {
         assert_eq!(rig.closed(&[wrong], key, None).await.0, "3006", "{wrong:?}");
     }
     assert_eq!(rig.closed(&rate, key, text(r#"{"type":"Terminate"}"#)).await.0, "1000");
+}
+
+#[tokio::test]
+async fn what_the_model_says_fits_the_vendors_own_document() {
+    let rig = rig();
+    for (model, document) in [("universal-streaming-english", "universal"), ("u3-rt-pro", "u3-pro")] {
+        let Some(document) = shared(&format!("realtime/assemblyai-{document}.asyncapi.json")) else { return };
+        let query = [("speech_model", model), ("encoding", "pcm_mulaw"), ("sample_rate", "8000"), ("format_turns", "true")];
+        let (mut outgoing, mut incoming) = rig.socket(&query, Some("key")).await.unwrap();
+        let audio = [&speak("Hello, this is Dana.", Encoding::Mulaw, 8_000)[..], &[0xff; 16_000]].concat();
+        for chunk in audio.chunks_exact(800) {
+            outgoing.binary(chunk.to_vec().into()).await.unwrap();
+        }
+        outgoing.text(json!({"type": "Terminate"}).to_string()).await.unwrap();
+        let mut kinds = std::collections::BTreeSet::new();
+        while let Some(Frame::Text(text)) = incoming.next().await.unwrap() {
+            let message: Value = serde_json::from_str(&text).unwrap();
+            let kind = message["type"].as_str().unwrap().to_owned();
+            let name = if kind == "Begin" { "SessionBegins" } else { &kind };
+            let schema = json!({"$ref": format!("#/components/schemas/{name}Payload"), "components": document["components"]});
+            let faults: Vec<_> =
+                jsonschema::draft202012::new(&schema).unwrap().iter_errors(&message).map(|e| e.to_string()).collect();
+            assert!(faults.is_empty(), "{faults:?} {message}");
+            kinds.insert(kind);
+        }
+        let started = if model == "u3-rt-pro" { vec!["SpeechStarted"] } else { vec![] };
+        let all = [vec!["Begin"], started, vec!["Termination", "Turn"]].concat();
+        assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
+    }
 }
 
 #[tokio::test]

@@ -106,12 +106,26 @@ fn assemblyai_s_answers_fit_its_document() {
     let upload: Value = serde_json::from_slice(&upload).unwrap();
     check_answer(&contract, "post", "/v2/upload", &(status, upload.clone()));
     for audio in [&upload["upload_url"], &json!("https://x.test/a.wav")] {
-        let order = json!({"audio_url": audio, "speech_models": ["universal"], "multichannel": true});
+        let order = json!({
+            "audio_url": audio, "speech_models": ["universal"], "multichannel": true, "auto_highlights": true,
+            "sentiment_analysis": true, "entity_detection": true, "content_safety": true, "redact_pii": true,
+            "redact_pii_policies": ["money_amount"], "redact_pii_audio": true,
+        });
         let queued = rig.post("/assemblyai/v2/transcript", &order);
         check_answer(&contract, "post", "/v2/transcript", &queued);
         rig.run(5, |_, _| 200);
         let path = format!("/assemblyai/v2/transcript/{}", queued.1["id"].as_str().unwrap());
         check_answer(&contract, "get", "/v2/transcript/{transcript_id}", &rig.get(&path));
+        rig.run(5, |_, _| 200);
+        for part in ["sentences", "paragraphs", "word-search?words=pay,account", "redacted-audio"] {
+            let documented = format!("/v2/transcript/{{transcript_id}}/{}", part.split('?').next().unwrap());
+            let answer = rig.get(&format!("{path}/{part}"));
+            assert_eq!(answer.0, if audio.as_str() == Some("https://x.test/a.wav") { 400 } else { 200 }, "{part}");
+            check_answer(&contract, "get", &documented, &answer);
+        }
+    }
+    for query in ["expires_in_seconds=60", "expires_in_seconds=0"] {
+        check_answer(&contract, "get", "/v3/token", &rig.get(&format!("/assemblyai/v3/token?{query}")));
     }
     check_answer(&contract, "get", "/v2/transcript", &rig.get("/assemblyai/v2/transcript"));
     check_answer(&contract, "post", "/v2/transcript", &rig.post("/assemblyai/v2/transcript", &json!({})));
