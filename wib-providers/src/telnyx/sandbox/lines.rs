@@ -807,7 +807,7 @@ impl Lines {
     fn tell(&mut self, world: &mut World, event: &str, payload: &Value) {
         self.made += 1;
         let id = self.chance("event").uuid();
-        let url = text(payload, "webhook_url").map(str::to_owned).or_else(|| world.settings.telnyx_webhook_url.clone());
+        let url = text(payload, "webhook_url").map(str::to_owned);
         let at = instant(world.now);
         let body =
             json!({"record_type": "event", "event_type": event, "id": id, "occurred_at": at, "payload": payload});
