@@ -2,7 +2,7 @@
 //!
 //! | vendor | feature | fills |
 //! |---|---|---|
-//! | Telnyx | `telnyx` | `Voice`, `WebhookSource` |
+//! | Telnyx | `telnyx` | `Voice`, `Numbers`, `VerifiedNumbers`, `Trunks`, `Webrtc`, `Messenger`, `WebhookSource` |
 //! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
 //! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
 //! | Resend | `resend` | `Mailer` |
