@@ -28,7 +28,7 @@ pub struct Subject {
     /// A trunk that numbers can be wired to.
     pub trunk_id: String,
     /// Has the vendor take the next order without anybody seeing its answer.
-    pub lose_an_answer: Box<dyn Fn() + Send>,
+    pub lose_an_answer: Box<dyn Fn() + Send + Sync>,
 }
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,5 @@
 mod events;
+mod lines;
 mod orders;
 mod recordings;
 
@@ -484,9 +485,9 @@ fn a_saved_recording_needs_neither_handle_nor_id() {
 
 #[test]
 fn deliveries_of_other_products_are_kept_by_name() {
-    let message = json!({"data": {"event_type": "message.received", "id": "m1", "payload": {"to": [{}], "from": {}}}});
-    let event = read(message.to_string().as_bytes(), at(NOW)).unwrap();
-    assert_eq!(event, Event { id: "m1".into(), body: EventBody::Other("message.received".into()) });
+    let fax = json!({"data": {"event_type": "fax.received", "id": "f1", "payload": {"to": [{}], "from": {}}}});
+    let event = read(fax.to_string().as_bytes(), at(NOW)).unwrap();
+    assert_eq!(event, Event { id: "f1".into(), body: EventBody::Other("fax.received".into()) });
 }
 
 #[test]
