@@ -15,3 +15,5 @@ mod steps;
 #[cfg(feature = "testing")]
 mod timestamps;
 mod vectors;
+#[cfg(feature = "testing")]
+mod voices;

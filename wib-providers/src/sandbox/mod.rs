@@ -34,6 +34,14 @@
 //! saying so; the card is another one on every call ([`Sandbox::spoken_cards`]). What is said while a recording is paused
 //! is not in it, nor the pause in its length. Tones of keys are in no recording here; on a real line they may be.
 //!
+//! # Several legs
+//! An address of SIP is a softphone: it answers, listens and stays. Legs are joined, transferred, queued, put into
+//! conferences with roles and watched; [`Sandbox::heard`] tells what a leg heard of the people on others. Who is asked for
+//! keys presses `1`, `2`, `3`.. as often as is needed; who pays by keys gives the card where twelve keys or more are
+//! taken; machines, softphones and whoever has other plans press none. A sound lasts three seconds, one at an address
+//! with `missing` in it is not found, and a stream to one with `refused` in it fails. What is written down while it is
+//! said is the script's text, without a fault.
+//!
 //! # Keys
 //! Any key is good, but for one that contains `invalid`.
 //!
@@ -53,8 +61,9 @@
 //! | `GET /sandbox/keys` | Telnyx's public key |
 //!
 //! # Faults
-//! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
-//! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
+//! Operations by vendor: telnyx `dial call active_calls call_events recordings recording delete_recording
+//! client_state_update open_conference conferences conference participants conference_command queue`, and every command
+//! of a leg by the last segment of its path, such as `hangup` or `record_start`; assemblyai `upload submit fetch list delete`; groq, xai, openai
 //! `chat models`; resend `send email domains`; recordings `fetch`.
 
 pub(crate) mod acts;
