@@ -17,6 +17,7 @@ pub mod store_suite;
 pub mod transcriber_suite;
 pub mod trunks_suite;
 pub mod verified_numbers_suite;
+pub mod voice_suite;
 pub mod webrtc_suite;
 
 use std::{future::Future, time::Duration};

@@ -23,3 +23,5 @@ mod steps;
 #[cfg(feature = "testing")]
 mod timestamps;
 mod vectors;
+#[cfg(feature = "testing")]
+mod voices;

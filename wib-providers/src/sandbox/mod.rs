@@ -39,6 +39,14 @@
 //! saying so; the card is another one on every call ([`Sandbox::spoken_cards`]). What is said while a recording is paused
 //! is not in it, nor the pause in its length. Tones of keys are in no recording here; on a real line they may be.
 //!
+//! # Several legs
+//! An address of SIP is a softphone: it answers, listens and stays. Legs are joined, transferred, queued, put into
+//! conferences with roles and watched; [`Sandbox::heard`] tells what a leg heard of the people on others. Who is asked for
+//! keys presses `1`, `2`, `3`.. as often as is needed; who pays by keys gives the card where twelve keys or more are
+//! taken; machines, softphones and whoever has other plans press none. A sound lasts three seconds, one at an address
+//! with `missing` in it is not found, and a stream to one with `refused` in it fails. What is written down while it is
+//! said is the script's text, without a fault.
+//!
 //! # Keys
 //! Any key is good, but for one that contains `invalid`.
 //!

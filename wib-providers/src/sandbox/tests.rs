@@ -3,6 +3,7 @@
 mod contracts;
 mod people;
 mod recordings;
+mod rooms;
 mod vendors;
 
 use std::{

@@ -12,6 +12,7 @@ mod speech;
 mod transcriber;
 mod trunks;
 mod verified_numbers;
+mod voice;
 mod webrtc;
 
 pub use cache::FakeCache;
@@ -26,6 +27,7 @@ pub use speech::FakeSpeech;
 pub use transcriber::FakeTranscriber;
 pub use trunks::FakeTrunks;
 pub use verified_numbers::FakeVerifiedNumbers;
+pub use voice::FakeVoice;
 pub use webrtc::FakeWebrtc;
 
 use crate::ports::{
