@@ -7,14 +7,13 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use wib_core::{
     calls::{Call, CallEvent, CallId},
-    kit::{Phone, SecretString, Timestamp, time},
+    kit::{Phone, SecretString, Timestamp},
     ports::{
         Fault, Sent, VendorError, Voice, WebhookSource,
         voice::{
@@ -296,7 +295,7 @@ impl House {
     /// Time passes, second by second.
     pub(crate) async fn wait(&self, seconds: u64) {
         for _ in 0..seconds {
-            self.clock.advance(Duration::from_secs(1));
+            self.clock.advance(std::time::Duration::from_secs(1));
             self.work().await;
         }
     }
@@ -341,14 +340,5 @@ impl House {
     pub(crate) async fn nothing_is_dead(&self) {
         let dead = self.wib.system().dead_letters(10).await.unwrap();
         assert!(dead.is_empty(), "{dead:?}");
-    }
-    /// Long enough for everything to be over and sealed.
-    pub(crate) async fn rest(&self) {
-        for _ in 0..40 {
-            let next = self.worker().next_due().await.unwrap();
-            let Some(next) = next.filter(|at| *at < time::after(self.now(), Duration::from_secs(7200))) else { return };
-            self.clock.advance_to(next.max(time::after(self.now(), Duration::from_micros(1))));
-            self.work().await;
-        }
     }
 }
