@@ -336,6 +336,12 @@ impl House {
     pub(crate) async fn lines(&self, id: CallId) -> Vec<CallEvent> {
         self.org.timeline(id).await.unwrap()
     }
+    /// Whether the audit log has a line of that action.
+    pub(crate) async fn audited(&self, action: &str) -> bool {
+        let mut tx = self.store.org(self.org.id()).await.unwrap();
+        let page = wib_core::kit::PageRequest { limit: 200, ..Default::default() };
+        tx.page_of_audit(&page).await.unwrap().items.iter().any(|line| line.action == action)
+    }
     /// Every message was done: none is dead.
     pub(crate) async fn nothing_is_dead(&self) {
         let dead = self.wib.system().dead_letters(10).await.unwrap();

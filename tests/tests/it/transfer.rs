@@ -103,6 +103,7 @@ async fn a_blind_transfer_hands_the_person_on_and_lets_the_member_go() {
     assert_eq!(talk.desk.words(&talk.person).last(), Some(&"hang_up"));
     talk.ends(&talk.person, HangupCause::Normal).await;
     assert_eq!(talk.now().await.status, CallStatus::Transferred);
+    assert!(talk.audited("call:transferred").await);
     talk.nothing_was_said_to(&target);
     talk.nothing_is_dead().await;
 }
