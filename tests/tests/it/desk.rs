@@ -7,14 +7,13 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use wib_core::{
     calls::{Call, CallEvent, CallId},
-    kit::{Phone, SecretString, Timestamp, time},
+    kit::{Phone, SecretString, Timestamp},
     ports::{
         Fault, Sent, VendorError, Voice, WebhookSource,
         voice::{
@@ -296,7 +295,7 @@ impl House {
     /// Time passes, second by second.
     pub(crate) async fn wait(&self, seconds: u64) {
         for _ in 0..seconds {
-            self.clock.advance(Duration::from_secs(1));
+            self.clock.advance(std::time::Duration::from_secs(1));
             self.work().await;
         }
     }
@@ -337,18 +336,15 @@ impl House {
     pub(crate) async fn lines(&self, id: CallId) -> Vec<CallEvent> {
         self.org.timeline(id).await.unwrap()
     }
+    /// Whether the audit log has a line of that action.
+    pub(crate) async fn audited(&self, action: &str) -> bool {
+        let mut tx = self.store.org(self.org.id()).await.unwrap();
+        let page = wib_core::kit::PageRequest { limit: 200, ..Default::default() };
+        tx.page_of_audit(&page).await.unwrap().items.iter().any(|line| line.action == action)
+    }
     /// Every message was done: none is dead.
     pub(crate) async fn nothing_is_dead(&self) {
         let dead = self.wib.system().dead_letters(10).await.unwrap();
         assert!(dead.is_empty(), "{dead:?}");
-    }
-    /// Long enough for everything to be over and sealed.
-    pub(crate) async fn rest(&self) {
-        for _ in 0..40 {
-            let next = self.worker().next_due().await.unwrap();
-            let Some(next) = next.filter(|at| *at < time::after(self.now(), Duration::from_secs(7200))) else { return };
-            self.clock.advance_to(next.max(time::after(self.now(), Duration::from_micros(1))));
-            self.work().await;
-        }
     }
 }

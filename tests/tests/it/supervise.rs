@@ -65,6 +65,9 @@ async fn a_supervisor_listens_whispers_to_the_member_alone_and_talks_to_all() {
     let lines = house.lines(call.id).await;
     let count = |kind: &str| lines.iter().filter(|e| e.event_type == kind).count();
     assert_eq!((count("call.supervised"), count("call.supervision.switched")), (2, 2));
+    for action in ["call:supervised", "call:supervision_switched", "call:supervision_left"] {
+        assert!(house.audited(action).await, "{action}");
+    }
     house.nothing_is_dead().await;
 }
 

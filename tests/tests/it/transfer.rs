@@ -103,6 +103,7 @@ async fn a_blind_transfer_hands_the_person_on_and_lets_the_member_go() {
     assert_eq!(talk.desk.words(&talk.person).last(), Some(&"hang_up"));
     talk.ends(&talk.person, HangupCause::Normal).await;
     assert_eq!(talk.now().await.status, CallStatus::Transferred);
+    assert!(talk.audited("call:transferred").await);
     talk.nothing_was_said_to(&target);
     talk.nothing_is_dead().await;
 }
@@ -123,7 +124,18 @@ async fn a_blind_transfer_that_nobody_takes_brings_the_person_back_to_the_member
         assert_eq!(talk.desk.words(&talk.member), ["bridge", "bridge"], "joined again");
         assert!(!talk.desk.words(&talk.person).contains(&"hang_up"));
         assert_eq!(talk.now().await.status, CallStatus::Bridged);
-        // And may be handed on again, and end as any other.
+        // And so once more.
+        if told {
+            talk.hand(TransferKind::Blind, OnFailure::Return).await;
+            let busy = talk.desk.orders(&talk.person).into_iter().filter_map(|c| match c {
+                Command::Transfer(handing) => handing.target_tag,
+                _ => None,
+            });
+            let second = talk.desk.made("t2", &busy.last().unwrap());
+            talk.ends(&second, HangupCause::Busy).await;
+            talk.wait(3).await;
+            assert_eq!(talk.desk.words(&talk.member), ["bridge", "bridge", "bridge"]);
+        }
         talk.ends(&talk.member, HangupCause::Normal).await;
         talk.wait(3).await;
         let words = talk.desk.words(&talk.person);

@@ -239,7 +239,7 @@ pub(crate) async fn end_unattended(wib: &Wib, message: &Message) -> Result<Done>
         return Ok(Done::wait(time::after(wib.now(), LOOK), "the person is being told"));
     }
     drop(tx);
-    wib.voice.hang_up(&leg.names(), &format!("{}-unattended", call.id)).await?;
+    wib.voice.hang_up(&leg.names(), &format!("{}-unattended-end", call.id)).await?;
     Ok(Done::Ack)
 }
 

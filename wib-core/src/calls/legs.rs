@@ -427,7 +427,8 @@ pub(crate) async fn join_leg(wib: &Wib, message: &Message) -> Result<Done> {
     };
     // The member stays on the line when the person is taken away: a transfer may fail.
     let bridge = Bridge { with: theirs.names(), park: true, ..Bridge::default() };
-    let key = format!("{id}-join{}", if again { "-again" } else { "" });
+    // Each return to the member is an order of its own.
+    let key = format!("{}-join", message.key);
     match wib.voice.steer(&ours, &Order::new(Command::Bridge(bridge), key)).await {
         // One of them has gone meanwhile: its end is on the way to us.
         Err(gone) if gone.fault == Fault::Missing => return Ok(Done::Ack),
@@ -514,5 +515,143 @@ pub(super) fn role_of(supervision: &Supervision, agent: Option<&Leg>) -> voice::
         Mode::Monitor => voice::Role::Monitor,
         Mode::Whisper => voice::Role::Whisper(agent.cloned().into_iter().collect()),
         Mode::Barge => voice::Role::Barge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        calls::{CallStatus, Handover, TransferKind},
+        compliance::{Purpose, Technology},
+        ports::voice::Direction,
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_780_000_000 + second).unwrap()
+    }
+    fn id(n: u128) -> LegId {
+        uuid::Uuid::from_u128(n).into()
+    }
+    fn number(n: u32) -> Phone {
+        format!("+1312555{n:04}").parse().unwrap()
+    }
+    fn event(n: u8, second: i64, what: VoiceEventKind) -> VoiceEvent {
+        VoiceEvent { id: format!("e{n}"), leg: Leg::default(), at: at(second), tag: None, what }
+    }
+    fn call(flow_type: FlowType) -> Call {
+        let inbound = flow_type == FlowType::Inbound;
+        Call {
+            id: uuid::Uuid::from_u128(1).into(),
+            organization_id: uuid::Uuid::from_u128(2).into(),
+            person_id: None,
+            account_id: None,
+            direction: if inbound { Direction::Inbound } else { Direction::Outbound },
+            from_number: number(1),
+            to_number: number(2),
+            flow_type,
+            technology: Technology::Manual,
+            purpose: Purpose::Collection,
+            status: CallStatus::Pending,
+            vendor: "v".to_owned(),
+            live: false,
+            facts: CallFacts { undetected: true, ..CallFacts::default() },
+            verdict_id: None,
+            record: true,
+            transcribe: true,
+            translate_to: None,
+            answered_at: None,
+            ended_at: None,
+            answered_by: None,
+            hangup_cause: None,
+            created_by: None,
+            created_at: at(0),
+            updated_at: at(0),
+        }
+    }
+    fn any_kind() -> impl Strategy<Value = VoiceEventKind> {
+        let hangup = |cause| VoiceEventKind::Hangup { cause, vendor_cause: "x".to_owned() };
+        prop_oneof![
+            Just(VoiceEventKind::Ringing),
+            Just(VoiceEventKind::Answered),
+            Just(VoiceEventKind::Bridged),
+            Just(VoiceEventKind::SpeakEnded),
+            Just(hangup(HangupCause::Normal)),
+            Just(hangup(HangupCause::NoAnswer)),
+        ]
+    }
+    fn topics(due: &[NewMessage]) -> Vec<Topic> {
+        due.iter().map(|m| m.topic).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_legs_facts_are_the_same_in_every_order_and_however_often(
+            events in proptest::collection::vec((any::<u8>(), 0i64..60, any_kind()), 0..8),
+            shift in 0usize..8,
+        ) {
+            let events: Vec<_> = events.into_iter().map(|(n, second, what)| event(n, second, what)).collect();
+            let told = |order: &mut dyn Iterator<Item = &VoiceEvent>| {
+                let mut leg = LegFacts::new(LegRole::Agent, number(3), at(0));
+                order.for_each(|e| leg.absorb(e, None));
+                leg
+            };
+            let once = told(&mut events.iter());
+            prop_assert_eq!(&once, &told(&mut events.iter().rev().chain(events.iter())));
+            prop_assert_eq!(&once, &told(&mut events.iter().cycle().skip(shift).take(events.len() * 2)));
+        }
+
+        #[test]
+        fn what_follows_follows_once(
+            flow in prop_oneof![Just(FlowType::Bridge), Just(FlowType::Inbound), Just(FlowType::Direct)],
+            person in proptest::collection::vec((0i64..60, any_kind()), 0..4),
+            member in proptest::collection::vec((0i64..60, any_kind()), 0..4),
+            target in proptest::collection::vec((0i64..60, any_kind()), 0..4),
+            kind in proptest::option::of(prop_oneof![Just(TransferKind::Blind), Just(TransferKind::Warm)]),
+        ) {
+            let mut call = call(flow);
+            if flow != FlowType::Direct {
+                call.facts.legs.insert(id(10), LegFacts::new(LegRole::Agent, number(3), at(0)));
+            }
+            if let Some(kind) = kind {
+                call.facts.legs.insert(id(11), LegFacts::new(LegRole::Target, number(4), at(0)));
+                call.facts.handovers.insert(id(11), Handover::of(kind, at(0)));
+            }
+            for (n, (second, what)) in (0..).zip(person) {
+                call.facts.absorb(&event(n, second, what), None);
+            }
+            for (leg, told) in [(id(10), member), (id(11), target)] {
+                for (n, (second, what)) in (0..).zip(told) {
+                    if let Some(leg) = call.facts.legs.get_mut(&leg) {
+                        leg.absorb(&event(n, second, what), None);
+                    }
+                }
+            }
+            // It settles after a few rounds, and stays as it is.
+            for _ in 0..4 {
+                due(&mut call, at(100));
+            }
+            let settled = call.clone();
+            let messages = due(&mut call, at(200));
+            prop_assert_eq!(&call, &settled);
+            if call.facts.over() {
+                let only = topics(&messages).into_iter().all(|t| t == Topic::EndLeg);
+                prop_assert!(only, "nothing begins on a call that is over: {:?}", topics(&messages));
+            }
+        }
+    }
+
+    #[test]
+    fn the_person_is_called_when_the_member_has_answered_and_not_before() {
+        let mut call = call(FlowType::Bridge);
+        call.facts.legs.insert(id(10), LegFacts::new(LegRole::Agent, number(3), at(0)));
+        assert_eq!(topics(&due(&mut call, at(1))), []);
+        call.facts.legs.get_mut(&id(10)).unwrap().absorb(&event(1, 1, VoiceEventKind::Ringing), None);
+        assert_eq!(topics(&due(&mut call, at(1))), []);
+        assert_eq!(call.facts.status(), CallStatus::Initiated);
+        call.facts.legs.get_mut(&id(10)).unwrap().absorb(&event(2, 2, VoiceEventKind::Answered), None);
+        assert_eq!(topics(&due(&mut call, at(2))), [Topic::Dial]);
     }
 }

@@ -120,10 +120,11 @@ pub struct Handover {
 }
 
 impl Handover {
-    fn new(command: &TransferCall, asked_at: Timestamp) -> Self {
+    /// One of that kind that was asked for then.
+    pub(super) fn of(kind: TransferKind, asked_at: Timestamp) -> Self {
         Self {
-            kind: command.kind,
-            on_failure: command.on_failure,
+            kind,
+            on_failure: OnFailure::Return,
             asked_at,
             ordered_at: None,
             conference: None,
@@ -309,7 +310,8 @@ impl Org {
                 legs::add(&self.wib, &mut *tx, &mut call, LegRole::Target, command.to.clone()).await?
             }
         };
-        call.facts.handovers.insert(leg, Handover::new(&command, now));
+        let handover = Handover { on_failure: command.on_failure, ..Handover::of(command.kind, now) };
+        call.facts.handovers.insert(leg, handover);
         let data = json!({"leg_id": leg, "kind": command.kind, "on_failure": command.on_failure});
         note(&self.wib, &mut *tx, id, &format!("handover:{leg}"), "call.transferring", data.clone(), now).await?;
         follow_up(&self.wib, &mut *tx, &mut call).await?;
