@@ -189,15 +189,22 @@ impl Client {
     pub fn fault(&self, fault: Fault, sent: Sent, message: &str) -> VendorError {
         VendorError::new(self.vendor, fault, sent, message)
     }
-    /// A question for a doctor: GET of a path that costs nothing and wants the key.
-    pub fn probe(&self, port: Port, what: &'static str, template: &'static str) -> Probe {
-        let client = self.clone();
+    /// A question for a doctor: GET of a path that costs nothing and wants the key. `filling` goes where the template has
+    /// `{}`.
+    pub fn probe(&self, port: Port, template: &'static str, filling: &str) -> Probe {
+        let (client, filling) = (self.clone(), filling.to_owned());
         let ask = move || {
-            let client = client.clone();
-            let asked = async move { client.ask("probe", Method::GET, template).send().await.map(drop) };
+            let (client, filling) = (client.clone(), filling.clone());
+            let asked = async move { client.ask("probe", Method::GET, template).fill(&filling).send().await.map(drop) };
             Box::pin(asked) as Asked
         };
-        Probe { vendor: self.vendor, port, what, ask: Box::new(ask) }
+        Probe { vendor: self.vendor, port, what: template, ask: Box::new(ask) }
+    }
+    /// A vendor's words without our keys: some vendors repeat the key that they refuse.
+    fn without_keys(&self, words: &str) -> String {
+        let keys = self.headers.iter().map(|(_, key)| key.expose_secret());
+        let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| key.len() >= 8);
+        keys.fold(words.to_owned(), |words, key| words.replace(key, "[key]"))
     }
     fn at_home(&self, url: &Uri) -> bool {
         let home: Option<Uri> = self.base.parse().ok();
@@ -380,12 +387,18 @@ impl Ask<'_> {
             _ => (Fault::Down, Sent::Unknown),
         };
         let said = words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused");
+        let said = mask(&self.client.without_keys(said), 200);
+        let fault = words.fault.unwrap_or(fault);
+        let said = match crate::vendors().find(|vendor| vendor.name == self.client.vendor) {
+            Some(vendor) if fault == Fault::Credentials => format!("{said} (set {})", vendor.keys()),
+            _ => said,
+        };
         VendorError {
             status: Some(code),
-            code: words.code.map(|c| mask(&c, 60)),
+            code: words.code.map(|code| mask(&self.client.without_keys(&code), 60)),
             request_id,
             retry_after: retry_after(code, headers, self.client.now()),
-            ..self.client.fault(words.fault.unwrap_or(fault), sent, &mask(said, 200))
+            ..self.client.fault(fault, sent, &said)
         }
     }
 
@@ -628,5 +641,7 @@ pub fn mask(words: &str, length: usize) -> String {
     masked.chars().take(length).collect()
 }
 
+#[cfg(test)]
+pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,12 @@ impl Vendor {
         let mut keys = self.settings.iter().filter(|setting| setting.kind == Kind::Key).peekable();
         keys.peek().is_some() && keys.all(|setting| values.contains_key(setting.name))
     }
+    /// The names of what makes it live, joined, as a person is told to set them.
+    #[must_use]
+    pub fn keys(&self) -> String {
+        let keys = self.settings.iter().filter(|setting| matches!(setting.kind, Kind::Key | Kind::Needed));
+        keys.map(|setting| setting.name).collect::<Vec<_>>().join(", ")
+    }
     /// Whether it fills that port.
     #[must_use]
     pub fn fills(&self, port: Port) -> bool {
@@ -55,7 +61,15 @@ impl Vendor {
     /// The name of the setting that gives it another address.
     #[must_use]
     pub fn address(&self) -> Option<&'static str> {
-        self.settings.iter().find(|setting| setting.kind == Kind::Address).map(|setting| setting.name)
+        self.named(Kind::Address)
+    }
+    /// The name of the setting that verifies its deliveries.
+    #[must_use]
+    pub fn verifier(&self) -> Option<&'static str> {
+        self.named(Kind::Verifier)
+    }
+    fn named(&self, kind: Kind) -> Option<&'static str> {
+        self.settings.iter().find(|setting| setting.kind == kind).map(|setting| setting.name)
     }
 }
 impl fmt::Debug for Vendor {
@@ -84,6 +98,8 @@ pub enum Kind {
     Key,
     /// Needed beside the key.
     Needed,
+    /// Verifies the vendor's deliveries: a public key, a secret.
+    Verifier,
     /// Another address of the vendor: a mock, a gateway, a sandbox on a port.
     Address,
     /// Anything else.
@@ -103,6 +119,11 @@ impl Setting {
     #[must_use]
     pub const fn needed(name: &'static str, about: &'static str) -> Self {
         Self::new(name, about, Kind::Needed)
+    }
+    /// What deliveries are verified with; without it they are refused.
+    #[must_use]
+    pub const fn verifier(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, about, Kind::Verifier)
     }
     /// What may be there.
     #[must_use]
@@ -165,7 +186,7 @@ pub struct Probe {
     pub vendor: &'static str,
     /// For which port.
     pub port: Port,
-    /// What is asked, such as `GET /models`.
+    /// The path that is read, such as `/models`.
     pub what: &'static str,
     /// Asks.
     pub ask: Box<dyn Fn() -> Asked + Send + Sync>,

@@ -43,7 +43,7 @@ pub static SETUP: Vendor = Vendor {
     ports: &[(Port::Transcriber, plug)],
     settings: &[
         Setting::key("ASSEMBLYAI_API_KEY", "an API key"),
-        Setting::option("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it they are refused, and we ask instead"),
+        Setting::verifier("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it we ask instead"),
         Setting::address("ASSEMBLYAI_BASE_URL"),
     ],
     #[cfg(feature = "sandbox")]
@@ -58,7 +58,7 @@ fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str,
         builder = builder.webhook_secret(secret);
     }
     let assemblyai = Arc::new(builder.build());
-    adapters.probes.push(assemblyai.client.probe(Port::Transcriber, "GET /v2/transcript", "/v2/transcript?limit=1"));
+    adapters.probes.push(assemblyai.client.probe(Port::Transcriber, "/v2/transcript?limit=1", ""));
     adapters.webhooks.push(assemblyai.clone());
     adapters.transcribers.push(assemblyai);
     Ok(())

@@ -7,7 +7,10 @@ use serde_json::Value;
 use wib_core::ports::{Fault, Sent, VendorError};
 
 use super::VENDOR;
-use crate::http::{Answer, Words, mask};
+use crate::http::{Answer, Words};
+
+/// What a DELETE carries: its document wants a body and says nothing of what is in it.
+pub(super) const NO_BODY: BTreeMap<(), ()> = BTreeMap::new();
 
 /// `{success, errors[], messages[], result, result_info}`.
 #[derive(Deserialize)]
@@ -41,9 +44,10 @@ pub(super) fn page<T: DeserializeOwned>(answer: &Answer) -> Result<(T, Info), Ve
     let envelope: Envelope = answer.json()?;
     let id = |error| VendorError { request_id: answer.request_id.clone(), ..error };
     if !envelope.success {
+        // The vendor's words are left out: what repeats our key has not been taken out of them.
         let words = first(&envelope.errors);
-        let said = words.message.unwrap_or_else(|| "refused".to_owned());
-        let error = VendorError::new(VENDOR, words.fault.unwrap_or(Fault::Request), Sent::Refused, mask(&said, 200));
+        let fault = words.fault.unwrap_or(Fault::Request);
+        let error = VendorError::new(VENDOR, fault, Sent::Refused, "refused, in an answer of success");
         return Err(id(VendorError { code: words.code, ..error }));
     }
     let result = T::deserialize(envelope.result).map_err(|_| {

@@ -90,7 +90,7 @@ impl ChatBuilder {
 /// The model of a dialect, for whoever wires it.
 pub(crate) fn plug(dialect: Dialect, key: &str, address: &str, given: &Given<'_>, adapters: &mut Adapters) {
     let chat = dialect.builder(given.wires.clone(), given.key(key)).given(given, address).build();
-    adapters.probes.push(chat.client.probe(Port::Llm, "GET /models", "/models"));
+    adapters.probes.push(chat.client.probe(Port::Llm, "/models", ""));
     adapters.llms.push(Arc::new(chat));
 }
 
