@@ -80,7 +80,8 @@ impl Cloudflare {
         for number in 1..=PAGES {
             let ask = self.ask("kv_namespaces", Method::GET, "/accounts/{}/storage/kv/namespaces");
             let ask = ask.query("page", &number.to_string()).query("per_page", "100");
-            let (page, info) = wire::page::<Vec<wire::Namespace>>(&ask.send().await?)?;
+            let (page, info) = wire::page::<Option<Vec<wire::Namespace>>>(&ask.send().await?)?;
+            let page = page.unwrap_or_default();
             let last = page.is_empty();
             all.extend(page.into_iter().map(Namespace::from));
             if last || info.total_count.is_none_or(|total| all.len() as u64 >= total) {

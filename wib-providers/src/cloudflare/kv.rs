@@ -160,13 +160,13 @@ impl Kv {
         if let Some(cursor) = cursor {
             ask = ask.query("cursor", cursor);
         }
-        let (keys, info) = wire::page::<Vec<wire::Key>>(&ask.send().await?)?;
+        let (keys, info) = wire::page::<Option<Vec<wire::Key>>>(&ask.send().await?)?;
         let key = |key: wire::Key| Key {
             name: key.name,
-            expires_at: key.expiration.and_then(|at| Timestamp::from_second(at).ok()),
+            expires_at: key.expiration.and_then(|at| Timestamp::from_second(i64::try_from(at).ok()?).ok()),
             metadata: key.metadata,
         };
-        Ok(Keys { keys: keys.into_iter().map(key).collect(), cursor: info.cursor.filter(|cursor| !cursor.is_empty()) })
+        Ok(Keys { keys: keys.unwrap_or_default().into_iter().map(key).collect(), cursor: info.cursor.filter(|cursor| !cursor.is_empty()) })
     }
 
     /// Writes many values at once, 10,000 at most. A repeat writes the same, so it is repeated.

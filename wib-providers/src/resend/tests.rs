@@ -236,18 +236,18 @@ async fn contract_requests_conform_and_answers_are_understood() {
     proof.run("send", &["/id"], async || resend.send(&whole).await).await;
     proof.run("batch", &["/data/*/id"], async || resend.send_batch("b", &[mail()]).await).await;
     proof.run("status", &[], async || resend.status(mail_id).await).await;
-    proof.run("reschedule", &[], async || resend.reschedule(mail_id, at).await).await;
     proof.run("cancel", &[], async || resend.cancel(mail_id).await).await;
-    let list = &["/data/*/id", "/data/*/name", "/data/*/email", "/has_more"];
-    proof.run("domains", list, async || resend.domains().await).await;
+    proof.run("domains", &["/data/*/id", "/data/*/name"], async || resend.domains().await).await;
     proof.run("domain", &["/id", "/name"], async || resend.domain("d1").await).await;
     proof.run("create_domain", &["/id", "/name"], async || resend.create_domain("wib.test").await).await;
     proof.run("verify_domain", &[], async || resend.verify_domain("d1").await).await;
-    proof.run("suppressions", list, async || resend.suppressions().await).await;
+    proof.run("suppressions", &["/data/*/id", "/data/*/email"], async || resend.suppressions().await).await;
     proof.run("suppress", &[], async || resend.suppress(address).await).await;
     proof.run("unsuppress", &[], async || resend.unsuppress(address).await).await;
     proof.end(&[
         "get /emails",
+        // Its document forgot the body, though it names what is in it.
+        "patch /emails/{email_id}",
         "patch /domains/{domain_id}",
         "delete /domains/{domain_id}",
         "post /webhooks",
