@@ -91,7 +91,6 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "nearly every event is a voice event")]
 pub enum EventBody {
     /// Something happened to a call.
     Voice(VoiceEvent),
