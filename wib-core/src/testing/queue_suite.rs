@@ -5,6 +5,8 @@
 //! wib_core::queue_suite!(make);                                    // one named test per case
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "a suite is a test")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

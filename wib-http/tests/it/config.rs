@@ -15,7 +15,20 @@ fn nothing_set_is_a_sandboxed_server_on_this_machine() {
     let config = read(&[]).unwrap();
     assert_eq!((config.port, config.bind.to_string().as_str(), config.env), (8787, "127.0.0.1", Env::Development));
     assert_eq!(config.database_url.expose_secret(), "sqlite:./data/wib.db");
-    assert_eq!(config.sandboxed(), Port::all());
+    assert_eq!(config.sandboxed(), [Port::Voice, Port::Transcriber, Port::Llm, Port::Mailer]);
+}
+
+#[test]
+fn what_the_house_does_itself_is_sandboxed_only_where_it_is_named() {
+    assert!(!Port::Cache.needs_vendor() && !Port::Queue.needs_vendor());
+    let named = read(&[("WIB_SANDBOX", "queue, cache")]).unwrap();
+    assert!(named.sandboxed().ends_with(&[Port::Cache, Port::Queue]));
+    let keys = [("CLOUDFLARE_API_TOKEN", "hunter2"), ("CLOUDFLARE_ACCOUNT_ID", "a b")];
+    let faults = read(&keys).unwrap_err();
+    assert_eq!(names(&faults), ["CLOUDFLARE_ACCOUNT_ID"]);
+    let faults = read(&[("SMTP_URL", "smtps://desk:hunter2@mail test"), ("RESEND_FROM", "x")]).unwrap_err();
+    assert_eq!(names(&faults), ["RESEND_FROM", "SMTP_URL"]);
+    assert!(!faults.to_string().contains("hunter2"));
 }
 
 #[test]

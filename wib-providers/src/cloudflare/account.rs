@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wib_core::ports::VendorError;
 
-use super::{Cloudflare, kv::whole_seconds, wire};
+use super::{Cloudflare, kv::whole_seconds, wire, wire::NO_BODY};
 use crate::http::Ask;
 
 /// A namespace of Workers KV.
@@ -80,7 +80,8 @@ impl Cloudflare {
         for number in 1..=PAGES {
             let ask = self.ask("kv_namespaces", Method::GET, "/accounts/{}/storage/kv/namespaces");
             let ask = ask.query("page", &number.to_string()).query("per_page", "100");
-            let (page, info) = wire::page::<Vec<wire::Namespace>>(&ask.send().await?)?;
+            let (page, info) = wire::page::<Option<Vec<wire::Namespace>>>(&ask.send().await?)?;
+            let page = page.unwrap_or_default();
             let last = page.is_empty();
             all.extend(page.into_iter().map(Namespace::from));
             if last || info.total_count.is_none_or(|total| all.len() as u64 >= total) {
@@ -111,7 +112,7 @@ impl Cloudflare {
     /// `Missing`, and what else the vendor said.
     pub async fn delete_namespace(&self, id: &str) -> Result<(), VendorError> {
         let ask = self.ask("kv_delete_namespace", Method::DELETE, "/accounts/{}/storage/kv/namespaces/{}").fill(id);
-        self.told::<Value>(ask).await.map(drop)
+        self.told::<Value>(ask.json(&NO_BODY)).await.map(drop)
     }
 
     /// All queues.
@@ -145,7 +146,7 @@ impl Cloudflare {
     /// `Missing`, and what else the vendor said.
     pub async fn delete_queue(&self, id: &str) -> Result<(), VendorError> {
         let ask = self.ask("delete_queue", Method::DELETE, "/accounts/{}/queues/{}").fill(id);
-        self.told::<Value>(ask).await.map(drop)
+        self.told::<Value>(ask.json(&NO_BODY)).await.map(drop)
     }
     /// Lets a queue be pulled from over HTTP; it can have one consumer. Not repeated: a second one is refused.
     ///

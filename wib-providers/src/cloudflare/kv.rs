@@ -21,7 +21,7 @@ use wib_core::{
     },
 };
 
-use super::{Cloudflare, VENDOR, wire};
+use super::{Cloudflare, VENDOR, wire, wire::NO_BODY};
 use crate::http::Ask;
 
 /// What KV can do. A value's bytes leave room for the envelope.
@@ -77,7 +77,7 @@ pub struct Pair {
 }
 
 /// A value as it is written, and for how many seconds KV keeps it.
-fn wrap(value: Bytes, ttl: Option<Duration>, now: Timestamp) -> (Bytes, Option<u64>) {
+pub(super) fn wrap(value: Bytes, ttl: Option<Duration>, now: Timestamp) -> (Bytes, Option<u64>) {
     let short = ttl.filter(|ttl| *ttl < SHORTEST);
     let seconds = ttl.map(|ttl| whole_seconds(ttl.max(SHORTEST)));
     if short.is_none() && !value.starts_with(MARK) {
@@ -92,7 +92,7 @@ fn wrap(value: Bytes, ttl: Option<Duration>, now: Timestamp) -> (Bytes, Option<u
 }
 
 /// A value as it was given; `None` when its time is over.
-fn unwrap(mut written: Bytes, now: Timestamp) -> Option<Bytes> {
+pub(super) fn unwrap(mut written: Bytes, now: Timestamp) -> Option<Bytes> {
     if !written.starts_with(MARK) || written.len() < ENVELOPE {
         return Some(written);
     }
@@ -123,13 +123,14 @@ impl Kv {
     /// # Errors
     /// `Request` for a key or value that does not fit, and what the vendor said.
     pub async fn write(&self, pair: Pair) -> Result<(), VendorError> {
-        self.check(&pair.key, pair.value.len())?;
-        let (value, seconds) = wrap(pair.value, pair.ttl, self.cloudflare.client.now());
-        let (boundary, body) = form(&value, &pair.metadata.unwrap_or_else(|| serde_json::json!({})));
-        let mut ask = self.ask("kv_put", Method::PUT, "/accounts/{}/storage/kv/namespaces/{}/values/{}").fill(&pair.key);
-        if let Some(seconds) = seconds {
-            ask = ask.query("expiration_ttl", &seconds.to_string());
+        // Only the bulk write's document knows of times.
+        if pair.ttl.is_some() {
+            return self.write_many(std::slice::from_ref(&pair)).await;
         }
+        self.check(&pair.key, pair.value.len())?;
+        let (value, _) = wrap(pair.value, None, self.cloudflare.client.now());
+        let (boundary, body) = form(&value, &pair.metadata.unwrap_or_else(|| serde_json::json!({})));
+        let ask = self.ask("kv_put", Method::PUT, "/accounts/{}/storage/kv/namespaces/{}/values/{}").fill(&pair.key);
         let kind = format!("multipart/form-data; boundary={boundary}");
         let ask = ask.bytes(body, "multipart/form-data").header("content-type", &kind);
         wire::result::<Value>(&ask.repeatable().within(PATIENCE).send().await?).map(drop)
@@ -159,13 +160,13 @@ impl Kv {
         if let Some(cursor) = cursor {
             ask = ask.query("cursor", cursor);
         }
-        let (keys, info) = wire::page::<Vec<wire::Key>>(&ask.send().await?)?;
+        let (keys, info) = wire::page::<Option<Vec<wire::Key>>>(&ask.send().await?)?;
         let key = |key: wire::Key| Key {
             name: key.name,
-            expires_at: key.expiration.and_then(|at| Timestamp::from_second(at).ok()),
+            expires_at: key.expiration.and_then(|at| Timestamp::from_second(i64::try_from(at).ok()?).ok()),
             metadata: key.metadata,
         };
-        Ok(Keys { keys: keys.into_iter().map(key).collect(), cursor: info.cursor.filter(|cursor| !cursor.is_empty()) })
+        Ok(Keys { keys: keys.unwrap_or_default().into_iter().map(key).collect(), cursor: info.cursor.filter(|cursor| !cursor.is_empty()) })
     }
 
     /// Writes many values at once, 10,000 at most. A repeat writes the same, so it is repeated.
@@ -276,7 +277,7 @@ impl Cache for Kv {
     async fn delete(&self, key: &str) -> Result<(), VendorError> {
         self.check(key, 0)?;
         let ask = self.ask("kv_delete", Method::DELETE, "/accounts/{}/storage/kv/namespaces/{}/values/{}").fill(key);
-        wire::result::<Value>(&ask.send().await?).map(drop)
+        wire::result::<Value>(&ask.json(&NO_BODY).send().await?).map(drop)
     }
     async fn count(&self, _key: &str, _by: u64, _window: Duration) -> Result<Counted, VendorError> {
         Err(CAPS.consistently(VENDOR).err().unwrap_or_else(|| self.refuse("KV has no counters")))

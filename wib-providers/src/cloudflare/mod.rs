@@ -61,8 +61,8 @@ pub static SETUP: Vendor = Vendor {
 };
 
 fn id(text: &str) -> Result<(), String> {
-    let fits = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits { Ok(()) } else { Err("expected an id of letters and digits, 32 at most".to_owned()) }
+    let fits = (1..=36).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fits { Ok(()) } else { Err("expected an id of letters and digits".to_owned()) }
 }
 
 /// What a sandbox has when nothing is set.
@@ -89,7 +89,7 @@ fn plug_cache(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'stati
         let kv = asked.clone();
         Box::pin(async move { kv.keys("", 10, None).await.map(drop) }) as Asked
     };
-    adapters.probes.push(Probe { vendor: VENDOR, port: Port::Cache, what: "GET keys", ask: Box::new(ask) });
+    adapters.probes.push(Probe { vendor: VENDOR, port: Port::Cache, what: "/accounts/{}/storage/kv/namespaces/{}/keys", ask: Box::new(ask) });
     adapters.caches.push(Arc::new(kv));
     Ok(())
 }
@@ -103,7 +103,7 @@ fn plug_queue(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'stati
         let (cloudflare, id) = (cloudflare.clone(), id.clone());
         Box::pin(async move { cloudflare.queue_info(&id).await.map(drop) }) as Asked
     };
-    adapters.probes.push(Probe { vendor: VENDOR, port: Port::Queue, what: "GET queue", ask: Box::new(ask) });
+    adapters.probes.push(Probe { vendor: VENDOR, port: Port::Queue, what: "/accounts/{}/queues/{}", ask: Box::new(ask) });
     if let Some(dead) = named(given, "CLOUDFLARE_DEAD_QUEUE_ID", DEAD_QUEUE) {
         queue = queue.dead_letters(dead);
     }

@@ -104,7 +104,7 @@ impl CloudflareQueue {
     /// Settles leases; a repeat finds them settled, so it is repeated only by who can live with "it did not hold".
     async fn settle(&self, queue: &str, settle: &wire::Settle<'_>) -> Result<wire::Settled, VendorError> {
         let ask = self.ask("queue_ack", "/accounts/{}/queues/{}/messages/ack", queue).json(settle);
-        wire::result(&ask.send().await?)
+        Ok(wire::result::<Option<wire::Settled>>(&ask.send().await?)?.unwrap_or_default())
     }
 }
 
@@ -135,20 +135,21 @@ impl Queue for CloudflareQueue {
                 // It comes again, and ends as a dead letter: nobody here can read it.
                 tracing::warn!(vendor = VENDOR, id = message.id, "a message that cannot be read was left");
             }
-            let (id, attempts, token) = (message.id, message.attempts.max(1), LeaseToken(message.lease_id));
+            let attempts = message.attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1).max(1);
+            let (id, token) = (message.id, LeaseToken(message.lease_id));
             Some(Leased { id, body: body?, attempts, token })
         };
         Ok(self.pull(&self.queue, most, lease).await?.into_iter().filter_map(leased).collect())
     }
     async fn ack(&self, token: &LeaseToken) -> Result<bool, VendorError> {
         let acks = vec![wire::Lease { lease_id: &token.0 }];
-        Ok(self.settle(&self.queue, &wire::Settle { acks, ..Default::default() }).await?.acks > 0)
+        Ok(self.settle(&self.queue, &wire::Settle { acks, ..Default::default() }).await?.acks.is_some_and(|acks| acks > 0))
     }
     async fn retry(&self, token: &LeaseToken, delay: Duration) -> Result<bool, VendorError> {
         CAPS.check_delay(VENDOR, delay)?;
         let seconds = whole_seconds(delay);
         let retries = vec![wire::Retry { lease_id: &token.0, delay_seconds: Some(seconds) }];
-        Ok(self.settle(&self.queue, &wire::Settle { retries, ..Default::default() }).await?.retries > 0)
+        Ok(self.settle(&self.queue, &wire::Settle { retries, ..Default::default() }).await?.retries.is_some_and(|retries| retries > 0))
     }
     /// Copied first and settled after, so that nothing is lost between: when the lease turns out not to hold, the copy
     /// stays, and the message may be worked on twice.

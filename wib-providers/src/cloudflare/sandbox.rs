@@ -245,9 +245,7 @@ impl Account {
             },
             ("PUT", ["values", key]) => {
                 let Some((bytes, metadata)) = form(ask) else { return bad("could not parse the multipart form") };
-                let seconds = ask.param("expiration_ttl").map(str::parse).transpose();
-                let Ok(seconds) = seconds else { return bad("expiration_ttl is not a number") };
-                self.write(id, vec![Order { key: (*key).to_owned(), bytes, metadata, seconds }], now)
+                self.write(id, vec![Order { key: (*key).to_owned(), bytes, metadata, seconds: None }], now)
             }
             ("DELETE", ["values", key]) => {
                 self.put(id, key, None, now);

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use wib_core::ports::{Fault, Sent, VendorError};
 
 use super::VENDOR;
-use crate::http::{Answer, Words, mask};
+use crate::http::{Answer, Words};
+
+/// What a DELETE carries: its document wants a body and says nothing of what is in it.
+pub(super) const NO_BODY: BTreeMap<(), ()> = BTreeMap::new();
 
 /// `{success, errors[], messages[], result, result_info}`.
 #[derive(Deserialize)]
@@ -15,11 +18,19 @@ struct Envelope {
     #[serde(default)]
     success: bool,
     #[serde(default)]
-    errors: Vec<Value>,
+    errors: Value,
     #[serde(default)]
     result: Value,
     #[serde(default)]
-    result_info: Option<Info>,
+    result_info: Value,
+}
+
+/// A number that is whole, however it is written: the document says `number`.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let value = Option::<serde_json::Number>::deserialize(from)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from f64 ends at the bounds")]
+    let cut = |number: f64| number as u64;
+    Ok(value.and_then(|number| number.as_u64().or_else(|| number.as_f64().map(cut))))
 }
 
 /// Where a list goes on.
@@ -27,7 +38,7 @@ struct Envelope {
 pub(super) struct Info {
     #[serde(default)]
     pub cursor: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub total_count: Option<u64>,
 }
 
@@ -41,25 +52,26 @@ pub(super) fn page<T: DeserializeOwned>(answer: &Answer) -> Result<(T, Info), Ve
     let envelope: Envelope = answer.json()?;
     let id = |error| VendorError { request_id: answer.request_id.clone(), ..error };
     if !envelope.success {
+        // The vendor's words are left out: what repeats our key has not been taken out of them.
         let words = first(&envelope.errors);
-        let said = words.message.unwrap_or_else(|| "refused".to_owned());
-        let error = VendorError::new(VENDOR, words.fault.unwrap_or(Fault::Request), Sent::Refused, mask(&said, 200));
+        let fault = words.fault.unwrap_or(Fault::Request);
+        let error = VendorError::new(VENDOR, fault, Sent::Refused, "refused, in an answer of success");
         return Err(id(VendorError { code: words.code, ..error }));
     }
     let result = T::deserialize(envelope.result).map_err(|_| {
         // Serde's own message repeats what it found.
         id(VendorError::new(VENDOR, Fault::Nonsense, Sent::Unknown, "not the result expected"))
     })?;
-    Ok((result, envelope.result_info.unwrap_or_default()))
+    Ok((result, Info::deserialize(envelope.result_info).unwrap_or_default()))
 }
 
 /// The first of a refusal's errors.
 pub(super) fn words(_status: u16, body: &Value) -> Words {
-    body["errors"].as_array().map(|errors| first(errors)).unwrap_or_default()
+    first(&body["errors"])
 }
 
-fn first(errors: &[Value]) -> Words {
-    let Some(error) = errors.first() else { return Words::default() };
+fn first(errors: &Value) -> Words {
+    let error = &errors[0];
     let code = error["code"].as_i64();
     let fault = match code {
         // Invalid token; authentication error.
@@ -88,8 +100,8 @@ pub(super) struct Namespace {
 #[derive(Deserialize)]
 pub(super) struct Key {
     pub name: String,
-    #[serde(default)]
-    pub expiration: Option<i64>,
+    #[serde(default, deserialize_with = "whole")]
+    pub expiration: Option<u64>,
     #[serde(default)]
     pub metadata: Option<Value>,
 }
@@ -156,8 +168,8 @@ pub(super) struct PulledMessage {
     pub id: String,
     #[serde(default)]
     pub body: Value,
-    #[serde(default)]
-    pub attempts: u32,
+    #[serde(default, deserialize_with = "whole")]
+    pub attempts: Option<u64>,
     pub lease_id: String,
     #[serde(default)]
     pub metadata: Value,
@@ -181,12 +193,12 @@ pub(super) struct Retry<'a> {
     pub delay_seconds: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Settled {
-    #[serde(default, rename = "ackCount")]
-    pub acks: u64,
-    #[serde(default, rename = "retryCount")]
-    pub retries: u64,
+    #[serde(default, rename = "ackCount", deserialize_with = "whole")]
+    pub acks: Option<u64>,
+    #[serde(default, rename = "retryCount", deserialize_with = "whole")]
+    pub retries: Option<u64>,
 }
 
 #[derive(Serialize)]

@@ -45,7 +45,7 @@ pub static SETUP: Vendor = Vendor {
     settings: &[
         Setting::key("RESEND_API_KEY", "an API key"),
         Setting::needed("RESEND_FROM", "the sender of mails, `Name <address>`").checked(sender),
-        Setting::option("RESEND_WEBHOOK_SECRET", "verifies deliveries, `whsec_…`, several with commas; without it they are refused")
+        Setting::verifier("RESEND_WEBHOOK_SECRET", "`whsec_…`, several with commas; without it deliveries are refused")
             .checked(|secrets| secrets.split(',').map(str::trim).filter(|one| !one.is_empty()).try_for_each(secret)),
         Setting::address("RESEND_BASE_URL"),
     ],

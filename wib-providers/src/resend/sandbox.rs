@@ -52,6 +52,9 @@ struct Mail {
     round: u64,
 }
 
+/// An answer that says no.
+type Refusal = Box<Response<Bytes>>;
+
 /// The answer in Resend's shape of errors.
 fn error(status: u16, name: &str, message: &str) -> Response<Bytes> {
     answer(status, &json!({"statusCode": status, "name": name, "message": message}))
@@ -87,15 +90,15 @@ impl Model for Mails {
         let (method, path) = ask.route();
         match (method, path.as_slice()) {
             ("POST", ["emails"]) => self.once(world, ask, |mails, world, key| {
-                let Some(mail) = ask.object() else { return Err(invalid("The body is not valid JSON.")) };
+                let Some(mail) = ask.object() else { return Err(invalid("The body is not valid JSON.").into()) };
                 check(&mail)?;
                 let at = scheduled(&mail, world.now)?;
                 Ok(json!({"id": mails.take(world, &mail, key, at)}))
             }),
             ("POST", ["emails", "batch"]) => self.once(world, ask, |mails, world, key| {
-                let batch: Vec<Value> = serde_json::from_slice(ask.body).map_err(|_| invalid("Expected an array."))?;
+                let batch: Vec<Value> = serde_json::from_slice(ask.body).map_err(|_| Box::new(invalid("Expected an array.")))?;
                 if !(1..=100).contains(&batch.len()) {
-                    return Err(invalid("A batch has 1 to 100 emails."));
+                    return Err(invalid("A batch has 1 to 100 emails.").into());
                 }
                 batch.iter().try_for_each(check)?;
                 let ids: Vec<_> =
@@ -170,7 +173,7 @@ fn address(person: &str) -> &str {
     person.rsplit_once('<').map_or(person, |(_, address)| address.trim_end_matches('>')).trim()
 }
 
-fn check(mail: &Value) -> Result<(), Response<Bytes>> {
+fn check(mail: &Value) -> Result<(), Refusal> {
     let to = people(mail, "to");
     for (field, there) in [
         ("from", text(mail, "from").is_some()),
@@ -179,25 +182,25 @@ fn check(mail: &Value) -> Result<(), Response<Bytes>> {
         ("html` or `text", ["html", "text", "template"].iter().any(|field| !mail[*field].is_null())),
     ] {
         if !there {
-            return Err(error(422, "missing_required_field", &format!("Missing `{field}` field.")));
+            return Err(error(422, "missing_required_field", &format!("Missing `{field}` field.")).into());
         }
     }
     for field in ["to", "cc", "bcc", "reply_to"] {
         let people = people(mail, field);
         if people.len() > 50 || people.iter().any(|one| !one.contains('@')) {
             let wanted = "The email address needs to follow the `email@example.com` format.";
-            return Err(invalid(&format!("Invalid `{field}` field. {wanted}")));
+            return Err(invalid(&format!("Invalid `{field}` field. {wanted}")).into());
         }
     }
     Ok(())
 }
 
 /// When a mail is to go; `None` for at once.
-fn scheduled(mail: &Value, now: Timestamp) -> Result<Option<Timestamp>, Response<Bytes>> {
+fn scheduled(mail: &Value, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
     let Some(at) = mail["scheduled_at"].as_str() else { return Ok(None) };
-    let Ok(at) = at.parse::<Timestamp>() else { return Err(invalid("Invalid `scheduled_at` field.")) };
+    let Ok(at) = at.parse::<Timestamp>() else { return Err(invalid("Invalid `scheduled_at` field.").into()) };
     if ms(now, at) > 30 * 86_400_000 {
-        return Err(invalid("`scheduled_at` is more than 30 days ahead."));
+        return Err(invalid("`scheduled_at` is more than 30 days ahead.").into());
     }
     Ok((at > now).then_some(at))
 }
@@ -223,7 +226,7 @@ impl Mails {
         &mut self,
         world: &mut World,
         ask: &Ask<'_>,
-        act: impl FnOnce(&mut Self, &mut World, Option<String>) -> Result<Value, Response<Bytes>>,
+        act: impl FnOnce(&mut Self, &mut World, Option<String>) -> Result<Value, Refusal>,
     ) -> Response<Bytes> {
         let (now, key) = (world.now, ask.header("idempotency-key").map(str::to_owned));
         if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 256) {
@@ -245,7 +248,7 @@ impl Mails {
                 }
                 answer(200, &done)
             }
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         }
     }
 
@@ -286,7 +289,7 @@ impl Mails {
         let at = match scheduled(&ask.object().unwrap_or_default(), world.now) {
             Ok(Some(at)) => at,
             Ok(None) => return invalid("`scheduled_at` must be in the future."),
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let Some(mail) = self.mails.get_mut(id) else { return not_found("Email") };
         if mail.state != "scheduled" {

@@ -21,6 +21,7 @@ use crate::{
     http::Wires,
     testing::{
         Reply, Script,
+        contract::Proof,
         contracts::{conforms, graft, odd},
         vectors::vectors,
     },
@@ -217,6 +218,44 @@ async fn lists_are_read_to_their_end() {
     assert_eq!(domains[0].state, DomainState::Partly);
     let targets: Vec<_> = script.seen().into_iter().map(|seen| seen.target).collect();
     assert_eq!(targets, ["/domains?limit=100", "/domains?limit=100&after=d2"]);
+}
+
+#[tokio::test]
+async fn contract_requests_conform_and_answers_are_understood() {
+    let Some(proof) = Proof::of("resend") else { return };
+    let resend = &resend(proof.wires());
+    let at = after(proof.wires().clock.now(), Duration::from_secs(60));
+    let whole = Mail {
+        cc: vec!["cy@example.test".parse().unwrap()],
+        html: Some("<p>Sealed.</p>".into()),
+        tags: [("kind".to_owned(), "evidence".to_owned())].into(),
+        send_at: Some(at),
+        ..mail()
+    };
+    let (mail_id, address) = (&id("m1"), &"ann@example.test".parse().unwrap());
+    proof.run("send", &["/id"], async || resend.send(&whole).await).await;
+    proof.run("batch", &["/data/*/id"], async || resend.send_batch("b", &[mail()]).await).await;
+    proof.run("status", &[], async || resend.status(mail_id).await).await;
+    proof.run("cancel", &[], async || resend.cancel(mail_id).await).await;
+    proof.run("domains", &["/data/*/id", "/data/*/name"], async || resend.domains().await).await;
+    proof.run("domain", &["/id", "/name"], async || resend.domain("d1").await).await;
+    proof.run("create_domain", &["/id", "/name"], async || resend.create_domain("wib.test").await).await;
+    proof.run("verify_domain", &[], async || resend.verify_domain("d1").await).await;
+    proof.run("suppressions", &["/data/*/id", "/data/*/email"], async || resend.suppressions().await).await;
+    proof.run("suppress", &[], async || resend.suppress(address).await).await;
+    proof.run("unsuppress", &[], async || resend.unsuppress(address).await).await;
+    proof.end(&[
+        "get /emails",
+        // Its document forgot the body, though it names what is in it.
+        "patch /emails/{email_id}",
+        "patch /domains/{domain_id}",
+        "delete /domains/{domain_id}",
+        "post /webhooks",
+        "get /webhooks",
+        "get /webhooks/{webhook_id}",
+        "patch /webhooks/{webhook_id}",
+        "delete /webhooks/{webhook_id}",
+    ]);
 }
 
 #[test]

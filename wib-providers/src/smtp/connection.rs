@@ -59,7 +59,7 @@ impl Pool {
     /// Carries a mail to the server.
     pub(super) async fn carry(&self, letter: &Letter) -> Result<(), VendorError> {
         let mut stage = Stage::Greeting;
-        let carried = timeout(&*self.wires.clock, self.limits.total, self.try_to_carry(letter, &mut stage)).await;
+        let carried = timeout(&*self.wires.clock, self.limits.total, Box::pin(self.try_to_carry(letter, &mut stage))).await;
         let outcome = match carried {
             Some(Ok(())) => Ok(()),
             Some(Err(Failed::Late)) | None => Err(late(stage)),
@@ -117,7 +117,7 @@ impl Pool {
     }
 
     async fn connect(&self, stage: &mut Stage) -> Result<AsyncSmtpConnection, Failed> {
-        let connected = timeout(&*self.wires.clock, self.limits.connect, self.try_to_connect(stage)).await;
+        let connected = timeout(&*self.wires.clock, self.limits.connect, Box::pin(self.try_to_connect(stage))).await;
         connected.ok_or(Failed::Late)?.map_err(Failed::Said)
     }
 

@@ -669,7 +669,12 @@ impl Transport for Proof {
         let mut state = self.state.lock().unwrap();
         state.requests += 1;
         state.faults.extend(faults.into_iter().map(|fault| format!("{place}: {fault}")));
-        let answers = operation.map(|operation| self.contract.answers(operation)).unwrap_or_default();
+        let mut answers = operation.map(|operation| self.contract.answers(operation)).unwrap_or_default();
+        let useful = |answer: &Documented| state.needs.iter().all(|need| holds(&answer.body, need));
+        // An answer without what is needed may be documented; nobody can do anything with it.
+        if answers.iter().any(useful) {
+            answers.retain(useful);
+        }
         state.used.extend(operation.map(|operation| operation.name.clone()));
         state.rounds = state.rounds.max(answers.len()).max(1);
         state.answered += 1;
@@ -685,6 +690,22 @@ impl Transport for Proof {
         let response = Response::builder().status(answer.status).header("content-type", &answer.content_type);
         Ok(response.body(full(body)).unwrap())
     }
+}
+
+/// Whether a body of JSON has something at that place.
+fn holds(body: &[u8], need: &str) -> bool {
+    fn walk(value: &Value, keys: &[&str]) -> bool {
+        match (keys.split_first(), value) {
+            (None | Some((&"**", _)), _) => true,
+            (Some((&"*", rest)), Value::Array(items)) => items.iter().all(|item| walk(item, rest)),
+            (Some((&"*", rest)), Value::Object(fields)) => {
+                !fields.is_empty() && fields.values().all(|field| walk(field, rest))
+            }
+            (Some((key, rest)), _) => value.get(*key).is_some_and(|field| walk(field, rest)),
+        }
+    }
+    let keys: Vec<_> = need.split('/').skip(1).collect();
+    serde_json::from_slice(body).is_ok_and(|body| walk(&body, &keys))
 }
 
 fn path_of(url: &str) -> &str {
