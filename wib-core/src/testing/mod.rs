@@ -2,4 +2,5 @@
 
 pub mod authority;
 pub mod billing_suite;
+pub mod fakes;
 pub mod store_suite;
