@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What goes wrong, for which requests, how often.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `resend`, `recordings`, or `*`.
+    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `resend`, `stripe`, `recordings`, or `*`.
     pub vendor: String,
     /// The operation's name (see the table in [`super`]), or `*`.
     pub operation: String,

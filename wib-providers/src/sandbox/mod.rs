@@ -51,11 +51,15 @@
 //! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |
 //! | `GET /sandbox/keys` | Telnyx's public key |
+//! | `GET /sandbox/models/{vendor}` | what a vendor's model keeps |
+//! | `POST /sandbox/stripe/checkout/{id}/complete {payment_method}` | a payer fills the page in |
+//! | `POST /sandbox/stripe/payment_intents/{id}/authenticate` | a payer confirms at the bank |
 //!
 //! # Faults
 //! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
 //! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
-//! `chat models`; resend `send email domains`; recordings `fetch`.
+//! `chat models`; resend `send email domains`; stripe the port's own names (`create_payment`, `pay_invoice`, ...);
+//! recordings `fetch`.
 
 mod cards;
 pub(crate) mod chance;
