@@ -152,7 +152,7 @@ impl Stage {
         command.env_clear().current_dir(self.data.path());
         command.env("WIB_DATA", self.data.path()).env("WIB_PUBLIC_URL", &self.public).env("RUST_LOG", "warn");
         command.env("PORT", self.server.rsplit(':').next().unwrap());
-        command.env("WIB_SANDBOX", "voice,transcriber,llm,mailer");
+        command.env("WIB_SANDBOX", "voice,transcriber,llm,mailer,billing");
         command.env("TELNYX_PUBLIC_KEY", &self.key).env("ASSEMBLYAI_WEBHOOK_SECRET", "between the two of us");
         for (vendor, path) in [
             ("TELNYX", "telnyx/v2"),
@@ -161,6 +161,7 @@ impl Stage {
             ("XAI", "xai/v1"),
             ("OPENAI", "openai/v1"),
             ("RESEND", "resend"),
+            ("STRIPE", "stripe"),
         ] {
             command.env(format!("{vendor}_BASE_URL"), format!("{}/{path}", self.vendors));
         }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+#[cfg(feature = "testing")]
+mod billing;
 mod case;
 mod checker;
 mod checks;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What goes wrong, for which requests, how often.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `elevenlabs`, `resend`, `recordings`, or `*`.
+    /// The vendor's name, such as `telnyx`; `recordings`, where they are fetched; or `*`.
     pub vendor: String,
     /// The operation's name (see the table in [`super`]), or `*`.
     pub operation: String,

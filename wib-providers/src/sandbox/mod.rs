@@ -65,6 +65,9 @@
 //! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |
 //! | `GET /sandbox/keys` | Telnyx's public key |
+//! | `GET /sandbox/models/{vendor}` | what a vendor's model keeps |
+//! | `POST /sandbox/stripe/checkout/{id}/complete {payment_method}` | a payer fills the page in |
+//! | `POST /sandbox/stripe/payment_intents/{id}/authenticate` | a payer confirms at the bank |
 //!
 //! # Faults
 //! Operations have the names that the vendor's model gives them, such as `dial` of telnyx, `submit` of assemblyai, `chat` of

@@ -23,7 +23,6 @@ pub struct BillingEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "an event is boxed where it is kept")]
 pub enum BillingEventKind {
     /// To a checkout.
     Checkout(CheckoutChange, CheckoutSession),

@@ -1,5 +1,6 @@
 //! Ports without a vendor: small, in memory, on a clock that is moved by hand. They obey the suites of their ports.
 
+mod billing;
 mod cache;
 mod embedder;
 mod live_transcriber;
@@ -15,6 +16,7 @@ mod verified_numbers;
 mod voice;
 mod webrtc;
 
+pub use billing::FakeBilling;
 pub use cache::FakeCache;
 pub use embedder::FakeEmbedder;
 pub use live_transcriber::FakeLiveTranscriber;

@@ -201,7 +201,7 @@ fn an_unknown_host_was_never_reached() {
 #[test]
 fn unknown_routes_and_missing_keys_are_refused_in_the_vendor_s_shape() {
     let rig = Rig::new(1);
-    for vendor in ["telnyx", "assemblyai", "groq", "xai", "openai", "resend", "cloudflare"] {
+    for vendor in ["telnyx", "assemblyai", "groq", "xai", "openai", "resend", "stripe", "cloudflare"] {
         let (status, body) = rig.get(&format!("/{vendor}/nowhere"));
         assert_eq!(status, 404, "{vendor}");
         let field = match vendor {

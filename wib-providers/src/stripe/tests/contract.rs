@@ -26,8 +26,11 @@ fn reads<T: FromStripe>(json: &Value) -> Result<(), Missing> {
     T::read(json).map(drop)
 }
 
+/// Reads an object; what is missing, if something is.
+pub(super) type Reader = fn(&Value) -> Result<(), Missing>;
+
 /// The reader of an object by its name; `None` for what we never ask for.
-pub(super) fn reader(kind: &str) -> Option<fn(&Value) -> Result<(), Missing>> {
+pub(super) fn reader(kind: &str) -> Option<Reader> {
     Some(match kind {
         "customer" => reads::<Customer>,
         "payment_method" => reads::<PaymentMethod>,

@@ -2,12 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use wib_core::{
-    kit::{SeededRandom, VirtualClock},
-    ports::{
-        billing::{BillingEvent, BillingEventKind, InvoiceChange},
-        webhook::{EventBody, Refused, hmac},
-    },
+use wib_core::ports::{
+    billing::{BillingEvent, BillingEventKind, InvoiceChange},
+    webhook::{EventBody, Refused, hmac},
 };
 
 use super::*;
@@ -131,23 +128,6 @@ fn an_older_version_s_places_are_read_and_a_wrong_shape_is_refused() {
     assert_eq!(open(&stripe, Some(&header), body), Err(Refused::InvalidStructure));
     let header = signed("whsec_1", 1_000_000_000, "not json");
     assert_eq!(open(&stripe, Some(&header), "not json"), Err(Refused::InvalidJson));
-}
-
-#[tokio::test]
-async fn the_sandbox_s_deliveries_are_taken_once_by_the_inbox_s_door() {
-    let clock = Arc::new(VirtualClock::new("2026-02-13T10:00:00Z".parse().unwrap()));
-    let sandbox = crate::sandbox::Sandbox::new(clock.clone(), 3, crate::sandbox::Settings::default());
-    let wires = sandbox.wires(clock.clone(), Arc::new(SeededRandom::new(3)));
-    let secret = sandbox.verifier("stripe").unwrap();
-    let stripe = Stripe::builder(wires, "sk_test_1".to_owned().into()).webhook_secret(secret).build();
-    let new = wib_core::ports::billing::NewCustomer::default();
-    let made = stripe.create_customer(&new, "k").await.unwrap();
-    let due = sandbox.take_due(wib_core::kit::Clock::now(&*clock));
-    assert_eq!((due.len(), due[0].vendor, due[0].url.as_deref()), (1, "stripe", None));
-    let pairs: Vec<_> = due[0].headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let opened = stripe.open(&Headers(&pairs), &due[0].body, wib_core::kit::Clock::now(&*clock)).unwrap();
-    let EventBody::Billing(event) = opened.into_events().remove(0).body else { panic!("a billing event") };
-    assert!(matches!(event.what, BillingEventKind::Customer(_, customer) if customer == made));
 }
 
 proptest! {
