@@ -371,7 +371,7 @@ impl Ask<'_> {
     pub async fn send(mut self) -> Result<Answer, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = match self.opened(course.deadline).await {
+            let outcome = match Box::pin(self.opened(course.deadline)).await {
                 Ok(flow) => flow.whole().await.map_err(Failed::from),
                 Err(failed) => Err(failed),
             };
@@ -388,7 +388,7 @@ impl Ask<'_> {
     pub async fn open(mut self) -> Result<Flow, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = self.opened(course.deadline).await;
+            let outcome = Box::pin(self.opened(course.deadline)).await;
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
             }
