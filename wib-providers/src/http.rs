@@ -3,8 +3,15 @@
 //! Rules of retry (every adapter's, so nowhere else): only what is safe to repeat is repeated, and only after a failed
 //! connection, a cut or late answer, 408, 425, 429 or 5xx. Safe are GET, DELETE, and what the adapter marks
 //! [`repeatable`](Ask::repeatable); anything is safe that never left ([`Sent::No`]).
+//!
+//! A vendor that says "no more until then" (a 429 with `Retry-After`, or [`Limits`] of which nothing remains) is not asked
+//! again before then: requests wait within the policy's patience, else they fail without having left.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -133,6 +140,8 @@ pub struct Client {
     policy: Policy,
     wires: Wires,
     seats: Arc<Semaphore>,
+    // Until when the vendor wants to hear nothing.
+    held: Arc<Mutex<Option<Timestamp>>>,
 }
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,8 +153,9 @@ impl Client {
     /// A client of the vendor at that address, which keeps its path (`https://api.telnyx.com/v2`).
     #[must_use]
     pub fn new(vendor: &'static str, base: &str, policy: Policy, words: ReadWords, wires: Wires) -> Self {
-        let seats = Arc::new(Semaphore::new(policy.at_once));
-        Self { vendor, base: base.trim_end_matches('/').to_owned(), headers: Vec::new(), words, policy, wires, seats }
+        let (seats, held) = (Arc::new(Semaphore::new(policy.at_once)), Arc::default());
+        let base = base.trim_end_matches('/').to_owned();
+        Self { vendor, base, headers: Vec::new(), words, policy, wires, seats, held }
     }
     /// The same with a header that proves who we are; it goes to this address only.
     #[must_use]
@@ -198,6 +208,25 @@ impl Client {
             Box::pin(asked) as Asked
         };
         Probe { vendor: self.vendor, port, what, ask: Box::new(ask) }
+    }
+    /// Waits until the vendor wants to hear from us again.
+    async fn let_through(&self, patience: Duration, deadline: Timestamp) -> Result<(), VendorError> {
+        loop {
+            let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(until) = held.filter(|until| *until > self.now()) else { return Ok(()) };
+            let wait = left(&*self.wires.clock, until);
+            if wait > patience || until >= deadline {
+                let error = self.fault(Fault::RateLimited, Sent::No, "the vendor's limit is reached");
+                return Err(VendorError { retry_after: Some(wait), ..error });
+            }
+            self.wires.clock.sleep_until(until).await;
+        }
+    }
+    /// Notes that the vendor wants to hear nothing for that long.
+    fn hold(&self, wait: Duration) {
+        let until = after(self.now(), wait);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some(held.map_or(until, |known| known.max(until)));
     }
     fn at_home(&self, url: &Uri) -> bool {
         let home: Option<Uri> = self.base.parse().ok();
@@ -273,6 +302,12 @@ impl Ask<'_> {
         self
     }
 
+    /// Lets everything together take longer, or less long, than the client's policy: for answers that are long in coming.
+    pub fn lasting(mut self, limit: Duration) -> Self {
+        self.policy.total = limit;
+        self
+    }
+
     /// Sends it, again where that is safe and may help; the whole answer.
     ///
     /// # Errors
@@ -313,6 +348,7 @@ impl Ask<'_> {
         let Some(Ok(seat)) = seat else {
             return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way"));
         };
+        client.let_through(self.policy.patience, deadline).await?;
         let limit = self.policy.first_byte.min(left(clock, deadline));
         let response = match timeout(clock, limit, client.wires.transport.send(request)).await {
             Some(Ok(response)) => response,
@@ -322,11 +358,16 @@ impl Ask<'_> {
         };
         let (head, body) = response.into_parts();
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let limits = Limits::read(&head.headers);
+        if let Some(wait) = limits.wait() {
+            client.hold(wait);
+        }
         let flow = Flow {
             vendor: client.vendor,
             status: head.status,
             content_type: content_type.unwrap_or_default().to_owned(),
             request_id: request_id(&head.headers),
+            limits,
             body,
             clock: client.wires.clock.clone(),
             chunk: self.policy.chunk,
@@ -380,11 +421,15 @@ impl Ask<'_> {
             _ => (Fault::Down, Sent::Unknown),
         };
         let said = words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused");
+        let retry_after = retry_after(code, headers, self.client.now());
+        if let Some(wait) = retry_after.filter(|_| code == 429) {
+            self.client.hold(wait);
+        }
         VendorError {
             status: Some(code),
             code: words.code.map(|c| mask(&c, 60)),
             request_id,
-            retry_after: retry_after(code, headers, self.client.now()),
+            retry_after,
             ..self.client.fault(words.fault.unwrap_or(fault), sent, &mask(said, 200))
         }
     }
@@ -442,6 +487,8 @@ pub struct Flow {
     content_type: String,
     /// The vendor's request id.
     pub request_id: Option<String>,
+    /// What may still be asked.
+    pub limits: Limits,
     body: Body,
     clock: Arc<dyn Clock>,
     chunk: Duration,
@@ -481,15 +528,18 @@ impl Flow {
     pub fn is(&self, media_type: &str) -> bool {
         is(&self.content_type, media_type)
     }
-    async fn whole(mut self) -> Result<Answer, VendorError> {
+    /// All that is still to come.
+    pub(crate) async fn whole(mut self) -> Result<Answer, VendorError> {
         let mut bytes = BytesMut::new();
         while let Some(piece) = self.next().await? {
             bytes.extend_from_slice(&piece);
         }
-        let Self { vendor, content_type, request_id, .. } = self;
-        Ok(Answer { vendor, content_type, body: bytes.freeze(), request_id })
+        let Self { vendor, status, content_type, request_id, limits, .. } = self;
+        let status = status.as_u16();
+        Ok(Answer { vendor, status, content_type, body: bytes.freeze(), request_id, limits })
     }
-    fn failed(&self, fault: Fault, message: &str) -> VendorError {
+    /// A failure of an answer that began well. What was asked for may have been done.
+    pub(crate) fn failed(&self, fault: Fault, message: &str) -> VendorError {
         let (status, request_id) = (Some(self.status.as_u16()), self.request_id.clone());
         VendorError { status, request_id, ..VendorError::new(self.vendor, fault, Sent::Unknown, message) }
     }
@@ -503,11 +553,15 @@ fn is(content_type: &str, media_type: &str) -> bool {
 #[derive(Debug)]
 pub struct Answer {
     vendor: &'static str,
+    /// The status of HTTP: one of success.
+    pub status: u16,
     content_type: String,
     /// The whole body.
     pub body: Bytes,
     /// The vendor's request id.
     pub request_id: Option<String>,
+    /// What may still be asked.
+    pub limits: Limits,
 }
 impl Answer {
     /// Whether the body says that it is of that media type, parameters aside.
@@ -527,6 +581,65 @@ impl Answer {
             VendorError { request_id: self.request_id.clone(), ..error }
         })
     }
+}
+
+/// What a vendor says may still be asked (`x-ratelimit-remaining-*`, `x-ratelimit-reset-*` of OpenAI and Groq).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests.
+    pub requests: Limit,
+    /// Tokens of language models.
+    pub tokens: Limit,
+}
+
+/// One of the [`Limits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// How many remain; `None` when the vendor did not say.
+    pub remaining: Option<u64>,
+    /// How long until there are all of them again.
+    pub reset: Option<Duration>,
+}
+
+impl Limits {
+    fn read(headers: &HeaderMap) -> Self {
+        let text = |name: String| headers.get(name)?.to_str().ok();
+        let limit = |what: &str| Limit {
+            remaining: text(format!("x-ratelimit-remaining-{what}")).and_then(|n| n.trim().parse().ok()),
+            reset: text(format!("x-ratelimit-reset-{what}")).and_then(span),
+        };
+        Self { requests: limit("requests"), tokens: limit("tokens") }
+    }
+    /// How long nothing may be asked; at most an hour.
+    fn wait(self) -> Option<Duration> {
+        let spent = [self.requests, self.tokens].into_iter().filter(|limit| limit.remaining == Some(0));
+        spent.filter_map(|limit| limit.reset).max().map(|wait| wait.min(Duration::from_secs(3600)))
+    }
+}
+
+/// A span of time as `120ms`, `7.66s`, `6m0s` or `1d2h`; a bare number is seconds.
+fn span(text: &str) -> Option<Duration> {
+    let micros = |number: &str| u64::try_from(millionths_rounded_up(number)?).ok().map(Duration::from_micros);
+    let (mut rest, mut total) = (text.trim(), Duration::ZERO);
+    if let Some(seconds) = micros(rest) {
+        return Some(seconds);
+    }
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let unit = rest[number..].find(|c: char| !c.is_ascii_alphabetic()).map_or(rest.len(), |end| number + end);
+        let one = micros(&rest[..number])?;
+        let part = match &rest[number..unit] {
+            "ms" => one / 1000,
+            "s" => one,
+            "m" => one.checked_mul(60)?,
+            "h" => one.checked_mul(3600)?,
+            "d" => one.checked_mul(86_400)?,
+            _ => return None,
+        };
+        total = total.checked_add(part)?;
+        rest = &rest[unit..];
+    }
+    Some(total)
 }
 
 fn left(clock: &dyn Clock, deadline: Timestamp) -> Duration {

@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | Telnyx | `telnyx` | `Voice`, `WebhookSource` |
 //! | AssemblyAI | `assemblyai` | `Transcriber`, `WebhookSource` |
-//! | Groq, xAI, OpenAI | `groq`, `xai`, `openai` | `Llm` |
+//! | Groq, OpenAI | `groq`, `openai` | `Llm`, `Embedder`, `Speech` |
+//! | xAI | `xai` | `Llm` |
+//! | ElevenLabs | `elevenlabs` | `Speech` |
 //! | Resend | `resend` | `Mailer` |
 //! | any authority of RFC 3161 | `rfc3161` | `TimestampAuthority` |
 //! | any witness of ours | `witness` | `Witness` |
@@ -13,16 +15,20 @@
 //! and how it is sandboxed, its folder says ([`vendor::Vendor`]). An adapter is plugged into [`http::Wires`]: what carries requests, the clock, and chance. It never reads the
 //! environment.
 
+#[cfg(feature = "_speech")]
+mod audio;
 mod decimal;
 pub mod http;
 #[cfg(feature = "_chat")]
 pub mod openai_compatible;
-#[cfg(feature = "_chat")]
+#[cfg(feature = "_speech")]
 pub mod prices;
 #[cfg(feature = "rfc3161")]
 pub mod rfc3161;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "_chat")]
+mod sse;
 pub mod transport;
 pub mod vendor;
 #[cfg(feature = "witness")]
@@ -48,5 +54,6 @@ vendor_list! {
     groq "groq";
     xai "xai";
     openai "openai";
+    elevenlabs "elevenlabs";
     resend "resend";
 }

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
-    ai::LlmChain,
-    ports::{Llm, Mailer, Transcriber, VendorError, Voice, WebhookSource},
+    ai::{LlmChain, SpeechChain},
+    ports::{Embedder, Llm, Mailer, Speech, Transcriber, VendorError, Voice, WebhookSource},
 };
 
 pub use wib_core::ports::Port;
@@ -187,6 +187,10 @@ pub struct Adapters {
     pub transcribers: Vec<Arc<dyn Transcriber>>,
     /// Language models.
     pub llms: Vec<Arc<dyn Llm>>,
+    /// Texts as vectors.
+    pub embedders: Vec<Arc<dyn Embedder>>,
+    /// Text to speech.
+    pub speeches: Vec<Arc<dyn Speech>>,
     /// Mail.
     pub mailers: Vec<Arc<dyn Mailer>>,
     /// Whose deliveries are accepted.
@@ -196,7 +200,7 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Gives them to the core: the first of a port where one is enough, a chain of all models.
+    /// Gives them to the core: the first of a port where one is enough, a chain of all models and of all speakers.
     #[must_use]
     pub fn fill(self, mut builder: WibBuilder) -> WibBuilder {
         for source in self.webhooks {
@@ -210,6 +214,12 @@ impl Adapters {
         }
         if !self.llms.is_empty() {
             builder = builder.llm(Arc::new(LlmChain::new(self.llms)));
+        }
+        if let Some(embedder) = self.embedders.into_iter().next() {
+            builder = builder.embedder(embedder);
+        }
+        if !self.speeches.is_empty() {
+            builder = builder.speech(Arc::new(SpeechChain::new(self.speeches)));
         }
         if let Some(mailer) = self.mailers.into_iter().next() {
             builder = builder.mailer(mailer);

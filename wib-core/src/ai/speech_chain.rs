@@ -21,12 +21,19 @@ impl SpeechChain {
     pub fn new(speakers: Vec<Arc<dyn Speech>>) -> Self {
         Self(speakers)
     }
-    /// Those whose voice was asked for first, then the others in their order.
-    fn in_order(&self, say: &Say) -> impl Iterator<Item = &Arc<dyn Speech>> {
-        let asked = say.voice.as_ref().map(|voice| voice.vendor.clone());
-        let (theirs, others): (Vec<_>, Vec<_>) =
-            self.0.iter().partition(|speech| asked.as_deref() == Some(speech.vendor()));
-        theirs.into_iter().chain(others)
+    /// Who can say it: those whose voice was asked for first, then the others in their order.
+    ///
+    /// # Errors
+    /// When the text cannot be said, or nobody speaks its language.
+    fn in_order(&self, say: &Say) -> Result<impl Iterator<Item = &Arc<dyn Speech>>, VendorError> {
+        say.check("chain")?;
+        let asked = say.voice.as_ref().map(|voice| voice.vendor.as_str());
+        let able = self.0.iter().filter(|speech| say.language.as_ref().is_none_or(|language| speech.speaks(language)));
+        let (theirs, others): (Vec<_>, Vec<_>) = able.partition(|speech| asked == Some(speech.vendor()));
+        if theirs.is_empty() && others.is_empty() && !self.0.is_empty() {
+            return Err(VendorError::new("chain", Fault::Request, Sent::No, "nobody speaks that language"));
+        }
+        Ok(theirs.into_iter().chain(others))
     }
 }
 
@@ -38,11 +45,14 @@ impl Speech for SpeechChain {
     fn live(&self) -> bool {
         self.0.iter().any(|speech| speech.live())
     }
+    fn speaks(&self, language: &str) -> bool {
+        self.0.iter().any(|speech| speech.speaks(language))
+    }
     /// Asks one after another; whose voice was asked for comes first. A text that is wrong, or a key that is, is not
     /// carried to the next.
     async fn say(&self, say: &Say) -> Result<Spoken, VendorError> {
         let mut last = nobody("no speaker is configured");
-        for speech in self.in_order(say) {
+        for speech in self.in_order(say)? {
             match speech.say(say).await {
                 Ok(spoken) => return Ok(spoken),
                 Err(error) => last = carried_on(error, "wib_speech_failovers_total")?,
@@ -53,7 +63,7 @@ impl Speech for SpeechChain {
     /// The same, up to the first audio. What breaks later ends the stream with its error.
     async fn stream(&self, say: &Say) -> Result<SpeechStream, VendorError> {
         let mut last = nobody("no speaker is configured");
-        for speech in self.in_order(say) {
+        for speech in self.in_order(say)? {
             match begun(&**speech, say).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = carried_on(error, "wib_speech_failovers_total")?,

@@ -19,6 +19,8 @@ pub trait Speech: Send + Sync + std::fmt::Debug {
     fn vendor(&self) -> &'static str;
     /// False for a sandbox.
     fn live(&self) -> bool;
+    /// Whether it can say texts of that language at all.
+    fn speaks(&self, language: &str) -> bool;
     /// The whole audio.
     async fn say(&self, say: &Say) -> Result<Spoken, VendorError>;
     /// The audio as it is made.

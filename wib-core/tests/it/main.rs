@@ -8,9 +8,13 @@ mod checks;
 mod compliance;
 mod guards;
 mod imports;
+#[cfg(feature = "testing")]
+mod models;
 mod oracle;
 mod packs;
 mod properties;
+#[cfg(feature = "testing")]
+mod speakers;
 mod steps;
 #[cfg(feature = "testing")]
 mod timestamps;

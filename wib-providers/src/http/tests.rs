@@ -288,3 +288,73 @@ proptest! {
         prop_assert_eq!(bytes, text.into_bytes());
     }
 }
+
+#[test]
+fn spans_of_time_are_read_in_every_form() {
+    for (text, ms) in [
+        ("120ms", Some(120)),
+        ("1s", Some(1000)),
+        ("7.66s", Some(7660)),
+        ("6m0s", Some(360_000)),
+        ("2m59.56s", Some(179_560)),
+        ("1h2m", Some(3_720_000)),
+        ("1d", Some(86_400_000)),
+        ("12", Some(12_000)),
+        ("", None),
+        ("s", None),
+        ("1x", None),
+        ("1m-2s", None),
+        ("99999999999999999999s", None),
+    ] {
+        assert_eq!(super::span(text).map(|span| span.as_millis()), ms, "{text}");
+    }
+}
+
+fn spent(what: &'static str, reset: &str) -> Reply {
+    let (remaining, until): (&'static str, &'static str) = match what {
+        "requests" => ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+        _ => ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    };
+    Reply::status(200).with(remaining, "0").with(until, reset)
+}
+
+#[tokio::test]
+async fn who_has_nothing_left_waits_until_there_is_more() {
+    for what in ["requests", "tokens"] {
+        let script = Script::new([spent(what, "2.5s"), Reply::status(200), Reply::status(200)]);
+        let client = client(&script, Policy::default());
+        for _ in 0..3 {
+            script.run(client.ask("write", Method::POST, "/things").send()).await.unwrap();
+        }
+        assert_eq!(waits(&script), [2500, 0], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn who_would_wait_longer_than_its_patience_fails_without_having_left() {
+    let late = Reply::status(429).with("retry-after", "30");
+    for first in [spent("requests", "30s"), late] {
+        let script = Script::new([first]);
+        let client = client(&script, Policy::default());
+        let _ = script.run(client.ask("write", Method::POST, "/things").send()).await;
+        let error = script.run(client.ask("write", Method::POST, "/others").send()).await.unwrap_err();
+        assert_eq!((error.fault, error.sent), (Fault::RateLimited, Sent::No));
+        assert_eq!(error.retry_after.map(|wait| wait.as_secs()), Some(30));
+        assert_eq!(script.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn limits_that_are_not_spent_hold_nobody_and_are_told() {
+    let left = Reply::status(200)
+        .with("x-ratelimit-remaining-requests", "7")
+        .with("x-ratelimit-reset-requests", "1h")
+        .with("x-ratelimit-remaining-tokens", "0");
+    let script = Script::new([left, Reply::status(200)]);
+    let client = client(&script, Policy::default());
+    let answer = script.run(client.ask("read", Method::GET, "/things").send()).await.unwrap();
+    assert_eq!((answer.limits.requests.remaining, answer.limits.tokens.remaining), (Some(7), Some(0)));
+    assert_eq!((answer.limits.requests.reset, answer.limits.tokens.reset), (Some(Duration::from_secs(3600)), None));
+    script.run(client.ask("read", Method::GET, "/things").send()).await.unwrap();
+    assert_eq!(waits(&script), [0]);
+}

@@ -1,10 +1,19 @@
-//! The chat wire that OpenAI, Groq and xAI share: `POST /chat/completions`.
+//! The wire that OpenAI, Groq and xAI share: `POST /chat/completions`, and of OpenAI and Groq `/embeddings` and
+//! `/audio/speech`.
 //!
-//! Instructions go as the system message, other people's text as the user message, fenced. One try, unless the request
-//! never left: a repeat is charged, and a chain of models has the next one at hand.
+//! Instructions go as the system message, other people's text as user messages and results of tools, fenced. One try,
+//! unless the request never left: a repeat is charged, and a chain of vendors has the next one at hand.
+//!
+//! What differs between vendors: the name of the most tokens; where a stream tells its usage (asked for with
+//! `stream_options`, or in Groq's `x_groq`); errors in two forms, with xAI also inside a 200 and among the events of a
+//! stream; `reasoning_content`, which is no part of the answer; what was charged (`cost_in_usd_ticks` of xAI, 10^-10 US
+//! dollars: <https://docs.x.ai/developers/cost-tracking>); answers for later ([`Chat::defer`], xAI).
 
+mod embedder;
+mod llm;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;
+mod speech;
 mod wire;
 
 #[cfg(test)]
@@ -12,17 +21,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use http::Method;
 use secrecy::SecretString;
-use wib_core::ports::{
-    Fault, Llm, Sent, VendorError,
-    llm::{Completion, Prompt},
-};
+use wib_core::ports::speech::AudioFormat;
 
+pub use self::{embedder::Vectors, llm::Chat, speech::Speaker};
 use crate::{
-    http::{Client, Policy, Wires, mask},
-    prices::{PRICE_BOOK, Price},
+    audio::Shaper,
+    http::{Client, Policy, Wires},
     vendor::{Adapters, Given, Port},
 };
 
@@ -37,113 +42,113 @@ pub struct Dialect {
     pub model: &'static str,
     /// Whether the most tokens of an answer are `max_completion_tokens`, not `max_tokens`.
     pub completion_tokens: bool,
-    /// Whether it can be held to a schema strictly. Not every model can, where many vendors' models are served.
+    /// Whether a model that the [book](crate::prices) does not know can be held to a schema strictly.
     pub strict: bool,
+    /// Whether a stream tells its usage only when asked.
+    pub asks_usage: bool,
+    /// The model that makes vectors, where there is one.
+    pub embeddings: Option<&'static str>,
+    /// How it speaks, if it does.
+    pub speech: Option<&'static Voices>,
+}
+
+/// How a vendor of the wire speaks.
+#[derive(Debug)]
+pub struct Voices {
+    /// The models by language; the first is for all others.
+    pub(crate) models: &'static [(&'static str, &'static str)],
+    /// The voices by language, the one to be taken first; what is not here is not spoken, unless the vendor speaks
+    /// everything.
+    pub(crate) voices: &'static [(&'static str, &'static str)],
+    /// Whether every voice speaks every language.
+    pub(crate) any_language: bool,
+    /// Slowest and fastest, in thousandths.
+    pub(crate) speed: (u32, u32),
+    /// What is asked for to get a format, and what is done to it.
+    pub(crate) plan: fn(AudioFormat) -> Plan,
+}
+
+/// How a format is got.
+pub(crate) struct Plan {
+    /// The vendor's name of what is asked for.
+    pub(crate) response_format: &'static str,
+    /// Samples a second, where the vendor lets choose.
+    pub(crate) sample_rate: Option<u32>,
+    /// What is done to it.
+    pub(crate) shaper: Shaper,
+    /// What comes of it.
+    pub(crate) format: AudioFormat,
 }
 
 impl Dialect {
-    /// A language model of this dialect.
+    /// An adapter of this dialect.
     pub fn builder(self, wires: Wires, api_key: SecretString) -> ChatBuilder {
-        let (base_url, model) = (self.base_url.to_owned(), self.model.to_owned());
-        ChatBuilder { dialect: self, wires, api_key, base_url, model, policy: Policy::default(), live: true }
+        let base_url = self.base_url.to_owned();
+        let (model, tier, policy, live) = (None, None, Policy::default(), true);
+        ChatBuilder { dialect: self, wires, api_key, base_url, model, tier, policy, live }
     }
 }
 
-/// A language model behind the chat wire.
-#[derive(Debug)]
-pub struct Chat {
-    dialect: Dialect,
-    client: Client,
-    model: String,
-    live: bool,
-}
-
-/// Puts a [`Chat`] together.
+/// Puts a [`Chat`], [`Vectors`] or a [`Speaker`] together.
 #[derive(Debug)]
 pub struct ChatBuilder {
     dialect: Dialect,
     wires: Wires,
     api_key: SecretString,
     base_url: String,
-    model: String,
+    model: Option<String>,
+    tier: Option<String>,
     policy: Policy,
     live: bool,
 }
 
 impl ChatBuilder {
     crate::http::settings!();
-    /// Another model. Its cost is unknown unless the [price book](crate::prices::PRICES) has it.
+    /// Another model. Its cost is unknown unless the [book](crate::prices) has it.
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {
-        self.model = model.into();
+        self.model = Some(model.into());
         self
     }
-    /// The adapter.
+    /// How quick and dear answers are to be (Groq: `on_demand`, `flex`, `performance`, `auto`).
+    #[must_use]
+    pub fn service_tier(mut self, tier: impl Into<String>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+    /// The language model.
     #[must_use]
     pub fn build(self) -> Chat {
-        let Self { dialect, wires, api_key, base_url, model, policy, live } = self;
-        let client = Client::new(dialect.vendor, &base_url, policy, wire::words, wires).bearer(&api_key);
-        Chat { dialect, client, model, live }
+        let client = self.client();
+        let Self { dialect, model, tier, live, .. } = self;
+        Chat::new(dialect, client, model.unwrap_or_else(|| dialect.model.to_owned()), tier, live)
+    }
+    /// What makes vectors; `None` where the vendor makes none.
+    #[must_use]
+    pub fn embedder(self) -> Option<Vectors> {
+        let client = self.client();
+        let model = self.dialect.embeddings?;
+        Some(Vectors::new(self.dialect.vendor, client, self.model.unwrap_or_else(|| model.to_owned()), self.live))
+    }
+    /// The speaker; `None` where the vendor does not speak.
+    #[must_use]
+    pub fn speaker(self) -> Option<Speaker> {
+        let client = self.client();
+        Some(Speaker::new(self.dialect.vendor, self.dialect.speech?, client, self.model, self.live))
+    }
+    fn client(&self) -> Client {
+        let (vendor, policy, wires) = (self.dialect.vendor, self.policy.clone(), self.wires.clone());
+        Client::new(vendor, &self.base_url, policy, wire::words, wires).bearer(&self.api_key)
     }
 }
 
-/// The model of a dialect, for whoever wires it.
-pub(crate) fn plug(dialect: Dialect, key: &str, address: &str, given: &Given<'_>, adapters: &mut Adapters) {
-    let chat = dialect.builder(given.wires.clone(), given.key(key)).given(given, address).build();
-    adapters.probes.push(chat.client.probe(Port::Llm, "GET /models", "/models"));
-    adapters.llms.push(Arc::new(chat));
-}
-
-#[async_trait]
-impl Llm for Chat {
-    fn vendor(&self) -> &'static str {
-        self.dialect.vendor
-    }
-    fn live(&self) -> bool {
-        self.live
-    }
-
-    async fn complete(&self, prompt: &Prompt) -> Result<Completion, VendorError> {
-        let request = wire::ChatRequest::new(&self.dialect, &self.model, prompt);
-        let answer = self.client.ask("complete", Method::POST, "/chat/completions").json(&request).send().await?;
-        let reply: wire::Reply = answer.json()?;
-        let failed = |fault, message: &str| {
-            let error = self.client.fault(fault, Sent::Refused, message);
-            VendorError { status: Some(200), request_id: answer.request_id.clone(), ..error }
-        };
-        let chat = match reply {
-            wire::Reply::Chat(chat) => chat,
-            wire::Reply::Refusal(body) => {
-                let words = wire::words(200, &body);
-                let Some(message) = words.message else {
-                    return Err(failed(Fault::Nonsense, "neither an answer nor an error"));
-                };
-                let error = failed(words.fault.unwrap_or(Fault::Down), &mask(&message, 200));
-                return Err(VendorError { code: words.code, ..error });
-            }
-        };
-        let choice =
-            chat.choices.into_iter().next().ok_or_else(|| failed(Fault::Nonsense, "no choice in the answer"))?;
-        if prompt.schema.is_some() && choice.finish_reason.as_deref() == Some("length") {
-            return Err(failed(Fault::Nonsense, "the JSON was cut at the most tokens"));
-        }
-        // A refusal's words may quote the text, so they stay out.
-        let declined = || failed(Fault::Request, "the model declined to answer");
-        let text = choice.message.content.filter(|text| !text.is_empty()).ok_or_else(declined)?;
-        let price = Price::of(self.dialect.vendor, &self.model);
-        let usage = chat.usage.as_ref();
-        let cost = |usage: &wire::Usage| price?.cost_micros_rounded_up(usage.prompt_tokens, usage.completion_tokens);
-        let cost_micros = usage.and_then(cost);
-        Ok(Completion {
-            vendor: self.dialect.vendor.to_owned(),
-            model: chat.model.unwrap_or_else(|| self.model.clone()),
-            text,
-            input_tokens: usage.map_or(0, |u| u.prompt_tokens),
-            output_tokens: usage.map_or(0, |u| u.completion_tokens),
-            cost_micros,
-            price_book: cost_micros.map(|_| PRICE_BOOK.to_owned()),
-            request_id: answer.request_id.clone().or(chat.x_groq.and_then(|g| g.id)).or(chat.id),
-            live: self.live,
-        })
+/// The adapter of a dialect for one port, for whoever wires it.
+pub(crate) fn plug(dialect: Dialect, port: Port, key: &str, address: &str, given: &Given<'_>, adapters: &mut Adapters) {
+    let builder = dialect.builder(given.wires.clone(), given.key(key)).given(given, address);
+    adapters.probes.push(builder.client().probe(port, "GET /models", "/models"));
+    match port {
+        Port::Embedder => adapters.embedders.extend(builder.embedder().map(|one| Arc::new(one) as _)),
+        Port::Speech => adapters.speeches.extend(builder.speaker().map(|one| Arc::new(one) as _)),
+        _ => adapters.llms.push(Arc::new(builder.build())),
     }
 }

@@ -1,10 +1,13 @@
-//! The JSON of chat completions. Only what we read or send; everything else is ignored.
+//! The JSON of chat completions, embeddings and speech. Only what we read or send; everything else is ignored.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wib_core::ports::{Fault, llm::Prompt};
+use wib_core::ports::{
+    Fault,
+    llm::{Prompt, Tool, ToolCall, ToolChoice, Turn},
+};
 
 use super::Dialect;
 use crate::http::Words;
@@ -12,7 +15,7 @@ use crate::http::Words;
 #[derive(Serialize)]
 pub(super) struct ChatRequest<'a> {
     model: &'a str,
-    messages: [Message<'a>; 2],
+    messages: Vec<Message<'a>>,
     temperature: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
@@ -20,12 +23,64 @@ pub(super) struct ChatRequest<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolParam<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) deferred: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
 }
 
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<CallParam<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct CallParam<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: FunctionParam<'a>,
+}
+
+#[derive(Serialize)]
+struct FunctionParam<'a> {
+    name: &'a str,
+    arguments: String,
+}
+
+#[derive(Serialize)]
+struct ToolParam<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: FunctionDefinition<'a>,
+}
+
+#[derive(Serialize)]
+struct FunctionDefinition<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a Value,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    strict: bool,
 }
 
 #[derive(Serialize)]
@@ -43,15 +98,27 @@ struct JsonSchema<'a> {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(dialect: &Dialect, model: &'a str, prompt: &'a Prompt) -> Self {
-        let json_schema =
-            |schema| JsonSchema { name: "answer", schema, strict: dialect.strict && can_be_strict(schema) };
+    pub(super) fn new(dialect: &Dialect, model: &'a str, strict: bool, tier: Option<&'a str>, prompt: &'a Prompt) -> Self {
+        let json_schema = |schema| JsonSchema { name: "answer", schema, strict: strict && can_be_strict(schema) };
+        let tool = |tool: &'a Tool| ToolParam {
+            kind: "function",
+            function: FunctionDefinition {
+                name: tool.name,
+                description: tool.about,
+                parameters: &tool.parameters,
+                strict: strict && can_be_strict(&tool.parameters),
+            },
+        };
+        let choice = match prompt.tool_choice {
+            ToolChoice::Auto => None,
+            ToolChoice::Must => Some("required"),
+            ToolChoice::MustNot => Some("none"),
+        };
         Self {
             model,
-            messages: [
-                Message { role: "system", content: prompt.instructions.into() },
-                Message { role: "user", content: prompt.data.fenced().into() },
-            ],
+            messages: std::iter::once(Message::of("system", prompt.instructions.into()))
+                .chain(prompt.turns.iter().map(Message::turn))
+                .collect(),
             temperature: f64::from(prompt.temperature_milli) / 1000.0,
             max_tokens: (!dialect.completion_tokens).then_some(prompt.max_tokens),
             max_completion_tokens: dialect.completion_tokens.then_some(prompt.max_tokens),
@@ -59,6 +126,41 @@ impl<'a> ChatRequest<'a> {
                 .schema
                 .as_ref()
                 .map(|schema| ResponseFormat { kind: "json_schema", json_schema: json_schema(schema) }),
+            tools: prompt.tools.iter().map(tool).collect(),
+            tool_choice: choice.filter(|_| !prompt.tools.is_empty()),
+            service_tier: tier,
+            deferred: false,
+            stream: false,
+            stream_options: None,
+        }
+    }
+    pub(super) fn streamed(self, dialect: &Dialect) -> Self {
+        let stream_options = dialect.asks_usage.then_some(StreamOptions { include_usage: true });
+        Self { stream: true, stream_options, ..self }
+    }
+}
+
+impl<'a> Message<'a> {
+    fn of(role: &'static str, content: Cow<'a, str>) -> Self {
+        Self { role, content: Some(content), tool_calls: Vec::new(), tool_call_id: None }
+    }
+    fn turn(turn: &'a Turn) -> Self {
+        match turn {
+            Turn::Theirs(text) => Self::of("user", text.fenced().into()),
+            Turn::Result { call_id, text } => {
+                Self { tool_call_id: Some(call_id), ..Self::of("tool", text.fenced().into()) }
+            }
+            Turn::Model { text, tool_calls } => {
+                let call = |call: &'a ToolCall| CallParam {
+                    id: &call.id,
+                    kind: "function",
+                    function: FunctionParam { name: &call.name, arguments: call.arguments.to_string() },
+                };
+                let said = Self::of("assistant", text.as_str().into());
+                let silent = text.is_empty() && !tool_calls.is_empty();
+                let content = if silent { None } else { said.content };
+                Self { content, tool_calls: tool_calls.iter().map(call).collect(), ..said }
+            }
         }
     }
 }
@@ -80,7 +182,7 @@ fn can_be_strict(schema: &Value) -> bool {
     }
 }
 
-/// What comes with 200: an answer, or (xAI) an error.
+/// What comes with 200, whole or as an event: an answer, or (xAI) an error.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Reply {
@@ -88,6 +190,7 @@ pub(super) enum Reply {
     Refusal(Value),
 }
 
+/// An answer, or a part of one.
 #[derive(Deserialize)]
 pub(super) struct ChatReply {
     pub id: Option<String>,
@@ -100,23 +203,106 @@ pub(super) struct ChatReply {
 #[derive(Deserialize)]
 pub(super) struct XGroq {
     pub id: Option<String>,
+    pub usage: Option<Usage>,
+    pub error: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Choice {
+    /// `message` of a whole answer, `delta` of a part.
+    #[serde(alias = "delta", default)]
     pub message: Said,
     pub finish_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Said {
     pub content: Option<String>,
+    pub refusal: Option<String>,
+    pub tool_calls: Option<Vec<Call>>,
 }
 
 #[derive(Deserialize)]
+pub(super) struct Call {
+    pub index: Option<usize>,
+    pub id: Option<String>,
+    pub function: Option<Function>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Function {
+    pub name: Option<String>,
+    pub arguments: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
 pub(super) struct Usage {
     pub prompt_tokens: i64,
+    #[serde(default)]
     pub completion_tokens: i64,
+    pub prompt_tokens_details: Option<Details>,
+    /// xAI: what was charged, in 10^-10 US dollars.
+    pub cost_in_usd_ticks: Option<i64>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(super) struct Details {
+    pub cached_tokens: Option<i64>,
+}
+
+/// xAI: where an answer that takes its time will lie.
+#[derive(Deserialize)]
+pub(super) struct Deferred {
+    pub request_id: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct EmbeddingRequest<'a> {
+    pub model: &'a str,
+    pub input: Vec<&'a str>,
+    pub encoding_format: &'static str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EmbeddingReply {
+    pub model: Option<String>,
+    pub data: Vec<Embedding>,
+    pub usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Embedding {
+    pub index: usize,
+    pub embedding: Vector,
+}
+
+/// In base64, as asked, or as numbers, as some give it all the same.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Vector {
+    Base64(String),
+    Numbers(Vec<f32>),
+}
+
+#[derive(Serialize)]
+pub(super) struct SpeechRequest<'a> {
+    pub model: &'a str,
+    pub input: &'a str,
+    pub voice: &'a str,
+    pub response_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<u32>,
+    pub speed: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ModelList {
+    pub data: Vec<ModelEntry>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ModelEntry {
+    pub id: String,
 }
 
 /// `{"error": {message, type, code}}`, or xAI's `{"code": .., "error": text}`.

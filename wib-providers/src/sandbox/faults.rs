@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What goes wrong, for which requests, how often.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `resend`, `recordings`, or `*`.
+    /// `telnyx`, `assemblyai`, `groq`, `xai`, `openai`, `elevenlabs`, `resend`, `recordings`, or `*`.
     pub vendor: String,
     /// The operation's name (see the table in [`super`]), or `*`.
     pub operation: String,
@@ -41,6 +41,12 @@ pub enum FaultKind {
     /// It is done, and the answer is not what it should be: half a JSON text.
     #[serde(alias = "garbled-after-effect")]
     GarbledAfterEffect,
+    /// It is done, and the connection breaks in the midst of the answer. On a port: the first half.
+    #[serde(alias = "cut-after-effect")]
+    CutAfterEffect,
+    /// It is done, and the answer says so and then fails in words: an error among the events of a stream, or with a 200.
+    #[serde(alias = "error-inside")]
+    ErrorInside,
     /// No connection is made. On a port: status 502.
     #[serde(alias = "no-connection")]
     NoConnection,

@@ -1,7 +1,7 @@
 //! Vendors that run inside the process: small models that speak the vendors' own wire formats.
 //!
-//! Telnyx (Call Control v2), AssemblyAI (batch), the chat endpoints of Groq, xAI and OpenAI, and Resend, over one
-//! virtual phone network with a seed and a clock. The production adapters run unmodified: in process through
+//! Telnyx (Call Control v2), AssemblyAI (batch), the endpoints of Groq, xAI and OpenAI for chat, vectors and speech,
+//! ElevenLabs, and Resend, over one virtual phone network with a seed and a clock. The production adapters run unmodified: in process through
 //! [`Sandbox::transport`], or against a port whose host calls [`Sandbox::serve`]. The same seed and the same requests
 //! at the same instants give the same bytes.
 //!
@@ -39,7 +39,7 @@
 //!
 //! # On a port
 //! The first segment of the path is the vendor: `/telnyx/v2/calls`, `/assemblyai/v2/upload`,
-//! `/groq/openai/v1/chat/completions`, `/xai/v1/...`, `/openai/v1/...`, `/resend/emails`, `/recordings/...`. In process,
+//! `/groq/openai/v1/chat/completions`, `/xai/v1/...`, `/openai/v1/...`, `/elevenlabs/v1/...`, `/resend/emails`, `/recordings/...`. In process,
 //! the host `sandbox.wib` answers the same paths. `/sandbox/...` is for control:
 //!
 //! | request | does |
@@ -55,7 +55,7 @@
 //! # Faults
 //! Operations by vendor: telnyx `dial call hangup speak record_start record_stop record_pause record_resume send_dtmf
 //! answer active_calls call_events recordings recording delete_recording`; assemblyai `upload submit fetch list delete`; groq, xai, openai
-//! `chat models`; resend `send email domains`; recordings `fetch`.
+//! `chat models embed speak deferred`; elevenlabs `speak voices voice models settings subscription`; resend `send email domains`; recordings `fetch`.
 
 mod cards;
 pub(crate) mod chance;
@@ -68,6 +68,8 @@ mod observe;
 mod people;
 pub(crate) mod scripts;
 pub(crate) mod sound;
+#[cfg(feature = "_speech")]
+pub(crate) mod speech;
 pub(crate) mod tape;
 pub(crate) mod wire;
 pub(crate) mod world;
@@ -104,7 +106,7 @@ use self::{
     world::World,
 };
 use crate::{
-    transport::{Body, SendError, Transport, full},
+    transport::{Body, BoxError, SendError, Transport, full},
     vendor::Vendor,
     vendors,
 };
@@ -162,6 +164,8 @@ impl fmt::Debug for Sandbox {
 /// What becomes of a request.
 enum Reply {
     Answer(Response<Bytes>),
+    /// The connection broke after this much of the answer.
+    Cut(Response<Bytes>),
     /// No answer ever comes.
     Silence,
     /// The connection broke after the effect.
@@ -210,7 +214,7 @@ impl Sandbox {
         let scheme = header("x-forwarded-proto").unwrap_or("http");
         let base = Base::Port(format!("{scheme}://{}", header("host").unwrap_or(PORT)));
         match self.by_port(&method, path_and_query, &headers, &body, base) {
-            Reply::Answer(answer) => answer,
+            Reply::Answer(answer) | Reply::Cut(answer) => answer,
             Reply::Silence => std::future::pending().await,
             Reply::Reset | Reply::Refused => wire::typed(502, "text/plain", "connection lost"),
         }
@@ -298,10 +302,14 @@ impl Sandbox {
         match fault {
             Some(FaultKind::TimeoutAfterEffect) => Reply::Silence,
             Some(FaultKind::ResetAfterEffect) => Reply::Reset,
-            Some(FaultKind::GarbledAfterEffect) => {
+            Some(FaultKind::GarbledAfterEffect | FaultKind::CutAfterEffect) => {
                 let half = answer.body().len() / 2;
                 answer.body_mut().truncate(half);
-                Reply::Answer(answer)
+                if fault == Some(FaultKind::CutAfterEffect) { Reply::Cut(answer) } else { Reply::Answer(answer) }
+            }
+            Some(FaultKind::ErrorInside) => {
+                let told = world.with_model(vendor, |model, _| model.error_inside(answer));
+                told.map_or(Reply::Refused, Reply::Answer)
             }
             _ => Reply::Answer(answer),
         }
@@ -341,6 +349,10 @@ impl Transport for Sandbox {
         };
         match reply {
             Reply::Answer(answer) => Ok(answer.map(full)),
+            Reply::Cut(answer) => {
+                let broken = || std::future::ready(Some(Err(BoxError::from("connection reset"))));
+                Ok(answer.map(|half| full(half).with_trailers(broken()).boxed()))
+            }
             Reply::Silence => std::future::pending().await,
             Reply::Reset => Err(SendError { sent: Sent::Unknown, source: "connection reset".into() }),
             Reply::Refused => Err(SendError { sent: Sent::No, source: "connection refused".into() }),

@@ -22,6 +22,10 @@ pub(crate) trait Model: Send {
     fn failure(&self, status: u16, message: &str) -> Response<Bytes> {
         typed(status, "text/plain", message.to_owned())
     }
+    /// An answer that fails in words after it began well, in the vendor's shape.
+    fn error_inside(&self, answer: Response<Bytes>) -> Response<Bytes> {
+        answer.map(|_| self.failure(500, "Ordered by the sandbox.").into_body())
+    }
     /// Something that this model [planned](World::plan_for) is due.
     fn step(&mut self, _world: &mut World, _what: &str) {}
     /// What verifies its deliveries: a public key, a secret; `None` when it sends none.

@@ -80,13 +80,8 @@ impl Sound {
         let frame = [b"PRIV".as_slice(), &length.to_be_bytes(), &[0, 0], &held].concat();
         let whole = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         let synchsafe = [21, 14, 7, 0].map(|shift| u8::try_from(whole >> shift & 0x7f).unwrap_or(0));
-        let mut out = [b"ID3\x03\x00\x00".as_slice(), &synchsafe, &frame].concat();
-        let mut quiet = [0; MP3_FRAME];
-        quiet[..4].copy_from_slice(&[0xff, 0xfb, 0x10, if self.channels == 1 { 0xc4 } else { 0x04 }]);
-        for _ in 0..self.frames() {
-            out.extend(quiet);
-        }
-        out.into()
+        let quiet = quiet_mp3(self.frames(), self.channels);
+        [b"ID3\x03\x00\x00".as_slice(), &synchsafe, &frame, &quiet].concat().into()
     }
     /// What those bytes hold, or the transcriber's words on why it hears nothing.
     pub(crate) fn hear(bytes: &[u8]) -> Result<Self, &'static str> {
@@ -134,6 +129,13 @@ impl Sound {
         }
         Ok(sound)
     }
+}
+
+/// That many quiet MP3 frames.
+pub(crate) fn quiet_mp3(frames: usize, channels: u16) -> Vec<u8> {
+    let mut quiet = [0; MP3_FRAME];
+    quiet[..4].copy_from_slice(&[0xff, 0xfb, 0x10, if channels == 1 { 0xc4 } else { 0x04 }]);
+    quiet.repeat(frames)
 }
 
 fn size(length: usize) -> [u8; 4] {

@@ -1,7 +1,7 @@
-//! xAI: Grok over the [chat wire](crate::openai_compatible).
+//! xAI: Grok over the [shared wire](crate::openai_compatible).
 //!
-//! Document: <https://docs.x.ai/docs/api-reference>. Has two forms of error, and may send either inside a 200. Prices are
-//! not in our book, so a cost is unknown.
+//! Document: <https://docs.x.ai/docs/api-reference>. Has two forms of error, and may send either inside a 200 and among
+//! the events of a stream. Prices are not in our book: a cost is what the answer says was charged, else unknown.
 
 use secrecy::SecretString;
 
@@ -18,6 +18,9 @@ pub const XAI: Dialect = Dialect {
     model: "grok-2-latest",
     completion_tokens: false,
     strict: true,
+    asks_usage: true,
+    embeddings: None,
+    speech: None,
 };
 
 /// xAI with an API key (`xai-…`); asks Grok 2 unless told otherwise.
@@ -29,13 +32,13 @@ pub fn builder(wires: Wires, api_key: SecretString) -> ChatBuilder {
 pub static SETUP: Vendor = Vendor {
     name: XAI.vendor,
     ports: &[(Port::Llm, |given, adapters| {
-        openai_compatible::plug(XAI, "XAI_API_KEY", "XAI_BASE_URL", given, adapters);
+        openai_compatible::plug(XAI, Port::Llm, "XAI_API_KEY", "XAI_BASE_URL", given, adapters);
         Ok(())
     })],
     settings: &[Setting::key("XAI_API_KEY", "an API key"), Setting::address("XAI_BASE_URL")],
     #[cfg(feature = "sandbox")]
     sandbox: Some(crate::sandbox::model::Entry {
         hosts: &["api.x.ai"],
-        new: |_, _| Box::new(openai_compatible::sandbox::ChatModel { vendor: XAI.vendor, prefix: &["v1"], given: 0 }),
+        new: |_, _| Box::new(openai_compatible::sandbox::ChatModel::new(XAI.vendor, &["v1"])),
     }),
 };
