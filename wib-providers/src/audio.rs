@@ -173,8 +173,8 @@ fn data(file: &[u8], wanted: (u16, u32)) -> Result<Option<(usize, u64)>, &'stati
 /// Of our own, not a resampler for any ratio: three to one is exact in whole numbers, so the same audio gives the same
 /// bytes on every machine.
 const HALF: [i32; 37] = [
-    0, -8, -11, 0, 20, 26, 0, -41, -51, 0, 74, 88, 0, -123, -143, 0, 192, 221, 0, -291, -332, 0, 432, 492, 0, -643, -739,
-    0, 994, 1171, 0, -1720, -2188, 0, 4482, 9018, 10928,
+    0, -8, -11, 0, 20, 26, 0, -41, -51, 0, 74, 88, 0, -123, -143, 0, 192, 221, 0, -291, -332, 0, 432, 492, 0, -643,
+    -739, 0, 994, 1171, 0, -1720, -2188, 0, 4482, 9018, 10928,
 ];
 /// Samples before and after the one that is made.
 const REACH: usize = HALF.len() - 1;
@@ -279,7 +279,8 @@ mod tests {
             let out = run(Shaper::third(false), &[&vec![0x7f; samples * 2]]).unwrap();
             assert_eq!(out.len(), made * 2, "{samples}");
         }
-        let square: Vec<u8> = (0..300).flat_map(|n| if n % 60 < 30 { i16::MAX } else { i16::MIN }.to_le_bytes()).collect();
+        let square: Vec<u8> =
+            (0..300).flat_map(|n| if n % 60 < 30 { i16::MAX } else { i16::MIN }.to_le_bytes()).collect();
         let out = run(Shaper::third(false), &[&square]).unwrap();
         assert!(out.chunks(2).any(|pair| i16::from_le_bytes([pair[0], pair[1]]) == i16::MAX));
         assert!(run(Shaper::third(false), &[b""]).unwrap().is_empty());

@@ -199,15 +199,27 @@ impl Client {
     pub fn fault(&self, fault: Fault, sent: Sent, message: &str) -> VendorError {
         VendorError::new(self.vendor, fault, sent, message)
     }
-    /// A question for a doctor: GET of a path that costs nothing and wants the key.
-    pub fn probe(&self, port: Port, what: &'static str, template: &'static str) -> Probe {
-        let client = self.clone();
+    /// A question for a doctor: GET of a path that costs nothing and wants the key. `filling` goes where the template has
+    /// `{}`.
+    pub fn probe(&self, port: Port, template: &'static str, filling: &str) -> Probe {
+        let (client, filling) = (self.clone(), filling.to_owned());
         let ask = move || {
-            let client = client.clone();
-            let asked = async move { client.ask("probe", Method::GET, template).send().await.map(drop) };
+            let (client, filling) = (client.clone(), filling.clone());
+            let asked = async move { client.ask("probe", Method::GET, template).fill(&filling).send().await.map(drop) };
             Box::pin(asked) as Asked
         };
-        Probe { vendor: self.vendor, port, what, ask: Box::new(ask) }
+        Probe { vendor: self.vendor, port, what: template, ask: Box::new(ask) }
+    }
+    /// A vendor's words as they may be shown.
+    #[cfg(feature = "_chat")]
+    pub(crate) fn shown(&self, words: &str) -> String {
+        mask(&self.without_keys(words), 200)
+    }
+    /// A vendor's words without our keys: some vendors repeat the key that they refuse.
+    fn without_keys(&self, words: &str) -> String {
+        let keys = self.headers.iter().map(|(_, key)| key.expose_secret());
+        let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| !key.is_empty());
+        keys.fold(words.to_owned(), |words, key| words.replace(key, "[key]"))
     }
     /// Waits until the vendor wants to hear from us again.
     async fn let_through(&self, patience: Duration, deadline: Timestamp) -> Result<(), VendorError> {
@@ -425,12 +437,18 @@ impl Ask<'_> {
         if let Some(wait) = retry_after.filter(|_| code == 429) {
             self.client.hold(wait);
         }
+        let said = mask(&self.client.without_keys(said), 200);
+        let fault = words.fault.unwrap_or(fault);
+        let said = match crate::vendors().find(|vendor| vendor.name == self.client.vendor) {
+            Some(vendor) if fault == Fault::Credentials => format!("{said} (set {})", vendor.keys()),
+            _ => said,
+        };
         VendorError {
             status: Some(code),
-            code: words.code.map(|c| mask(&c, 60)),
+            code: words.code.map(|code| mask(&self.client.without_keys(&code), 60)),
             request_id,
             retry_after,
-            ..self.client.fault(words.fault.unwrap_or(fault), sent, &mask(said, 200))
+            ..self.client.fault(fault, sent, &said)
         }
     }
 
@@ -741,5 +759,7 @@ pub fn mask(words: &str, length: usize) -> String {
     masked.chars().take(length).collect()
 }
 
+#[cfg(test)]
+pub(crate) mod sockets;
 #[cfg(test)]
 mod tests;

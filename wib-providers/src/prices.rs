@@ -136,7 +136,14 @@ mod tests {
 
     fn price() -> Price {
         let none = None;
-        Price { from: Date::constant(2026, 1, 1), input: none, cached_input: none, output: none, characters: none, minute: none }
+        Price {
+            from: Date::constant(2026, 1, 1),
+            input: none,
+            cached_input: none,
+            output: none,
+            characters: none,
+            minute: none,
+        }
     }
 
     #[test]
@@ -150,7 +157,10 @@ mod tests {
             for price in &model.prices {
                 let chat = price.input.is_some() && price.output > price.input;
                 let speech = price.characters.is_some() || price.minute.is_some();
-                assert!(chat != speech && price.cached_input.is_none_or(|cached| Some(cached) <= price.input), "{model:?}");
+                assert!(
+                    chat != speech && price.cached_input.is_none_or(|cached| Some(cached) <= price.input),
+                    "{model:?}"
+                );
             }
         }
     }
@@ -199,7 +209,10 @@ mod tests {
         let by_character = Price { characters: Some(15_000_000), ..price() };
         assert_eq!(by_character.speech_rounded_up(3, 60_000), Some(45));
         let by_minute = Price { minute: Some(50_000), ..price() };
-        assert_eq!((by_minute.speech_rounded_up(3, 60_000), by_minute.speech_rounded_up(3, 1)), (Some(50_000), Some(1)));
+        assert_eq!(
+            (by_minute.speech_rounded_up(3, 60_000), by_minute.speech_rounded_up(3, 1)),
+            (Some(50_000), Some(1))
+        );
         assert_eq!((price().speech_rounded_up(3, 1), by_minute.speech_rounded_up(-1, 1)), (None, None));
     }
 }

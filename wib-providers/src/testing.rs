@@ -1,6 +1,10 @@
 //! A transport that follows a script, and time that runs by itself.
 
 #[cfg(feature = "_vendor")]
+mod canary;
+#[cfg(feature = "_vendor")]
+pub(crate) mod contract;
+#[cfg(feature = "_vendor")]
 pub(crate) mod contracts;
 #[cfg(any(feature = "telnyx", feature = "assemblyai"))]
 pub(crate) mod vectors;

@@ -39,6 +39,12 @@ impl Vendor {
         let mut keys = self.settings.iter().filter(|setting| setting.kind == Kind::Key).peekable();
         keys.peek().is_some() && keys.all(|setting| values.contains_key(setting.name))
     }
+    /// The names of what makes it live, joined, as a person is told to set them.
+    #[must_use]
+    pub fn keys(&self) -> String {
+        let keys = self.settings.iter().filter(|setting| matches!(setting.kind, Kind::Key | Kind::Needed));
+        keys.map(|setting| setting.name).collect::<Vec<_>>().join(", ")
+    }
     /// Whether it fills that port.
     #[must_use]
     pub fn fills(&self, port: Port) -> bool {
@@ -165,7 +171,7 @@ pub struct Probe {
     pub vendor: &'static str,
     /// For which port.
     pub port: Port,
-    /// What is asked, such as `GET /models`.
+    /// The path that is read, such as `/models`.
     pub what: &'static str,
     /// Asks.
     pub ask: Box<dyn Fn() -> Asked + Send + Sync>,

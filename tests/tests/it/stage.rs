@@ -197,12 +197,11 @@ pub(crate) fn skipped(test: &str, why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{test} must run where CI=true");
 }
 
-/// A file of the shared contracts.
+/// A file of the vendors' contracts, of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
 pub(crate) fn contract(test: &str, path: &str) -> Option<Value> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let root = std::env::var_os("WIB_SHARED").map_or_else(beside, PathBuf::from);
-    let places = [root.join("contracts").join(path), root.join(path)];
-    let found = places.iter().find_map(|place| std::fs::read(place).ok());
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
+    let root = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from);
+    let found = std::fs::read(root.join(path)).ok();
     if found.is_none() {
         skipped(test, &format!("the contract {path} is not here"));
     }

@@ -1,6 +1,7 @@
 //! The command line. Every command reads the same configuration as the server.
 
 mod demo;
+mod doctor;
 mod evidence;
 mod import;
 mod law;
@@ -49,6 +50,8 @@ enum Command {
     Law(law::Law),
     /// Run the sandbox vendors on a port
     Sandbox(sandbox::Port),
+    /// Show who fills each port, ask the vendors whether they take the keys, and say what is missing
+    Doctor(doctor::Doctor),
     /// Print the OpenAPI document
     Openapi,
     /// Scheduled jobs
@@ -139,6 +142,7 @@ fn run(command: Command) -> Outcome {
                 Command::Law(law) => single()?.block_on(law.run(&config)),
                 Command::Import(import) => single()?.block_on(import.run(&config)),
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
+                Command::Doctor(doctor) => single()?.block_on(doctor.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
             }

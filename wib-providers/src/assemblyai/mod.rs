@@ -58,7 +58,7 @@ fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str,
         builder = builder.webhook_secret(secret);
     }
     let assemblyai = Arc::new(builder.build());
-    adapters.probes.push(assemblyai.client.probe(Port::Transcriber, "GET /v2/transcript", "/v2/transcript?limit=1"));
+    adapters.probes.push(assemblyai.client.probe(Port::Transcriber, "/v2/transcript?limit=1", ""));
     adapters.webhooks.push(assemblyai.clone());
     adapters.transcribers.push(assemblyai);
     Ok(())

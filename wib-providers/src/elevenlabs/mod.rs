@@ -104,8 +104,7 @@ const SPEECH: Plug = |given, adapters| {
         builder.voices = vec![("en".to_owned(), voice.to_owned())];
     }
     let speaker = builder.build();
-    let what = "GET /v1/user/subscription";
-    adapters.probes.push(speaker.client.probe(Port::Speech, what, "/v1/user/subscription"));
+    adapters.probes.push(speaker.client.probe(Port::Speech, "/v1/user/subscription", ""));
     adapters.speeches.push(Arc::new(speaker));
     Ok(())
 };

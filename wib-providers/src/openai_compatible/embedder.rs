@@ -88,6 +88,7 @@ fn ordered(data: Vec<super::wire::Embedding>, texts: usize) -> Option<Vec<Vec<f3
         };
     }
     let length = vectors.first()?.len();
-    let sound = |vector: &Vec<f32>| !vector.is_empty() && vector.len() == length && vector.iter().all(|n| n.is_finite());
+    let sound =
+        |vector: &Vec<f32>| !vector.is_empty() && vector.len() == length && vector.iter().all(|n| n.is_finite());
     vectors.iter().all(sound).then_some(vectors)
 }

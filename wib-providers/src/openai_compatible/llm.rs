@@ -10,9 +10,7 @@ use wib_core::{
     kit::Timestamp,
     ports::{
         Fault, Llm, Sent, VendorError,
-        llm::{
-            BILLED, Completion, Finish, LlmStream, MOST_ANSWER, MOST_TOOL_CALLS, Piece, Prompt, ToolCall, pieces,
-        },
+        llm::{BILLED, Completion, Finish, LlmStream, MOST_ANSWER, MOST_TOOL_CALLS, Piece, Prompt, ToolCall, pieces},
     },
 };
 
@@ -69,7 +67,7 @@ impl Chat {
     /// As [`Llm::complete`].
     pub async fn defer(&self, prompt: &Prompt) -> Result<String, VendorError> {
         self.xai_only()?;
-        let request = ChatRequest { deferred: true, ..self.request(prompt)? };
+        let request = self.request(prompt)?.deferred();
         let answer = self.client.ask("defer", Method::POST, "/chat/completions").json(&request).send().await?;
         Ok(answer.json::<Deferred>()?.request_id)
     }
@@ -117,8 +115,7 @@ impl Llm for Chat {
             let answer = flow.whole().await?;
             return Ok(pieces(asked.whole(answer.json()?, answer.request_id.clone())?));
         }
-        let reading =
-            Reading { asked, events: Events::new(flow), said: Gathered::default(), ready: VecDeque::new() };
+        let reading = Reading { asked, events: Events::new(flow), said: Gathered::default(), ready: VecDeque::new() };
         let flowing = stream::try_unfold(Some(reading), |reading| async move {
             let Some(mut reading) = reading else { return Ok(None) };
             let piece = reading.next().await?;
@@ -156,7 +153,11 @@ struct Gathered {
 
 impl Gathered {
     /// Takes a part, which may be all, and gives what is new.
-    fn take(&mut self, chat: ChatReply, failed: impl Fn(Fault, &str) -> VendorError) -> Result<Vec<Piece>, VendorError> {
+    fn take(
+        &mut self,
+        chat: ChatReply,
+        failed: impl Fn(Fault, &str) -> VendorError,
+    ) -> Result<Vec<Piece>, VendorError> {
         let ChatReply { id, model, choices, usage, x_groq } = chat;
         self.any |= !choices.is_empty();
         let (groq_id, groq_usage, groq_error) = x_groq.map_or((None, None, None), |x| (x.id, x.usage, x.error));
@@ -195,7 +196,7 @@ impl Gathered {
             self.calls.resize_with(index + 1, Default::default);
         }
         let (id, name, arguments) = &mut self.calls[index];
-        let mut first = |known: &mut String, said: Option<String>| {
+        let first = |known: &mut String, said: Option<String>| {
             let said = said.filter(|said| !said.is_empty() && known.is_empty())?;
             known.clone_from(&said);
             Some(said)
@@ -219,7 +220,7 @@ impl Asked {
             None => self.failed(sent, request_id, Fault::Nonsense, "neither an answer nor an error"),
             Some(message) => {
                 let fault = words.fault.unwrap_or(Fault::Down);
-                VendorError { code: words.code, ..self.failed(sent, request_id, fault, &mask(&message, 200)) }
+                VendorError { code: words.code, ..self.failed(sent, request_id, fault, &self.client.shown(&message)) }
             }
         }
     }
@@ -234,8 +235,7 @@ impl Asked {
         self.completion(said, request_id)
     }
     fn completion(&self, said: Gathered, request_id: Option<String>) -> Result<Completion, VendorError> {
-        let failed =
-            |fault, message: &str| self.failed(Sent::Refused, request_id.as_deref(), fault, message);
+        let failed = |fault, message: &str| self.failed(Sent::Refused, request_id.as_deref(), fault, message);
         let cut = said.finish.as_deref() == Some("length");
         if !said.any {
             return Err(failed(Fault::Nonsense, "no choice in the answer"));
@@ -254,7 +254,8 @@ impl Asked {
             }
             let arguments = if arguments.trim().is_empty() { "{}" } else { &arguments };
             let arguments = serde_json::from_str(arguments).ok().filter(Value::is_object);
-            let arguments = arguments.ok_or_else(|| failed(Fault::Nonsense, "arguments of a tool that are no object"))?;
+            let arguments =
+                arguments.ok_or_else(|| failed(Fault::Nonsense, "arguments of a tool that are no object"))?;
             tool_calls.push(ToolCall { id, name, arguments });
         }
         let finish = match said.finish.as_deref() {

@@ -145,7 +145,7 @@ impl ChatBuilder {
 /// The adapter of a dialect for one port, for whoever wires it.
 pub(crate) fn plug(dialect: Dialect, port: Port, key: &str, address: &str, given: &Given<'_>, adapters: &mut Adapters) {
     let builder = dialect.builder(given.wires.clone(), given.key(key)).given(given, address);
-    adapters.probes.push(builder.client().probe(port, "GET /models", "/models"));
+    adapters.probes.push(builder.client().probe(port, "/models", ""));
     match port {
         Port::Embedder => adapters.embedders.extend(builder.embedder().map(|one| Arc::new(one) as _)),
         Port::Speech => adapters.speeches.extend(builder.speaker().map(|one| Arc::new(one) as _)),

@@ -120,12 +120,8 @@ impl Speech for Speaker {
     async fn models(&self) -> Result<Vec<SpeechModel>, VendorError> {
         let list: ModelList = self.client.ask("models", Method::GET, "/models").send().await?.json()?;
         let speaking = list.data.into_iter().filter(|model| model.id.contains("tts"));
-        let model = |id: String| SpeechModel {
-            vendor: self.vendor.to_owned(),
-            name: id.clone(),
-            languages: Vec::new(),
-            id,
-        };
+        let model =
+            |id: String| SpeechModel { vendor: self.vendor.to_owned(), name: id.clone(), languages: Vec::new(), id };
         Ok(speaking.map(|entry| model(entry.id)).collect())
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct ChatRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) deferred: bool,
+    deferred: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,13 @@ struct JsonSchema<'a> {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(dialect: &Dialect, model: &'a str, strict: bool, tier: Option<&'a str>, prompt: &'a Prompt) -> Self {
+    pub(super) fn new(
+        dialect: &Dialect,
+        model: &'a str,
+        strict: bool,
+        tier: Option<&'a str>,
+        prompt: &'a Prompt,
+    ) -> Self {
         let json_schema = |schema| JsonSchema { name: "answer", schema, strict: strict && can_be_strict(schema) };
         let tool = |tool: &'a Tool| ToolParam {
             kind: "function",
@@ -133,6 +139,9 @@ impl<'a> ChatRequest<'a> {
             stream: false,
             stream_options: None,
         }
+    }
+    pub(super) fn deferred(self) -> Self {
+        Self { deferred: true, ..self }
     }
     pub(super) fn streamed(self, dialect: &Dialect) -> Self {
         let stream_options = dialect.asks_usage.then_some(StreamOptions { include_usage: true });

@@ -42,7 +42,7 @@ pub static SETUP: Vendor = Vendor {
 fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str, String)> {
     let from = given.text("RESEND_FROM").unwrap_or("calls@sandbox.wib");
     let resend = Resend::builder(given.wires.clone(), given.key("RESEND_API_KEY"), from).given(given, "RESEND_BASE_URL").build();
-    adapters.probes.push(resend.client.probe(Port::Mailer, "GET /domains", "/domains"));
+    adapters.probes.push(resend.client.probe(Port::Mailer, "/domains", ""));
     adapters.mailers.push(Arc::new(resend));
     Ok(())
 }

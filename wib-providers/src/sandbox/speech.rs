@@ -55,7 +55,8 @@ impl Voice<'_> {
     }
     /// Opus in an Ogg file, a packet of 20 ms to a page.
     pub(crate) fn opus(self) -> Vec<u8> {
-        let head = [b"OpusHead".as_slice(), &[1, 1], &0u16.to_le_bytes(), &48_000u32.to_le_bytes(), &[0, 0, 0]].concat();
+        let head =
+            [b"OpusHead".as_slice(), &[1, 1], &0u16.to_le_bytes(), &48_000u32.to_le_bytes(), &[0, 0, 0]].concat();
         let tags = [b"OpusTags".as_slice(), &3u32.to_le_bytes(), b"wib", &0u32.to_le_bytes()].concat();
         let packets = u32::try_from(self.ms().div_ceil(20).max(1)).unwrap_or(1);
         let mut file = [page(2, 0, 0, &head), page(0, 0, 1, &tags)].concat();

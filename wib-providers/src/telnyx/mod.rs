@@ -75,7 +75,11 @@ fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str,
         builder = builder.default_number(number);
     }
     let telnyx = Arc::new(builder.build());
-    adapters.probes.push(telnyx.client.probe(Port::Voice, "GET /balance", "/balance"));
+    adapters.probes.push(telnyx.client.probe(
+        Port::Voice,
+        "/connections/{}/active_calls",
+        &telnyx.connection_id,
+    ));
     adapters.webhooks.push(telnyx.clone());
     adapters.voices.push(telnyx);
     Ok(())

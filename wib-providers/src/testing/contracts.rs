@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use proptest::strategy::Strategy;
 use serde_json::{Value, json};
 
-/// The shared contracts, when this checkout has them beside it or `WIB_SHARED` names their folder.
-pub(super) fn shared(path: &str) -> Option<Value> {
-    let named = std::env::var_os("WIB_SHARED").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let root = named.unwrap_or(beside);
-    let places = [root.join("contracts").join(path), root.join(path)];
-    if let Some(text) = places.iter().find_map(|place| std::fs::read(place).ok()) {
+use super::contract::Contract;
+
+/// A file of the vendors' contracts: of the folder that `WIB_CONTRACTS` names, else of the one beside this checkout.
+pub(crate) fn shared(path: &str) -> Option<Value> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
+    let root = std::env::var_os("WIB_CONTRACTS").map_or_else(beside, PathBuf::from);
+    if let Ok(text) = std::fs::read(root.join(path)) {
         return Some(serde_json::from_slice(&text).unwrap());
     }
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing");
-    println!("skipped: the contract {path} is not here");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "the contract {path} is missing (WIB_CONTRACTS)");
+    println!("skipped: the contract {path} is not here (WIB_CONTRACTS)");
     None
 }
 
@@ -27,13 +27,7 @@ pub(crate) fn conforms(vendor: &str, path: &str, body: &Value) {
 
 /// What the vendor's request schema finds wrong; `None` when the contract is not here.
 fn faults(vendor: &str, path: &str, body: &Value) -> Option<Vec<String>> {
-    let mut document = shared(&format!("{vendor}.openapi.json"))?;
-    let place = format!("/paths/{}/post/requestBody/content/application~1json/schema", path.replace('/', "~1"));
-    let mut root = document.pointer(&place).expect("the slice has the operation").clone();
-    root["components"] = document["components"].take();
-    open_joined(&mut root);
-    let validator = jsonschema::draft202012::new(&root).unwrap();
-    Some(validator.iter_errors(body).map(|e| format!("{e} at {}", e.instance_path())).collect())
+    Some(Contract::open(vendor)?.body_faults(&format!("post {path}"), body))
 }
 
 #[test]
@@ -65,7 +59,7 @@ fn the_contracts_do_refuse() {
 }
 
 /// Members of an `allOf` each forbid the others' fields, by the letter; meant is that nobody knows the field.
-fn open_joined(root: &mut Value) {
+pub(super) fn open_joined(root: &mut Value) {
     fn walk(node: &mut Value, names: &mut Vec<String>) {
         if let Some(members) = node.get_mut("allOf").and_then(Value::as_array_mut) {
             let mut closed = false;

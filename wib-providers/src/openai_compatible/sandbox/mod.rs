@@ -243,9 +243,8 @@ impl Given {
             more["model"] = json!(model);
             format!("data: {more}\n\n")
         };
-        let chunk = |delta: Value, finish: Value| {
-            json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
-        };
+        let chunk =
+            |delta: Value, finish: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
         let mut deltas = vec![json!({"role": "assistant", "content": ""})];
         match &self.reply {
             Reply::Text(words) => deltas.extend(words.split_inclusive(' ').map(|piece| json!({"content": piece}))),
@@ -291,8 +290,7 @@ fn speak(vendor: &str, body: &Value) -> Result<Response<Bytes>, Refusal> {
     let speed = format!("{:.0}", speed * 1000.0).parse().ok().filter(|speed| (250..=5000).contains(speed));
     let speed_milli = speed.ok_or(("invalid_speed", "speed is out of range."))?;
     let format = text(body, "response_format").unwrap_or(if vendor == "groq" { "wav" } else { "mp3" });
-    let offered: &[&str] =
-        if vendor == "groq" { &["mp3", "mulaw", "wav"] } else { &["mp3", "opus", "wav", "pcm"] };
+    let offered: &[&str] = if vendor == "groq" { &["mp3", "mulaw", "wav"] } else { &["mp3", "opus", "wav", "pcm"] };
     let rate = body["sample_rate"].as_u64().filter(|_| vendor == "groq").and_then(|rate| u32::try_from(rate).ok());
     let rate = rate.filter(|rate| (8000..=48_000).contains(rate)).unwrap_or(24_000);
     let made = offered.contains(&format).then(|| audio(Voice { text: said, speed_milli }, format, rate)).flatten();

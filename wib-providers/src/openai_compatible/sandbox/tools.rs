@@ -17,7 +17,11 @@ pub(super) fn check(messages: &[Value]) -> Result<(), Refusal> {
         }
         open.extend(message["tool_calls"].as_array().into_iter().flatten().filter_map(|call| call["id"].as_str()));
     }
-    if open.is_empty() { Ok(()) } else { Err(("missing_tool_result", "A tool call is not followed by its tool message.")) }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err(("missing_tool_result", "A tool call is not followed by its tool message."))
+    }
 }
 
 /// The tool that is called and the arguments as JSON text; `None` when it answers in words.
@@ -33,7 +37,9 @@ pub(super) fn called(body: &Value, said: &[(&str, String)]) -> Result<Option<(St
     };
     let tool = match body["tool_choice"].as_str().unwrap_or("auto") {
         "none" => None,
-        "required" => Some(*tools.iter().find(named).or(tools.first()).ok_or(("invalid_tools", "There are no tools."))?),
+        "required" => {
+            Some(*tools.iter().find(named).or(tools.first()).ok_or(("invalid_tools", "There are no tools."))?)
+        }
         _ => tools.iter().find(named).copied(),
     };
     Ok(tool.map(|tool| {

@@ -1,53 +1,24 @@
 //! Bodies against the vendors' documents.
 
-use std::path::PathBuf;
-
 use super::*;
+use crate::testing::contract::Contract;
 
-/// The vendor's document, when the contract pack is at hand.
-fn document(vendor: &str) -> Option<Value> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("WIB_SHARED").map_or(beside, PathBuf::from);
-    match std::fs::read(shared.join("contracts").join(format!("{vendor}.openapi.json"))) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("the contract pack is missing"),
-        Err(_) => {
-            eprintln!("skipped: no contract pack (WIB_SHARED)");
-            None
-        }
-    }
-}
-
-fn check(document: &Value, schema: &Value, body: &Value) {
-    let mut schema = schema.clone();
-    schema["components"] = document["components"].clone();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let faults: Vec<_> =
-        validator.iter_errors(body).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:#?}\n{body:#}");
-}
-
-fn check_answer(document: &Value, method: &str, path: &str, (status, body): &(u16, Value)) {
-    let responses = &document["paths"][path][method]["responses"];
-    let status = status.to_string();
-    let mut response = responses.get(&status).or_else(|| responses.get("default")).unwrap();
-    if let Some(reference) = response["$ref"].as_str() {
-        response = document.pointer(&reference[1..]).unwrap();
-    }
-    let schema = &response["content"]["application/json"]["schema"];
-    assert!(schema.is_object(), "{method} {path} {status} has no schema");
-    check(document, schema, body);
+fn check_answer(contract: &Contract, method: &str, path: &str, (status, body): &(u16, Value)) {
+    let faults = contract.answer_faults(&format!("{method} {path}"), *status, body);
+    assert!(faults.is_empty(), "{method} {path} {status}: {faults:#?}\n{body:#}");
 }
 
 #[test]
 fn telnyx_s_webhooks_fit_its_document() {
-    let Some(document) = document("telnyx") else { return };
+    let Some(contract) = Contract::open("telnyx") else { return };
     let mut seen = std::collections::BTreeSet::new();
     for (number, ..) in MAGIC {
         for event in Rig::new(2).play(number) {
             let name = event["data"]["event_type"].as_str().unwrap();
             let camel: String = name.split('.').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
-            check(&document, &document["components"]["schemas"][format!("{camel}Event")], &event);
+            let schema = json!({"$ref": format!("#/components/schemas/{camel}Event")});
+            let faults = contract.faults(&schema, &event);
+            assert!(faults.is_empty(), "{name}: {faults:#?}\n{event:#}");
             seen.insert(name.to_owned());
         }
     }
@@ -56,7 +27,7 @@ fn telnyx_s_webhooks_fit_its_document() {
 
 #[test]
 fn telnyx_s_answers_fit_its_document() {
-    let Some(document) = document("telnyx") else { return };
+    let Some(contract) = Contract::open("telnyx") else { return };
     let rig = Rig::new(2);
     let events = rig.play(magic(Behaviour::Promises));
     let saved = last(&events, "call.recording.saved");
@@ -69,7 +40,7 @@ fn telnyx_s_answers_fit_its_document() {
     rig.run(10, |_, _| 200);
     let id = |call: &Value| call["call_control_id"].as_str().unwrap().replace('/', "%2F").replace('+', "%2B");
     for id in [id(&call), id(&ended), "nobody".to_owned()] {
-        check_answer(&document, "get", "/calls/{call_control_id}", &rig.get(&format!("/telnyx/v2/calls/{id}")));
+        check_answer(&contract, "get", "/calls/{call_control_id}", &rig.get(&format!("/telnyx/v2/calls/{id}")));
     }
     assert_eq!(rig.get(&format!("/telnyx/v2/calls/{}", id(&ended))).1["data"]["is_alive"], false);
     let speak = json!({"payload": "Hello", "voice": "female"});
@@ -89,7 +60,7 @@ fn telnyx_s_answers_fit_its_document() {
         ("hangup", &json!({})),
     ] {
         check_answer(
-            &document,
+            &contract,
             "post",
             &format!("/calls/{{call_control_id}}/actions/{command}"),
             &rig.command(&call, command, body),
@@ -100,50 +71,50 @@ fn telnyx_s_answers_fit_its_document() {
     for dial in dials {
         let answer = rig.post("/telnyx/v2/calls", &dial);
         assert_eq!(answer.0, 422);
-        check_answer(&document, "post", "/calls", &answer);
+        check_answer(&contract, "post", "/calls", &answer);
     }
     let active = rig.get("/telnyx/v2/connections/42/active_calls?page[limit]=2");
     assert_eq!(active.1["data"].as_array().unwrap().len(), 2);
-    check_answer(&document, "get", "/connections/{connection_id}/active_calls", &active);
+    check_answer(&contract, "get", "/connections/{connection_id}/active_calls", &active);
     let next = active.1["meta"]["next"].as_str().unwrap().strip_prefix("http://sandbox.test:4010").unwrap();
     assert_eq!(rig.get(next).1["data"].as_array().unwrap().len(), 1);
     let told = rig.get(&format!("/telnyx/v2/call_events?filter[leg_id]={leg}&filter[type]=webhook&page[size]=50"));
     assert_eq!(told.1["data"].as_array().unwrap().len(), events.len());
-    check_answer(&document, "get", "/call_events", &told);
+    check_answer(&contract, "get", "/call_events", &told);
     let list = rig.get(&format!("/telnyx/v2/recordings?filter[call_leg_id]={leg}"));
     assert_eq!(list.1["meta"]["total_results"], 1);
-    check_answer(&document, "get", "/recordings", &list);
+    check_answer(&contract, "get", "/recordings", &list);
     let id = list.1["data"][0]["id"].as_str().unwrap();
     for id in [id, "nobody"] {
-        check_answer(&document, "get", "/recordings/{recording_id}", &rig.get(&format!("/telnyx/v2/recordings/{id}")));
+        check_answer(&contract, "get", "/recordings/{recording_id}", &rig.get(&format!("/telnyx/v2/recordings/{id}")));
     }
     for expected in [200, 404] {
         let (status, body) = rig.send("DELETE", &format!("/telnyx/v2/recordings/{id}"), &[], "");
         assert_eq!(status, expected);
         let body = serde_json::from_slice(&body).unwrap();
-        check_answer(&document, "delete", "/recordings/{recording_id}", &(status, body));
+        check_answer(&contract, "delete", "/recordings/{recording_id}", &(status, body));
     }
 }
 
 #[test]
 fn assemblyai_s_answers_fit_its_document() {
-    let Some(document) = document("assemblyai") else { return };
+    let Some(contract) = Contract::open("assemblyai") else { return };
     let rig = Rig::new(2);
     let events = rig.play(magic(Behaviour::Promises));
     let url = last(&events, "call.recording.saved")["recording_urls"]["wav"].as_str().unwrap().to_owned();
     let (status, upload) = rig.send("POST", "/assemblyai/v2/upload", &[], fetch(&rig, &url).1);
     let upload: Value = serde_json::from_slice(&upload).unwrap();
-    check_answer(&document, "post", "/v2/upload", &(status, upload.clone()));
+    check_answer(&contract, "post", "/v2/upload", &(status, upload.clone()));
     for audio in [&upload["upload_url"], &json!("https://x.test/a.wav")] {
         let order = json!({"audio_url": audio, "speech_models": ["universal"], "multichannel": true});
         let queued = rig.post("/assemblyai/v2/transcript", &order);
-        check_answer(&document, "post", "/v2/transcript", &queued);
+        check_answer(&contract, "post", "/v2/transcript", &queued);
         rig.run(5, |_, _| 200);
         let path = format!("/assemblyai/v2/transcript/{}", queued.1["id"].as_str().unwrap());
-        check_answer(&document, "get", "/v2/transcript/{transcript_id}", &rig.get(&path));
+        check_answer(&contract, "get", "/v2/transcript/{transcript_id}", &rig.get(&path));
     }
-    check_answer(&document, "get", "/v2/transcript", &rig.get("/assemblyai/v2/transcript"));
-    check_answer(&document, "post", "/v2/transcript", &rig.post("/assemblyai/v2/transcript", &json!({})));
+    check_answer(&contract, "get", "/v2/transcript", &rig.get("/assemblyai/v2/transcript"));
+    check_answer(&contract, "post", "/v2/transcript", &rig.post("/assemblyai/v2/transcript", &json!({})));
 }
 
 #[test]
@@ -156,16 +127,16 @@ fn chat_and_mail_answers_fit_their_documents() {
         ("xai", "/chat/completions", "/xai/v1/chat/completions", "xai"),
         ("openai", "/chat/completions", "/openai/v1/chat/completions", "openai"),
     ] {
-        let (Some(own), Some(form)) = (document(vendor), document(form)) else { return };
+        let (Some(own), Some(form)) = (Contract::open(vendor), Contract::open(form)) else { return };
         check_answer(&form, "post", "/chat/completions", &rig.post(asked, &chat));
         if vendor != "openai" {
             check_answer(&own, "post", path, &rig.post(asked, &json!({})));
         }
     }
-    let Some(document) = document("resend") else { return };
+    let Some(contract) = Contract::open("resend") else { return };
     let mail = json!({"from": "a@wib.test", "to": "b@wib.test", "subject": "s", "text": "x"});
     let sent = rig.post("/resend/emails", &mail);
-    check_answer(&document, "post", "/emails", &sent);
+    check_answer(&contract, "post", "/emails", &sent);
     let shown = rig.get(&format!("/resend/emails/{}", sent.1["id"].as_str().unwrap()));
-    check_answer(&document, "get", "/emails/{email_id}", &shown);
+    check_answer(&contract, "get", "/emails/{email_id}", &shown);
 }
