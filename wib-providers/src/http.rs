@@ -642,6 +642,9 @@ fn span(text: &str) -> Option<Duration> {
     if let Some(seconds) = micros(rest) {
         return Some(seconds);
     }
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let number = rest.find(|c: char| c.is_ascii_alphabetic())?;
         let unit = rest[number..].find(|c: char| !c.is_ascii_alphabetic()).map_or(rest.len(), |end| number + end);
