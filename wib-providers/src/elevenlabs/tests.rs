@@ -208,13 +208,20 @@ async fn settings_and_the_subscription_are_told_in_our_units() {
 async fn every_operation_is_asked_as_the_document_says() {
     let Some(proof) = Proof::of("elevenlabs") else { return };
     let speaker = ElevenLabs::builder(proof.wires(), SecretString::from("k")).build();
+    // The document's example of audio is a sentence, and told to be none.
+    fn spoken<T>(outcome: Result<T, VendorError>) -> Result<(), VendorError> {
+        match outcome {
+            Err(error) if ["no audio in the answer", "a line that is no timed audio"].contains(&&*error.message) => Ok(()),
+            other => other.map(drop),
+        }
+    }
     for language in [None, Some("es".to_owned())] {
         let say = Say { language, speed_milli: 1100, ..say(AudioFormat::Mulaw8k) };
         proof.run("convert", &[], async || speaker.say(&say).await).await;
         proof.run("stream", &[], async || speaker.stream(&say).await?.whole().await).await;
-        proof.run("convert timed", &[], async || speaker.say_timed(&say).await).await;
+        proof.run("convert timed", &[], async || spoken(speaker.say_timed(&say).await)).await;
         let stream = async || speaker.stream_timed(&say).await?.pieces.collect::<Vec<_>>().await.into_iter().collect();
-        proof.run::<Vec<_>>("stream timed", &[], stream).await;
+        proof.run("stream timed", &[], async || spoken::<Vec<_>>(stream().await)).await;
     }
     // A list whose every page has another one ends with an error, as it should.
     let voices = async || match speaker.voices().await {
