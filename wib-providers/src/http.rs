@@ -327,7 +327,7 @@ impl Ask<'_> {
     pub async fn send(self) -> Result<Answer, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = match self.opened(course.deadline).await {
+            let outcome = match Box::pin(self.opened(course.deadline)).await {
                 Ok(flow) => flow.whole().await,
                 Err(error) => Err(error),
             };
@@ -344,7 +344,7 @@ impl Ask<'_> {
     pub async fn open(self) -> Result<Flow, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = self.opened(course.deadline).await;
+            let outcome = Box::pin(self.opened(course.deadline)).await;
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
             }

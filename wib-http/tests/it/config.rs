@@ -52,6 +52,12 @@ fn production_refuses_a_sandbox_that_is_not_named() {
     assert!(faults.to_string().contains("transcriber") && faults.to_string().contains("mailer"));
     let named = [&keys[..], &[("WIB_SANDBOX", "transcriber, mailer")]].concat();
     assert_eq!(read(&named).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer]);
+    // xAI makes no vectors and does not speak: what nothing needs stays empty, unless it is named.
+    let xai = named.iter().map(|(name, value)| (if *name == "GROQ_API_KEY" { "XAI_API_KEY" } else { name }, *value));
+    let mut xai: Vec<_> = xai.collect();
+    assert_eq!(read(&xai).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer]);
+    xai.push(("WIB_SANDBOX", "transcriber, mailer, speech"));
+    assert_eq!(read(&xai).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer, Port::Speech]);
 }
 
 #[test]

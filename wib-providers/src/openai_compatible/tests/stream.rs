@@ -137,7 +137,7 @@ async fn errors_come_as_an_event_as_a_whole_or_as_no_json() {
     for error in [&typed, &plain] {
         let (came, told) = broken(events(&[words()[1].clone(), error.clone()])).await;
         assert_eq!((came, told.fault, told.sent), (1, Fault::Down, Sent::Unknown));
-        assert_eq!(broken(events(&[error.clone()])).await.1.sent, Sent::Refused);
+        assert_eq!(broken(events(std::slice::from_ref(error))).await.1.sent, Sent::Refused);
         let script = Script::new([Reply::json(200, error.clone()).with("content-type", "application/json")]);
         assert_eq!(open(&script, some(), &prompt(None)).await.err().unwrap().fault, Fault::Down);
     }
