@@ -218,7 +218,7 @@ impl Client {
     /// A vendor's words without our keys: some vendors repeat the key that they refuse.
     fn without_keys(&self, words: &str) -> String {
         let keys = self.headers.iter().map(|(_, key)| key.expose_secret());
-        let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| !key.is_empty());
+        let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| key.len() >= 8);
         keys.fold(words.to_owned(), |words, key| words.replace(key, "[key]"))
     }
     /// Waits until the vendor wants to hear from us again.

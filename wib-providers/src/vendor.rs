@@ -61,7 +61,15 @@ impl Vendor {
     /// The name of the setting that gives it another address.
     #[must_use]
     pub fn address(&self) -> Option<&'static str> {
-        self.settings.iter().find(|setting| setting.kind == Kind::Address).map(|setting| setting.name)
+        self.named(Kind::Address)
+    }
+    /// The name of the setting that verifies its deliveries.
+    #[must_use]
+    pub fn verifier(&self) -> Option<&'static str> {
+        self.named(Kind::Verifier)
+    }
+    fn named(&self, kind: Kind) -> Option<&'static str> {
+        self.settings.iter().find(|setting| setting.kind == kind).map(|setting| setting.name)
     }
 }
 impl fmt::Debug for Vendor {
@@ -90,6 +98,8 @@ pub enum Kind {
     Key,
     /// Needed beside the key.
     Needed,
+    /// Verifies the vendor's deliveries: a public key, a secret.
+    Verifier,
     /// Another address of the vendor: a mock, a gateway, a sandbox on a port.
     Address,
     /// Anything else.
@@ -109,6 +119,11 @@ impl Setting {
     #[must_use]
     pub const fn needed(name: &'static str, about: &'static str) -> Self {
         Self::new(name, about, Kind::Needed)
+    }
+    /// What deliveries are verified with; without it they are refused.
+    #[must_use]
+    pub const fn verifier(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, about, Kind::Verifier)
     }
     /// What may be there.
     #[must_use]

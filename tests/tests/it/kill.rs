@@ -133,7 +133,7 @@ impl Stage {
         tokio::spawn(async { axum::serve(listener, router).await });
         let mut command = Command::new(&wib);
         command.env_clear().args(["sandbox", "--seed", &seed.to_string()]);
-        command.args(["--bind", &vendors["http://".len()..], "--webhook-url", &format!("{public}/webhooks/telnyx")]);
+        command.args(["--bind", &vendors["http://".len()..], "--server", &public]);
         let mut sandbox = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
         let mut line = String::new();
         BufReader::new(sandbox.0.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -16,6 +16,7 @@ use wib_http::serve;
 use wib_providers::{
     sandbox::{Delivery, Sandbox, Settings},
     transport::{Network, Transport, full},
+    vendors,
 };
 
 use super::{Failure, Outcome};
@@ -35,20 +36,25 @@ pub(crate) struct Port {
     /// Who answers how
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where Telnyx sends events of calls that name no address
+    /// The server that webhooks go to when nothing else is said, such as http://127.0.0.1:8787
     #[arg(long)]
-    webhook_url: Option<String>,
+    server: Option<String>,
 }
 
 impl Port {
     pub(crate) async fn run(self) -> Outcome {
         let clock = super::clock();
-        let settings = Settings { telnyx_webhook_url: self.webhook_url, costs: true, ..Settings::default() };
+        let settings = Settings { server: self.server, costs: true, ..Settings::default() };
         let sandbox = Sandbox::new(Arc::new(SystemClock), self.seed, settings);
         let listener = TcpListener::bind(self.bind)
             .await
             .map_err(|e| Failure::Say(format!("--bind: cannot listen on {}: {e}", self.bind)))?;
-        println!("TELNYX_PUBLIC_KEY={}", sandbox.telnyx_public_key());
+        // What the server is to be told, to believe their deliveries.
+        for vendor in vendors() {
+            if let (Some(setting), Some(verifier)) = (vendor.verifier(), sandbox.verifier(vendor.name)) {
+                println!("{setting}={verifier}");
+            }
+        }
         tracing::info!(address = %listener.local_addr()?, "the sandbox vendors listen");
         let network: Arc<dyn Transport> =
             Arc::new(Network::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?);

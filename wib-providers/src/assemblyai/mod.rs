@@ -43,7 +43,7 @@ pub static SETUP: Vendor = Vendor {
     ports: &[(Port::Transcriber, plug)],
     settings: &[
         Setting::key("ASSEMBLYAI_API_KEY", "an API key"),
-        Setting::option("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it they are refused, and we ask instead"),
+        Setting::verifier("ASSEMBLYAI_WEBHOOK_SECRET", "deliveries carry it; without it we ask instead"),
         Setting::address("ASSEMBLYAI_BASE_URL"),
     ],
     #[cfg(feature = "sandbox")]

@@ -154,7 +154,7 @@ async fn deleting_what_is_gone_is_a_success() {
     script.run(assemblyai.delete("t/1")).await.unwrap();
     script.run(assemblyai.delete("t1")).await.unwrap();
     let error = script.run(assemblyai.delete("t1")).await.unwrap_err();
-    assert_eq!((error.fault, error.message.as_str()), (Fault::Credentials, "Invalid API key"));
+    assert_eq!((error.fault, error.message.as_str()), (Fault::Credentials, "Invalid API key (set ASSEMBLYAI_API_KEY)"));
     let seen = script.seen();
     assert_eq!((seen[0].method.as_str(), seen[0].target.as_str()), ("DELETE", "/v2/transcript/t%2F1"));
 }

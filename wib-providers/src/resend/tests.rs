@@ -63,7 +63,7 @@ async fn refusals_keep_the_vendors_name_and_no_address() {
     ] {
         let error = send(&Script::new([refusal(status, name)]), &mail()).await.unwrap_err();
         assert_eq!((error.fault, error.sent, error.code.as_deref()), (fault, Sent::Refused, Some(name)));
-        assert_eq!(error.message, "No to [mail] sorry.");
+        assert!(error.message.starts_with("No to [mail] sorry."), "{error}");
     }
     let script = Script::new([refusal(409, "concurrent_idempotent_requests"), Reply::json(200, json!({"id": "m1"}))]);
     assert_eq!(send(&script, &mail()).await.unwrap(), "m1");

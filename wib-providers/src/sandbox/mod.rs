@@ -121,8 +121,9 @@ const PORT: &str = "sandbox.wib";
 pub struct Settings {
     /// The seed of Telnyx's signing key; `None`: made from the sandbox's seed.
     pub telnyx_signing_seed: Option<[u8; 32]>,
-    /// Where Telnyx sends events of calls that name no address; `None`: [`Delivery::url`] is `None` for these.
-    pub telnyx_webhook_url: Option<String>,
+    /// Where vendors send what names no address: `/webhooks/<vendor>` is added; `None`: [`Delivery::url`] is `None` for
+    /// these.
+    pub server: Option<String>,
     /// The header, name and value, of AssemblyAI's webhooks whose order names none.
     pub assemblyai_webhook_auth: Option<(String, String)>,
     /// Whether Telnyx sends `call.cost`.

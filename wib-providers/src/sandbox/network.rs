@@ -271,7 +271,7 @@ impl World {
         call.log.push(happened.clone());
         let Some(call) = self.phones.calls.get(&key) else { return };
         if let Some(data) = self.telnyx_event(call, &happened) {
-            let url = call.order.webhook_url.clone().or_else(|| self.settings.telnyx_webhook_url.clone());
+            let url = call.order.webhook_url.clone();
             self.post("telnyx", url, [], data);
         }
     }

@@ -44,7 +44,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 impl Rig {
     fn new(seed: u64) -> Self {
         let clock = Arc::new(VirtualClock::new("2026-02-13T10:00:00Z".parse().unwrap()));
-        let settings = Settings { telnyx_webhook_url: Some(HOOK.to_owned()), costs: true, ..Settings::default() };
+        let settings = Settings { server: Some("https://wib.test".to_owned()), costs: true, ..Settings::default() };
         Self { sandbox: Sandbox::new(clock.clone(), seed, settings), clock }
     }
     fn send(&self, method: &str, path: &str, more: &[(&'static str, &str)], body: impl Into<Bytes>) -> (u16, Bytes) {

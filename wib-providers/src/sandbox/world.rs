@@ -118,6 +118,8 @@ impl World {
     ) {
         self.arrivals += 1;
         let headers = headers.into_iter().collect();
+        let door = || self.settings.server.as_deref().map(|server| format!("{server}/webhooks/{vendor}"));
+        let url = url.or_else(door);
         let post = Post { id: self.arrivals, vendor, url, headers, body, attempt: 0 };
         self.posts.insert((self.now, post.id), post);
     }

@@ -51,7 +51,7 @@ pub static SETUP: Vendor = Vendor {
     settings: &[
         Setting::key("TELNYX_API_KEY", "an API key (v2)"),
         Setting::needed("TELNYX_CONNECTION_ID", "the Call Control application that calls go through"),
-        Setting::option("TELNYX_PUBLIC_KEY", "verifies deliveries; without it they are refused")
+        Setting::verifier("TELNYX_PUBLIC_KEY", "the account's public key")
             .checked(|key| parse_public_key(key).map(drop).map_err(|e| e.message().to_owned())),
         Setting::option("TELNYX_PHONE_NUMBER", "shown when a call names none")
             .checked(|number| number.parse::<Phone>().map(drop).map_err(|_| "expected E.164".to_owned())),
