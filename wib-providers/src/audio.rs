@@ -10,7 +10,7 @@ use crate::http::Flow;
 
 /// What is done to the bytes of an answer.
 #[derive(Debug)]
-pub(crate) enum Shaper {
+pub enum Shaper {
     /// Nothing.
     AsIs,
     /// A WAV header, if there is one, is taken off.
@@ -21,11 +21,11 @@ pub(crate) enum Shaper {
 
 impl Shaper {
     /// Takes a header off that says what was asked for.
-    pub(crate) fn unwrap(tag: u16, rate: u32) -> Self {
+    pub fn unwrap(tag: u16, rate: u32) -> Self {
         Self::Unwrap(Unwrapper { wanted: (tag, rate), head: Vec::new(), left: None })
     }
     /// Makes 8 kHz of 24 kHz.
-    pub(crate) fn third(mulaw: bool) -> Self {
+    pub fn third(mulaw: bool) -> Self {
         Self::Third(Box::default(), mulaw)
     }
     fn take(&mut self, bytes: Bytes) -> Result<Bytes, &'static str> {
@@ -52,7 +52,7 @@ fn written(samples: &[i16], mulaw: bool) -> Bytes {
 }
 
 /// The audio of an answer, shaped, piece by piece; none of them is empty. No audio at all is an error.
-pub(crate) fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<Bytes, VendorError>> {
+pub fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<Bytes, VendorError>> {
     let first = Some((flow, shaper, false));
     stream::try_unfold(first, |state| async move {
         let Some((mut flow, mut shaper, mut any)) = state else { return Ok(None) };
@@ -76,15 +76,15 @@ pub(crate) fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<By
 }
 
 /// 16-bit samples, one channel.
-pub(crate) const PCM: u16 = 1;
+pub const PCM: u16 = 1;
 /// G.711 mu-law.
-pub(crate) const MULAW: u16 = 7;
+pub const MULAW: u16 = 7;
 /// Longest header that is looked through.
 const LONGEST_HEAD: usize = 64 << 10;
 
 /// Takes the header of a WAV file off as it comes. What begins otherwise is bare audio already, if that can be.
 #[derive(Debug)]
-pub(crate) struct Unwrapper {
+pub struct Unwrapper {
     /// Format tag and rate.
     wanted: (u16, u32),
     head: Vec<u8>,
@@ -181,7 +181,7 @@ const REACH: usize = HALF.len() - 1;
 
 /// Makes one sample of three, as they come.
 #[derive(Debug)]
-pub(crate) struct Third {
+pub struct Third {
     /// Half a sample.
     odd: Option<u8>,
     /// The samples from `REACH` before the next one that is made.

@@ -14,6 +14,7 @@ use super::{ElevenLabs, Subscription, TimedCharacter, VoiceSettings};
 use crate::testing::{
     Reply, Script,
     contract::{Contract, Proof},
+    contracts::{conforms, graft, odd},
 };
 
 fn adapter(script: &Arc<Script>) -> ElevenLabs {
@@ -52,6 +53,7 @@ async fn each_format_is_asked_for_in_the_query_and_told_as_it_comes() {
         assert_eq!(seen.target, format!("/v1/text-to-speech/JBFqnCBsd6RMkjVDRZzb?output_format={asked}"));
         assert_eq!((seen.header("xi-api-key"), seen.header("authorization")), (Some("xi-1"), None));
         assert_eq!(seen.json(), json!({"text": "Hello there", "model_id": "eleven_flash_v2_5"}));
+        conforms("elevenlabs", "/v1/text-to-speech/{voice_id}", &seen.json());
         holds(&seen);
         assert_eq!((done.head.format, done.audio), (came, "sound".into()));
         assert_eq!((done.head.characters, done.head.request_id.as_deref()), (11, Some("req-1")));
@@ -205,7 +207,7 @@ async fn settings_and_the_subscription_are_told_in_our_units() {
 }
 
 #[tokio::test]
-async fn every_operation_is_asked_as_the_document_says() {
+async fn contract_every_operation_is_asked_as_the_document_says() {
     let Some(proof) = Proof::of("elevenlabs") else { return };
     let speaker = ElevenLabs::builder(proof.wires(), SecretString::from("k")).build();
     // The document's example of audio is a sentence, and told to be none.
@@ -305,9 +307,9 @@ mod sandboxed {
 
 proptest! {
     #[test]
-    fn fields_that_nobody_knows_change_nothing(name in "[a-z]{1,8}", odd in crate::testing::contracts::odd()) {
+    fn fields_that_nobody_knows_change_nothing(name in "[a-z]{1,8}", odd in odd()) {
         let mut body = json!({"voices": [{"voice_id": "a"}], "has_more": false});
-        crate::testing::contracts::graft(&mut body, &name, &odd);
+        graft(&mut body, &name, &odd);
         let list: super::wire::VoiceList = serde_json::from_value(body).unwrap();
         prop_assert_eq!(list.voices.len(), 1);
     }

@@ -56,28 +56,29 @@ pub struct Dialect {
 #[derive(Debug)]
 pub struct Voices {
     /// The models by language; the first is for all others.
-    pub(crate) models: &'static [(&'static str, &'static str)],
+    pub models: &'static [(&'static str, &'static str)],
     /// The voices by language, the one to be taken first; what is not here is not spoken, unless the vendor speaks
     /// everything.
-    pub(crate) voices: &'static [(&'static str, &'static str)],
+    pub voices: &'static [(&'static str, &'static str)],
     /// Whether every voice speaks every language.
-    pub(crate) any_language: bool,
+    pub any_language: bool,
     /// Slowest and fastest, in thousandths.
-    pub(crate) speed: (u32, u32),
+    pub speed: (u32, u32),
     /// What is asked for to get a format, and what is done to it.
-    pub(crate) plan: fn(AudioFormat) -> Plan,
+    pub plan: fn(AudioFormat) -> Plan,
 }
 
 /// How a format is got.
-pub(crate) struct Plan {
+#[derive(Debug)]
+pub struct Plan {
     /// The vendor's name of what is asked for.
-    pub(crate) response_format: &'static str,
+    pub response_format: &'static str,
     /// Samples a second, where the vendor lets choose.
-    pub(crate) sample_rate: Option<u32>,
+    pub sample_rate: Option<u32>,
     /// What is done to it.
-    pub(crate) shaper: Shaper,
+    pub shaper: Shaper,
     /// What comes of it.
-    pub(crate) format: AudioFormat,
+    pub format: AudioFormat,
 }
 
 impl Dialect {

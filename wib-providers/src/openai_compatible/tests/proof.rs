@@ -57,7 +57,7 @@ async fn prove(dialect: Dialect, left_out: &[&str]) {
 
 #[cfg(feature = "groq")]
 #[tokio::test]
-async fn groq_is_asked_as_its_document_says() {
+async fn contract_groq_is_asked_as_its_document_says() {
     let left_out =
         ["get /openai/v1/models/{model}", "post /openai/v1/audio/transcriptions", "post /openai/v1/audio/translations"];
     prove(crate::groq::GROQ, &left_out).await;
@@ -65,14 +65,14 @@ async fn groq_is_asked_as_its_document_says() {
 
 #[cfg(feature = "xai")]
 #[tokio::test]
-async fn xai_is_asked_as_its_document_says() {
+async fn contract_xai_is_asked_as_its_document_says() {
     let left_out = ["get /models", "get /models/{model}", "get /responses/{response_id}", "post /responses"];
     prove(crate::xai::XAI, &left_out).await;
 }
 
 #[cfg(feature = "openai")]
 #[tokio::test]
-async fn openai_is_asked_as_its_document_says() {
+async fn contract_openai_is_asked_as_its_document_says() {
     let left_out = [
         "delete /responses/{response_id}",
         "get /chat/completions/{completion_id}",
