@@ -2,6 +2,8 @@
 //!
 //! [`guard()`] is the one way from a transcript to a prompt. It redacts ([`redact()`]), neutralises injection
 //! ([`sanitise()`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
+//!
+//! [`LlmChain`] and [`SpeechChain`] put several vendors in a row, so that the next one answers when one is down.
 
 mod chain;
 mod detect;

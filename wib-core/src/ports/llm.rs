@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Fault, Sent, VendorError};
 use crate::ai::Guarded;
 
-/// Most turns of a conversation, and most tools offered at once.
+/// Most turns of a conversation.
 pub const MOST_TURNS: usize = 400;
 /// Most tools offered at once.
 pub const MOST_TOOLS: usize = 128;
