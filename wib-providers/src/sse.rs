@@ -107,6 +107,7 @@ mod tests {
         for (text, want) in [
             ("data: a\n\ndata: b\n\n", vec!["a", "b"]),
             ("data: a\r\n\r\ndata: b\r\n\r\n", vec!["a", "b"]),
+            ("data: a\r\ndata: b\r\n\r\n", vec!["a\nb"]),
             ("data: a\r\rdata: b\r\r", vec!["a", "b"]),
             ("\u{feff}data: a\n\n", vec!["a"]),
             ("data:a\ndata:  b\ndata\n\n", vec!["a\n b\n"]),

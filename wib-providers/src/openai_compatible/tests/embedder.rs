@@ -61,6 +61,7 @@ async fn vectors_that_are_not_one_for_each_text_are_none() {
         vec![(0, one.clone())],
         vec![(0, one.clone()), (0, one.clone())],
         vec![(0, one.clone()), (2, one.clone())],
+        vec![(0, one.clone()), (1, one.clone()), (0, one.clone())],
         vec![(0, one.clone()), (1, base64(&[0.5]))],
         vec![(0, one.clone()), (1, base64(&[0.5, f32::NAN]))],
         vec![(0, one.clone()), (1, json!("AAA="))],
