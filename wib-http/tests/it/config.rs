@@ -57,7 +57,7 @@ fn production_refuses_a_sandbox_that_is_not_named() {
     let mut xai: Vec<_> = xai.collect();
     assert_eq!(read(&xai).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer]);
     xai.push(("WIB_SANDBOX", "transcriber, mailer, speech"));
-    assert_eq!(read(&xai).unwrap().sandboxed(), [Port::Transcriber, Port::Mailer, Port::Speech]);
+    assert_eq!(read(&xai).unwrap().sandboxed(), [Port::Transcriber, Port::Speech, Port::Mailer]);
 }
 
 #[test]
