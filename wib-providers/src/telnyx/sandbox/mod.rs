@@ -265,7 +265,7 @@ impl World {
         };
         let (connection_id, to, from) = (need("connection_id")?, need("to")?, need("from")?);
         for (field, number) in [("/to", &to), ("/from", &from)] {
-            if !e164(number) && !(field == "/to" && sip(number)) {
+            if !(e164(number) || field == "/to" && sip(number)) {
                 let detail = "Phone number must be in +E164 format.";
                 return Err(refuse(422, "10016", "Phone number must be in +E164 format", detail, Some(field)));
             }
