@@ -35,7 +35,7 @@ pub trait Messenger: Send + Sync + fmt::Debug {
 /// The words of a message.
 ///
 /// People write card numbers into messages (PCI DSS v4.0.1 requirement 3.3.1), and what they owe: `Debug` never shows
-/// them. Their JSON does; [`EventBody::hide_private`](super::webhook::EventBody::hide_private) takes private data out of
+/// them. Their JSON does; [`EventBody::forget_secrets`](super::webhook::EventBody::forget_secrets) takes private data out of
 /// what is to be kept.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -220,7 +220,7 @@ fn other_deliveries_are_known_by_their_bytes() {
     assert_eq!(lost.body, EventBody::Other("redacted_audio_error".into()));
     let mut session = read(br#"{"session_id":"s","messages":[]}"#).unwrap();
     assert_eq!(session.body, EventBody::LiveSession { session_id: "s".into() });
-    assert!(session.body.forget_keys(), "its bytes hold what was said");
+    assert!(session.body.forget_secrets(), "its bytes hold what was said");
     for shapeless in [
         &b"[]"[..],
         b"{}",
