@@ -49,10 +49,9 @@ impl Llm for Model {
             if spent(&self.failures) {
                 return Err(VendorError::new("model", Fault::Down, Sent::Unknown, "down"));
             }
-            self.asked.lock().unwrap().push(prompt.guarded().map(Guarded::text).collect());
-            let mut lines: Vec<Value> = prompt
-                .data
-                .text()
+            let asked: String = prompt.guarded().map(Guarded::text).collect();
+            self.asked.lock().unwrap().push(asked.clone());
+            let mut lines: Vec<Value> = asked
                 .lines()
                 .filter_map(|line| line.split_once("| "))
                 .map(|(n, text)| json!({"n": n.parse::<i64>().unwrap(), "text": format!("<{text}>")}))
@@ -72,8 +71,7 @@ impl Llm for Model {
             output_tokens: 20,
             cost_micros: Some(3),
             price_book: Some("p".to_owned()),
-            request_id: None,
-            live: false,
+            ..Completion::default()
         })
     }
 }
