@@ -6,9 +6,10 @@
 //! repeat may help (`Stripe-Should-Retry`, `X-Should-Retry`) is believed, but never about what is not safe.
 //!
 //! A vendor that says "no more until then" (a 429 with `Retry-After`, or [`Limits`] of which nothing remains) is not asked
-//! again before then: requests wait within the policy's patience, else they fail without having left.
+//! the same operation again before then: requests wait within the policy's patience, else they fail without having left.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -147,7 +148,7 @@ pub struct Client {
     wires: Wires,
     seats: Arc<Semaphore>,
     // Until when the vendor wants to hear nothing.
-    held: Arc<Mutex<Option<Timestamp>>>,
+    held: Arc<Mutex<BTreeMap<&'static str, Timestamp>>>,
 }
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,10 +236,11 @@ impl Client {
         let keys = keys.map(|key| key.split_once(' ').map_or(key, |(_, bare)| bare)).filter(|key| key.len() >= 8);
         keys.fold(words.to_owned(), |words, key| words.replace(key, "[key]"))
     }
-    /// Waits until the vendor wants to hear from us again.
-    async fn let_through(&self, patience: Duration, deadline: Timestamp) -> Result<(), VendorError> {
+    /// Waits until the vendor wants to hear of that operation again. One has its limit, the others go on: a hang-up does not
+    /// wait for dials.
+    async fn let_through(&self, operation: &str, patience: Duration, deadline: Timestamp) -> Result<(), VendorError> {
         loop {
-            let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(operation).copied();
             let Some(until) = held.filter(|until| *until > self.now()) else { return Ok(()) };
             let wait = left(&*self.wires.clock, until);
             if wait > patience || until >= deadline {
@@ -248,11 +250,11 @@ impl Client {
             self.wires.clock.sleep_until(until).await;
         }
     }
-    /// Notes that the vendor wants to hear nothing for that long.
-    fn hold(&self, wait: Duration) {
+    /// Notes that the vendor wants to hear nothing of that operation for that long.
+    fn hold(&self, operation: &'static str, wait: Duration) {
         let until = after(self.now(), wait);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(held.map_or(until, |known| known.max(until)));
+        held.entry(operation).and_modify(|known| *known = until.max(*known)).or_insert(until);
     }
     fn at_home(&self, url: &Uri) -> bool {
         let home: Option<Uri> = self.base.parse().ok();
@@ -451,11 +453,11 @@ impl Ask<'_> {
             *request.body_mut() = stream.body;
             too_long = Some(stream.too_long);
         }
+        client.let_through(self.operation, self.policy.patience, deadline).await?;
         let seat = timeout(clock, left(clock, deadline), client.seats.clone().acquire_owned()).await;
         let Some(Ok(seat)) = seat else {
             return Err(client.fault(Fault::Timeout, Sent::No, "too many requests under way").into());
         };
-        client.let_through(self.policy.patience, deadline).await?;
         let limit = self.policy.first_byte.min(left(clock, deadline));
         let response = match timeout(clock, limit, client.wires.transport.send(request)).await {
             Some(Ok(response)) => response,
@@ -472,7 +474,7 @@ impl Ask<'_> {
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let limits = Limits::read(&head.headers);
         if let Some(wait) = limits.wait() {
-            client.hold(wait);
+            client.hold(self.operation, wait);
         }
         let flow = Flow {
             vendor: client.vendor,
@@ -536,7 +538,7 @@ impl Ask<'_> {
         let said = words.message.as_deref().or(status.canonical_reason()).unwrap_or("refused");
         let retry_after = retry_after(code, headers, self.client.now());
         if let Some(wait) = retry_after.filter(|_| code == 429) {
-            self.client.hold(wait);
+            self.client.hold(self.operation, wait);
         }
         let said = self.client.said(said);
         let fault = words.fault.unwrap_or(fault);

@@ -116,7 +116,7 @@ async fn a_person_who_refuses_is_not_recorded_and_is_heard_all_the_same() {
     house.hears(&person).await;
     house.answers(&house.desk.leg(MEMBER)).await;
     house.wait(2).await;
-    let recorded = house.desk.orders(&person).iter().any(|c| *c == Command::Record(Record::Start));
+    let recorded = house.desk.orders(&person).contains(&Command::Record(Record::Start));
     assert!(!recorded && house.desk.words(&house.desk.leg(MEMBER)) == ["bridge"]);
 }
 

@@ -41,7 +41,7 @@ async fn a_card_in_a_text_message_is_written_nowhere() {
     let store = Arc::new(SqlStore::open(&place, clock.clone()).await.unwrap());
     let stage = Stage::on(store, clock, 1, |builder, _| builder).await;
     let written = r#"{"from":"+14155550123","to":"+13125550100","text":"Take 4111 1111 1111 1111, please"}"#;
-    let path = "/sandbox/messages";
+    let path = "/sandbox/telnyx/messages";
     let answer = stage.sandbox.serve(Method::POST, path, HeaderMap::new(), written.into()).await;
     assert_eq!(answer.status(), 200);
     // What we write ourselves comes back in the events of its delivery.

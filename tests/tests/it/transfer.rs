@@ -127,11 +127,11 @@ async fn a_blind_transfer_that_nobody_takes_brings_the_person_back_to_the_member
         // And so once more.
         if told {
             talk.hand(TransferKind::Blind, OnFailure::Return).await;
-            let busy = talk.desk.orders(&talk.person).into_iter().filter_map(|c| match c {
+            let mut busy = talk.desk.orders(&talk.person).into_iter().filter_map(|c| match c {
                 Command::Transfer(handing) => handing.target_tag,
                 _ => None,
             });
-            let second = talk.desk.made("t2", &busy.last().unwrap());
+            let second = talk.desk.made("t2", &busy.next_back().unwrap());
             talk.ends(&second, HangupCause::Busy).await;
             talk.wait(3).await;
             assert_eq!(talk.desk.words(&talk.member), ["bridge", "bridge", "bridge"]);

@@ -106,7 +106,7 @@ async fn a_call_that_wants_it_is_sealed_with_its_transcript_in_the_other_languag
     }
     let [artifact] = &artifacts(&export)[..] else { panic!("it is named in the manifest") };
     assert_eq!(artifact.hash, Some(canonical::hash(&translation.utterances).unwrap()));
-    assert_eq!(artifact.inputs, [transcript.transcript_hash.clone()]);
+    assert_eq!(artifact.inputs, std::slice::from_ref(&transcript.transcript_hash));
     assert_eq!((artifact.standing.as_str(), artifact.produced_by.as_str()), ("assistive", "model"));
     let used = export.usage.iter().filter(|u| u.source.starts_with("translation:")).count();
     assert_eq!(used, 2, "tokens in and out");

@@ -1,6 +1,6 @@
 //! The sandbox vendors on a port: they outlive the server under test, and count what each number received.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -52,7 +52,8 @@ impl Port {
         // What the server is to be told, to believe their deliveries.
         for vendor in vendors() {
             if let (Some(setting), Some(verifier)) = (vendor.verifier(), sandbox.verifier(vendor.name)) {
-                println!("{setting}={verifier}");
+                // Whoever reads the first line may have hung up by the next.
+                let _ = writeln!(std::io::stdout(), "{setting}={verifier}");
             }
         }
         tracing::info!(address = %listener.local_addr()?, "the sandbox vendors listen");

@@ -248,7 +248,8 @@ impl Contract {
         let operation = self.operations.iter().find(|o| o.name == operation).expect("the slice has the operation");
         let responses = &operation.spec["responses"];
         let response = responses.get(status.to_string()).unwrap_or(&responses["default"]);
-        let schema = &self.resolve(response)["content"]["application/json"]["schema"];
+        let Some(content) = self.resolve(response).get("content") else { return vec![] };
+        let schema = &content["application/json"]["schema"];
         assert!(schema.is_object(), "{} {status} has no schema", operation.name);
         self.faults(schema, body)
     }
@@ -401,7 +402,8 @@ impl Contract {
                     all.extend(bodies.into_iter().map(|body| documented(body.to_string().into())));
                 } else {
                     let text = |body: Value| body.as_str().map_or_else(|| body.to_string(), str::to_owned);
-                    let body = bodies.pop().map_or_else(|| "placeholder".to_owned(), text);
+                    let body = bodies.pop().or_else(|| self.resolve(schema).get("example").cloned());
+                    let body = body.map_or_else(|| "placeholder".to_owned(), text);
                     all.push(documented(body.into()));
                 }
             }

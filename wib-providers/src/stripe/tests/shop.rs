@@ -393,6 +393,9 @@ async fn whatever_happens_on_the_way_one_charge_is_made() {
             assert_ne!(error.sent, Sent::No, "{faults:?}");
             assert!(error.retryable(), "{faults:?}");
         }
+        if let Some(wait) = first.err().and_then(|error| error.retry_after) {
+            shop.clock.advance(wait);
+        }
         let paid = shop.run(pay()).await.unwrap();
         assert_eq!((&paid.status, shop.charges("guest").await), (&PaymentStatus::Succeeded, 1), "{faults:?}");
         let wanted = EventFilter { names: vec!["payment_intent.succeeded".into()], ..EventFilter::default() };

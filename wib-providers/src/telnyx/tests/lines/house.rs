@@ -117,7 +117,7 @@ async fn a_message_tells_that_it_was_sent_and_what_became_of_it() {
 
 async fn somebody_writes(sandbox: &Sandbox, text: &str) {
     let body = json!({"from": "+14155550123", "to": "+13125550100", "text": text}).to_string();
-    let answer = sandbox.serve(http::Method::POST, "/sandbox/messages", http::HeaderMap::new(), body.into()).await;
+    let answer = sandbox.serve(http::Method::POST, "/sandbox/telnyx/messages", http::HeaderMap::new(), body.into()).await;
     assert_eq!(answer.status(), 200);
 }
 
