@@ -91,7 +91,8 @@ pub async fn a_message_for_later_can_be_taken_back(subject: Subject) {
     let later = NewMessage { at: Some(after(subject.clock.now(), hour)), ..subject.words(&subject.good, "Later") };
     let kept = subject.messenger.send(&later).await.expect("taken");
     let gone = subject.messenger.send(&later).await.expect("taken");
-    assert_eq!(gone.state(), Some(&DeliveryState::Scheduled));
+    // Not every vendor has a word of its own for it.
+    assert!(matches!(gone.state(), Some(DeliveryState::Scheduled | DeliveryState::Queued)), "{:?}", gone.state());
     subject.messenger.cancel(&gone.id).await.expect("taken back");
     subject.clock.advance(hour);
     assert_eq!(subject.ended(&kept.id).await.state(), Some(&DeliveryState::Delivered));

@@ -205,7 +205,7 @@ impl Telnyx {
     }
 
     /// The call as Telnyx keeps it until ten minutes after its end.
-    async fn call(&self, leg: &Leg) -> Result<Option<wire::Call>, VendorError> {
+    pub(super) async fn call(&self, leg: &Leg) -> Result<Option<wire::Call>, VendorError> {
         let Some(id) = &leg.control_id else { return Ok(None) };
         match self.client.ask("inspect", Method::GET, "/calls/{}").fill(id).send().await {
             Err(gone) if gone.fault == Fault::Missing => Ok(None),
@@ -218,7 +218,7 @@ impl Telnyx {
         Ok(ask.send().await?.body)
     }
 
-    async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
+    pub(super) async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
         let Some((leg_id, _)) = wire::leg_of_recording(&recording.id) else {
             let ask = self.client.ask("fetch_recording", Method::GET, "/recordings/{}").fill(&recording.id);
             return Ok(ask.send().await?.json::<wire::Single<_>>()?.data);
@@ -232,7 +232,7 @@ impl Telnyx {
     }
 
     /// The recordings of a leg that Telnyx keeps.
-    async fn recordings(&self, operation: &'static str, leg: &str) -> Result<Vec<wire::Recording>, VendorError> {
+    pub(super) async fn recordings(&self, operation: &'static str, leg: &str) -> Result<Vec<wire::Recording>, VendorError> {
         self.pages(operation, "/recordings", &[("filter[call_leg_id]", leg)]).await
     }
 

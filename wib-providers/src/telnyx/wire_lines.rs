@@ -303,7 +303,7 @@ pub(super) struct Available {
 }
 #[derive(Deserialize)]
 struct Named {
-    name: String,
+    name: Option<String>,
 }
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -317,6 +317,9 @@ struct Region {
     region_type: Option<String>,
     region_name: Option<String>,
 }
+fn named(features: Vec<Named>) -> impl Iterator<Item = wib_core::ports::numbers::Feature> {
+    features.into_iter().filter_map(|feature| feature.name).map(|name| word(&name))
+}
 impl Available {
     pub(super) fn into_ours(self) -> AvailableNumber {
         let price = self.cost_information.unwrap_or_default();
@@ -329,7 +332,7 @@ impl Available {
             .collect();
         AvailableNumber {
             number: self.phone_number.into(),
-            features: self.features.unwrap_or_default().iter().map(|feature| word(&feature.name)).collect(),
+            features: named(self.features.unwrap_or_default()).collect(),
             monthly_micros: micros(price.monthly_cost),
             upfront_micros: micros(price.upfront_cost),
             currency: price.currency,

@@ -573,6 +573,8 @@ struct State {
     requests: usize,
     decoded: usize,
     answered: usize,
+    /// The answer given last, for whoever reads why a proof failed.
+    last: Bytes,
 }
 
 /// Mutilations of each documented answer.
@@ -619,7 +621,8 @@ impl Proof {
                 if let Err(error) = outcome
                     && matches!(error.fault, Fault::Nonsense | Fault::Down | Fault::Timeout)
                 {
-                    panic!("{} {what}, answer {round}, mutilation {mutilated:?}: {error}", self.vendor);
+                    let last = String::from_utf8_lossy(&state.last).into_owned();
+                    panic!("{} {what}, answer {round}, mutilation {mutilated:?}: {error}: {last}", self.vendor);
                 }
                 let answered = std::mem::take(&mut state.answered);
                 if mutilated.is_none() {
@@ -689,6 +692,7 @@ impl Transport for Proof {
             let whole: Value = serde_json::from_slice(&body).unwrap();
             body = self.contract.mutilate(schema, &whole, "", &state.needs, &random).to_string().into();
         }
+        state.last = body.clone();
         let response = Response::builder().status(answer.status).header("content-type", &answer.content_type);
         Ok(response.body(full(body)).unwrap())
     }

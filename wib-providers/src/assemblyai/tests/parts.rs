@@ -219,7 +219,7 @@ async fn redacted_audio_is_pending_or_ready_and_its_address_is_not_printed() {
 }
 
 #[tokio::test]
-async fn every_request_and_answer_is_as_the_vendors_document_says() {
+async fn contract_every_request_and_answer_is_as_the_document_says() {
     let Some(proof) = Proof::of("assemblyai") else { return };
     let key = SecretString::from("key");
     let assemblyai = AssemblyAi::builder(proof.wires(), key).webhook_secret(SecretString::from("s")).build();

@@ -88,7 +88,7 @@ fn every_documented_answer_is_read() {
 }
 
 #[tokio::test]
-async fn every_request_and_answer_is_what_the_document_says() {
+async fn contract_every_request_and_answer_is_what_the_document_says() {
     let Some(proof) = Proof::of("stripe") else { return };
     let stripe = Stripe::builder(proof.wires(), "sk_live_1".to_owned().into()).build();
     let (stripe, now) = (&stripe, proof.wires().clock.now());

@@ -144,14 +144,16 @@ pub(super) struct Lines {
     codes: BTreeMap<String, Timestamp>,
     /// Who is not to be written to: our number, theirs.
     stopped: BTreeSet<(String, String)>,
+    /// Messages that wait for their time; the document has no word for it.
+    waiting: BTreeSet<String>,
 }
 
 type Answered = Result<Response<Bytes>, Refusal>;
 
 impl Lines {
     pub(super) fn new(seed: u64) -> Self {
-        let (codes, stopped) = (BTreeMap::new(), BTreeSet::new());
-        let mut lines = Self { seed, made: 0, shelves: BTreeMap::new(), codes, stopped };
+        let (codes, stopped, waiting) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut lines = Self { seed, made: 0, shelves: BTreeMap::new(), codes, stopped, waiting };
         let start = instant(Timestamp::UNIX_EPOCH);
         let stamps = json!({"created_at": start, "updated_at": start, "active": true});
         let mut own = |shelf, id: &str, mut row: Value| {
@@ -685,8 +687,10 @@ impl Lines {
         };
         let mut chance = self.chance("message");
         let id = chance.uuid().to_string();
-        let status = if later.is_some() { "scheduled" } else { "queued" };
-        let mut row = message(&id, "outbound", &from, to, status, words, world.now);
+        if later.is_some() && self.waiting.len() < KEPT {
+            self.waiting.insert(id.clone());
+        }
+        let mut row = message(&id, "outbound", &from, to, "queued", words, world.now);
         row["media"] = json!(media);
         row["type"] = json!(if media.is_empty() { "SMS" } else { "MMS" });
         row["parts"] = json!(parts);
@@ -705,8 +709,9 @@ impl Lines {
     }
 
     fn cancel(&mut self, id: &str, now: Timestamp) -> Answered {
+        let waits = self.waiting.remove(id);
         let row = self.row_mut("messages", id)?;
-        if row["to"][0]["status"] != "scheduled" {
+        if !waits {
             return Err(refuse(400, "10015", "Bad Request", "The message is not to be sent later.", None));
         }
         row["to"][0]["status"] = json!("cancelled");
@@ -746,6 +751,7 @@ impl Lines {
     /// Brings a message one step further.
     fn carry(&mut self, world: &mut World, event: &str, id: &str) {
         let mut chance = self.chance(event);
+        self.waiting.remove(id);
         let Ok(row) = self.row_mut("messages", id) else { return };
         if row["to"][0]["status"] == "cancelled" {
             return;

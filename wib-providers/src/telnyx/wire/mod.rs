@@ -74,8 +74,8 @@ pub(super) struct Call {
 pub(super) struct CallEvent {
     pub name: String,
     pub event_timestamp: Timestamp,
-    pub call_leg_id: String,
-    pub call_session_id: String,
+    pub call_leg_id: Option<String>,
+    pub call_session_id: Option<String>,
     #[serde(default)]
     pub metadata: Value,
 }
@@ -87,8 +87,9 @@ impl CallEvent {
     }
     pub(super) fn common(&self) -> Common {
         let known: Common = Common::deserialize(self.payload()).unwrap_or_default();
-        let (leg, session) = (self.call_leg_id.clone(), self.call_session_id.clone());
-        Common { call_leg_id: Some(leg), call_session_id: Some(session), ..known }
+        let leg = self.call_leg_id.clone().or(known.call_leg_id);
+        let session = self.call_session_id.clone().or(known.call_session_id);
+        Common { call_leg_id: leg, call_session_id: session, ..known }
     }
 }
 
@@ -98,15 +99,14 @@ pub(super) struct Recording {
     #[serde(flatten)]
     pub common: Common,
     channels: Option<String>,
-    #[serde(default)]
-    download_urls: Urls,
+    download_urls: Option<Urls>,
     pub recording_started_at: Option<Timestamp>,
     pub recording_ended_at: Option<Timestamp>,
     pub created_at: Option<Timestamp>,
 }
 impl Recording {
     pub(super) fn into_ours(self) -> VendorRecording {
-        let (url, content_type) = self.download_urls.best().unwrap_or_default();
+        let (url, content_type) = self.download_urls.and_then(Urls::best).unwrap_or_default();
         VendorRecording {
             id: recording_name(self.common.call_leg_id.as_deref(), self.recording_started_at, Some(self.id)),
             url,

@@ -201,7 +201,7 @@ async fn the_sandbox_s_answers_of_lines_fit_the_document() {
         ("post /ips", "/ip_connections", json!({"connection_id": "{id}", "ip_address": "192.0.2.7", "port": 5060}), 201),
         ("get /ips", "", Value::Null, 200),
         ("delete /ip_connections/{id}", "/ip_connections", Value::Null, 200),
-        ("post /outbound_voice_profiles", "", json!({"name": "a"}), 200),
+        ("post /outbound_voice_profiles", "", json!({"name": "all"}), 200),
         ("get /outbound_voice_profiles", "", Value::Null, 200),
         ("delete /outbound_voice_profiles/{id}", "/outbound_voice_profiles", Value::Null, 200),
         ("get /available_phone_numbers", "", Value::Null, 200),
