@@ -52,7 +52,7 @@ fn written(samples: &[i16], mulaw: bool) -> Bytes {
 }
 
 /// The audio of an answer, shaped, piece by piece; none of them is empty. No audio at all is an error.
-pub(crate) fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<Bytes, VendorError>> {
+pub fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<Bytes, VendorError>> {
     let first = Some((flow, shaper, false));
     stream::try_unfold(first, |state| async move {
         let Some((mut flow, mut shaper, mut any)) = state else { return Ok(None) };
@@ -76,9 +76,9 @@ pub(crate) fn shaped(flow: Flow, shaper: Shaper) -> BoxStream<'static, Result<By
 }
 
 /// 16-bit samples, one channel.
-pub(crate) const PCM: u16 = 1;
+pub const PCM: u16 = 1;
 /// G.711 mu-law.
-pub(crate) const MULAW: u16 = 7;
+pub const MULAW: u16 = 7;
 /// Longest header that is looked through.
 const LONGEST_HEAD: usize = 64 << 10;
 

@@ -5,7 +5,7 @@
 //! environment.
 
 #[cfg(feature = "_speech")]
-mod audio;
+pub mod audio;
 mod decimal;
 pub mod http;
 #[cfg(feature = "_chat")]

@@ -6,7 +6,7 @@ mod canary;
 pub(crate) mod contract;
 #[cfg(feature = "_vendor")]
 pub(crate) mod contracts;
-#[cfg(any(feature = "telnyx", feature = "assemblyai", feature = "resend", feature = "stripe"))]
+#[cfg(feature = "_vendor")]
 pub(crate) mod vectors;
 
 use std::{

@@ -25,14 +25,12 @@ pub(crate) fn shared_text(path: &str) -> Option<String> {
 }
 
 /// The lines of a recorded session of the shared contracts, when they are here.
-#[cfg(feature = "telnyx")]
 pub(crate) fn lines(path: &str) -> Option<Vec<Value>> {
     let text = shared_text(path)?;
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 /// Asserts that a body conforms to the vendor's request schema.
-#[cfg(any(feature = "telnyx", feature = "assemblyai", feature = "_chat", feature = "resend"))]
 pub(crate) fn conforms(vendor: &str, path: &str, body: &Value) {
     let faults = faults(vendor, path, body).unwrap_or_default();
     assert!(faults.is_empty(), "{vendor} {path}: {faults:#?}\n{body:#}");

@@ -6,7 +6,7 @@
 //! # Twice asked, once done
 //! Every method that makes or changes something takes a `key`. The same request with the same key has one effect and the
 //! same answer, for at least 24 hours; another request with the same key is refused with [`Fault::Conflict`]. After
-//! [`Sent::Unknown`](super::Sent::Unknown) the caller asks again **with the same key**, and never with another one. Deleting and cancelling at
+//! [`Sent::Unknown`] the caller asks again **with the same key**, and never with another one. Deleting and cancelling at
 //! once need none: what is gone stays gone.
 //!
 //! # Cards that are declined

@@ -31,7 +31,7 @@ use crate::kit::{Phone, time::Timestamp};
 
 /// A vendor that places and steers phone calls.
 ///
-/// An order to a leg that is gone is refused with [`Fault::Missing`](super::Fault::Missing), but for a hang-up.
+/// An order to a leg that is gone is refused with [`Fault::Missing`], but for a hang-up.
 ///
 /// Every order carries a `key`: repeating it with the same key has no second effect for as long as the vendor
 /// remembers (Telnyx: 60 s). Longer doubt is resolved by [`find`](Voice::find), never by dialling again blindly.

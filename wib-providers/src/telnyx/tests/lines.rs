@@ -17,7 +17,7 @@ use wib_core::{
 };
 
 use super::*;
-use crate::testing::contract::{Contract, Proof};
+use crate::testing::contract::Proof;
 
 /// A token that ends at 2026-02-14T10:00:00Z.
 const TOKEN: &str = "eyJhbGciOiJIUzUxMiJ9.eyJleHAiOjE3NzEwNjMyMDB9.c2ln";

@@ -8,7 +8,10 @@ use wib_core::{
 };
 
 use super::*;
-use crate::sandbox::{Fault as Ordered, FaultKind, Sandbox, Settings};
+use crate::{
+    sandbox::{Fault as Ordered, FaultKind, Sandbox, Settings},
+    testing::contract::Contract,
+};
 
 fn house(seed: u64) -> (Arc<Telnyx>, Arc<VirtualClock>, Sandbox) {
     let script = Script::new([]);
