@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -47,24 +47,35 @@ pub(crate) enum Act {
 pub(crate) struct Machine {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Machine {
     pub(crate) async fn new(acts: &[Act]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, asked, acts) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)), acts.to_vec());
-        let count = asked.clone();
+        let (count, heads) = (asked.clone(), Arc::default());
+        let kept: Arc<Mutex<Vec<String>>> = Arc::clone(&heads);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let nth = count.fetch_add(1, Ordering::SeqCst);
                 let act = acts[nth.min(acts.len() - 1)];
-                tokio::spawn(perform(socket, act));
+                tokio::spawn(perform(socket, act, kept.clone()));
             }
         });
-        Self { address, asked }
+        Self { address, asked, heads }
     }
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+    /// What requests said under that name, in the order in which they were read.
+    #[cfg(feature = "stripe")]
+    pub(crate) fn header(&self, name: &str) -> Vec<String> {
+        let of = |head: &String| {
+            let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+            lines.find(|(its, _)| its.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+        };
+        self.heads.lock().unwrap().iter().filter_map(of).collect()
     }
     /// How many requests came. Every answer closes its connection, so each is one request.
     pub(crate) fn asked(&self) -> usize {
@@ -72,8 +83,9 @@ impl Machine {
     }
 }
 
-async fn perform(mut socket: TcpStream, act: Act) {
+async fn perform(mut socket: TcpStream, act: Act, heads: Arc<Mutex<Vec<String>>>) {
     let request = if matches!(act, Act::Deaf) { String::new() } else { read_request(&mut socket).await };
+    heads.lock().unwrap().push(request.clone());
     let head = |status: &str, more: &str, length: usize| {
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n")
     };

@@ -7,6 +7,7 @@ mod deliveries;
 mod requests;
 #[cfg(feature = "sandbox")]
 mod shop;
+mod sockets;
 
 use std::sync::Arc;
 

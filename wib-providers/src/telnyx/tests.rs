@@ -3,6 +3,7 @@ mod events;
 mod lines;
 mod orders;
 mod recordings;
+mod sockets;
 
 use std::sync::Arc;
 
