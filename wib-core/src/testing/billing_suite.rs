@@ -1,6 +1,6 @@
 //! The conformance suite of [`Billing`]: a function per promise, each on an account in which nothing has happened.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<BillingBench> { .. }   // None: skipped, and `make` has said so
 //! wib_core::billing_suite!(make);                                     // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Cache`]: a function per promise, each on an empty cache whose time is a virtual clock.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> (impl Cache, Arc<VirtualClock>) { .. }
 //! wib_core::cache_suite!(make);                                    // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Embedder`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<Arc<dyn Embedder>> { .. }   // None: skipped
 //! wib_core::embedder_suite!(make);                                        // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`LiveTranscriber`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<Subject> { .. }   // None: skipped, and `make` has said so
 //! wib_core::live_transcriber_suite!(make);                      // one named test per case
 //! ```

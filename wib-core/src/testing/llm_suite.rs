@@ -1,7 +1,7 @@
 //! The conformance suite of [`Llm`]: a function per promise. The model must answer in no time of its own, so that a
 //! virtual clock will do.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<Subject> { .. }   // None: skipped, and `make` has said so
 //! wib_core::llm_suite!(make);                                   // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Mailer`]: a function per promise, each on a mailer that has sent nothing.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<(impl Mailer, Arc<dyn Clock>)> { .. }
 //! wib_core::mailer_suite!(make);                                    // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Messenger`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> Subject { .. }
 //! wib_core::messenger_suite!(make);   // one named test per case
 //! ```

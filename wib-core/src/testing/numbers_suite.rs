@@ -1,6 +1,6 @@
 //! The conformance suite of [`Numbers`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> Subject { .. }
 //! wib_core::numbers_suite!(make);     // one named test per case
 //! ```

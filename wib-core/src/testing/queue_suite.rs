@@ -1,6 +1,6 @@
 //! The conformance suite of [`Queue`]: a function per promise, each on an empty queue whose time is a virtual clock.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> (impl Queue, Arc<VirtualClock>) { .. }
 //! wib_core::queue_suite!(make);                                    // one named test per case
 //! ```

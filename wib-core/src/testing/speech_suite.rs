@@ -1,7 +1,7 @@
 //! The conformance suite of [`Speech`]: a function per promise. The speaker must answer in no time of its own, so that a
 //! virtual clock will do.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<Subject> { .. }   // None: skipped, and `make` has said so
 //! wib_core::speech_suite!(make);                                // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Transcriber`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<Subject> { .. }   // None: skipped, and `make` has said so
 //! wib_core::transcriber_suite!(make);                           // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Trunks`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> Arc<dyn Trunks> { .. }   // one that was made empty, or holds what the vendor starts with
 //! wib_core::trunks_suite!(make);              // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`VerifiedNumbers`]: a function per promise.
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> Subject { .. }
 //! wib_core::verified_numbers_suite!(make);    // one named test per case
 //! ```

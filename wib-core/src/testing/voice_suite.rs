@@ -1,6 +1,6 @@
 //! The conformance suite of [`Voice`]: a function per promise, each on a network in which nothing has happened.
 //!
-//! ```ignore
+//! ```text
 //! async fn make() -> Box<dyn VoiceRig> { .. }
 //! wib_core::voice_suite!(make);   // one named test per case
 //! ```

@@ -1,6 +1,6 @@
 //! The conformance suite of [`Store`]: a function per promise, each on an empty store.
 //!
-//! ```ignore
+//! ```text
 //! async fn make(name: &'static str) -> Option<impl Store> { .. }   // None: skipped, and `make` has said so
 //! wib_core::store_suite!(make);                                    // one named test per case
 //! ```
