@@ -180,6 +180,21 @@ fn verdicts(c: &mut Criterion) {
     c.bench_function("forecast of a day in half hours, one account", |b| {
         b.iter(|| forecast(black_box(&facts), &pack, from, to, SignedDuration::from_mins(30)))
     });
+    // Accounts of four places, each with as many attempts as its number says.
+    let zones = ["America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"];
+    let account = |n: usize| {
+        let location = Location { zones: vec![zones[n % 4].to_owned()], ..facts.locations[0].clone() };
+        Facts { locations: vec![location], ledger: facts.ledger[..n % 7].to_vec(), ..facts.clone() }
+    };
+    let accounts: Vec<Facts> = (0..100_000).map(account).collect();
+    let mut many = c.benchmark_group("many");
+    many.sample_size(10).bench_function("forecast of a day in half hours, 100,000 accounts", |b| {
+        b.iter(|| {
+            let ahead = |facts| forecast(facts, &pack, from, to, SignedDuration::from_mins(30)).spans.len();
+            accounts.iter().map(ahead).sum::<usize>()
+        });
+    });
+    many.finish();
 }
 
 fn evidence(c: &mut Criterion) {
