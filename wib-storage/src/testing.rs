@@ -1,6 +1,8 @@
 //! Stores for tests: SQLite in memory, and a PostgreSQL server of the tests' own.
 
 mod dump;
+#[cfg(unix)]
+pub mod servers;
 
 use std::sync::Arc;
 
@@ -45,6 +47,7 @@ mod postgres {
         store::{OrgTx, Store, SystemTx},
     };
 
+    use super::servers::{self, as_user, unprivileged};
     use crate::{Database, PgUrls, SqlStore, migrate};
 
     /// The logins: who owns the tables, who serves organisations, who works for the platform.
@@ -115,8 +118,7 @@ mod postgres {
         static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Some(server) = SERVER.get_or_init(Server::find).await else {
-            eprintln!("skipped: {test}: no PostgreSQL");
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} must run where CI=true");
+            servers::skipped(test, "PostgreSQL");
             return None;
         };
         let name = format!("{}_{}", server.template, COUNT.fetch_add(1, Ordering::Relaxed));
@@ -222,36 +224,6 @@ mod postgres {
             guard.arg("-c").arg(GUARD).env("WIB_FOLDER", &folder).env("WIB_PROGRAMS", programs).process_group(0);
         let shell = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok((folder, shell))
-    }
-
-    /// Whom a server of root's tests runs as.
-    fn unprivileged() -> Option<String> {
-        let says = |args: &[&str]| {
-            Command::new("id").args(args).output().ok().filter(|o| o.status.success()).map(|o| o.stdout)
-        };
-        (says(&["-u"])? == b"0\n")
-            .then(|| if says(&["-u", "postgres"]).is_some() { "postgres" } else { "nobody" }.to_owned())
-    }
-
-    /// A shell of that user.
-    fn as_user(user: &str) -> Command {
-        let there = |program: &str| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            std::env::split_paths(&path).any(|place| place.join(program).is_file())
-        };
-        let mut command;
-        if there("setpriv") {
-            let group = Command::new("id").args(["-g", user]).output().map(|o| o.stdout).unwrap_or_default();
-            command = Command::new("setpriv");
-            command.args(["--reuid", user, "--regid", String::from_utf8_lossy(&group).trim(), "--clear-groups", "sh"]);
-        } else if there("runuser") {
-            command = Command::new("runuser");
-            command.args(["-u", user, "--", "sh"]);
-        } else {
-            command = Command::new("su");
-            command.args([user, "-s", "/bin/sh"]);
-        }
-        command
     }
 
     impl std::fmt::Debug for Server {

@@ -5,6 +5,7 @@
 mod blobs;
 mod engines;
 mod postgres;
+mod servers;
 mod sqlite;
 mod witness;
 
