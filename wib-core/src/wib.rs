@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
+    ai::Router,
     auth::password::PasswordCost,
     calls::{self, LimitedContent, tag::TagKey},
     compliance::RulePack,
@@ -258,6 +259,7 @@ pub struct WibBuilder {
     transcriber: Option<Arc<dyn Transcriber>>,
     live_transcriber: Option<Arc<dyn LiveTranscriber>>,
     llm: Option<Arc<dyn Llm>>,
+    llms: Vec<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
     messenger: Option<Arc<dyn Messenger>>,
     numbers: Option<Arc<dyn Numbers>>,
@@ -322,6 +324,12 @@ impl WibBuilder {
         /// Who stamps checkpoints with the time; nobody by default.
         timestamp_authority: dyn TimestampAuthority;
     }
+    /// Several who analyse, first choice first, behind a [`Router`] on the clock given here. Instead of [`llm`](Self::llm).
+    #[must_use]
+    pub fn llms(mut self, models: Vec<Arc<dyn Llm>>) -> Self {
+        self.llms = models;
+        self
+    }
     /// A vendor whose deliveries are accepted.
     #[must_use]
     pub fn webhook(mut self, source: Arc<dyn WebhookSource>) -> Self {
@@ -381,13 +389,20 @@ impl WibBuilder {
         }
         let pack = self.pack.unwrap_or_else(RulePack::standard);
         pack.check()?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let random = self.random.unwrap_or_else(|| Arc::new(OsRandom));
+        let llm = match (self.llm, self.llms) {
+            (Some(llm), _) => Some(llm),
+            (None, models) if models.is_empty() => None,
+            (None, models) => Some(Arc::new(Router::new(clock.clone(), random.clone(), models)) as _),
+        };
         Ok(Wib(Arc::new(Parts {
             store: required(self.store, "store")?,
             blobs: required(self.blobs, "blobs")?,
             voice: required(self.voice, "voice")?,
             transcriber: required(self.transcriber, "transcriber")?,
             live_transcriber: self.live_transcriber,
-            llm: required(self.llm, "llm")?,
+            llm: required(llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
             messenger: self.messenger,
             numbers: self.numbers,
@@ -395,8 +410,8 @@ impl WibBuilder {
             trunks: self.trunks,
             webrtc: self.webrtc,
             billing: self.billing,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
+            clock,
+            random,
             embedder: self.embedder,
             speech: self.speech,
             timestamp_authority: self.timestamp_authority,

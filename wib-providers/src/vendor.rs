@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
-    ai::{LlmChain, SpeechChain},
+    ai::SpeechChain,
     ports::{
         Billing, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
         VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc,
@@ -242,7 +242,7 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Gives them to the core: the first of a port where one is enough, a chain of all models and of all speakers.
+    /// Gives them to the core: the first of a port where one is enough, all models, and a chain of all speakers.
     #[must_use]
     pub fn fill(self, mut builder: WibBuilder) -> WibBuilder {
         for source in self.webhooks {
@@ -258,7 +258,7 @@ impl Adapters {
             builder = builder.live_transcriber(transcriber);
         }
         if !self.llms.is_empty() {
-            builder = builder.llm(Arc::new(LlmChain::new(self.llms)));
+            builder = builder.llms(self.llms);
         }
         if let Some(embedder) = self.embedders.into_iter().next() {
             builder = builder.embedder(embedder);

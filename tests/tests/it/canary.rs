@@ -15,7 +15,6 @@ use http_body_util::BodyExt;
 use tracing_subscriber::fmt::MakeWriter;
 use wib_core::{
     Settings,
-    ai::LlmChain,
     auth::password::PasswordCost,
     calls::{Call, PaymentState},
     collections::Account,
@@ -172,10 +171,7 @@ async fn actors() -> Actors {
         let inner = sandbox.transport();
         let transport = Arc::new(Overheard { inner, prompts: prompts.clone() });
         let wires = Wires { transport, clock: sets.clock.clone(), random: sets.random.clone() };
-        builder
-            .blobs(shelf.clone())
-            .settings(settings)
-            .llm(Arc::new(LlmChain::new(sandbox.adapters(&wires).unwrap().llms)))
+        builder.blobs(shelf.clone()).settings(settings).llms(sandbox.adapters(&wires).unwrap().llms)
     })
     .await;
     Actors { stage, store, shelf, prompts }

@@ -3,9 +3,9 @@
 //! [`guard()`] is the one way from a transcript to a prompt. It redacts ([`redact()`]), neutralises injection
 //! ([`sanitise()`]) and fences, and keeps one map of offsets, so that a quote the model gives leads back to the original.
 //!
-//! [`LlmChain`] and [`SpeechChain`] put several vendors in a row, so that the next one answers when one is down.
+//! [`Router`] chooses among several models by what a task asks, [`SpeechChain`] puts several speakers in a row, so that the
+//! next one answers when one is down.
 
-mod chain;
 mod detect;
 mod digits;
 mod fold;
@@ -13,11 +13,12 @@ mod offsets;
 pub(crate) mod payment;
 mod prompt;
 mod redact;
+mod router;
 mod sanitise;
 mod speech_chain;
 
-pub use chain::LlmChain;
 pub use prompt::{Guarded, Report, guard};
 pub use redact::{Category, Redacted, Span, redact};
+pub use router::{Answer, Attempt, Decision, Opened, Outcome, Patience, Place, Routed, Router, RouterPolicy, Skip};
 pub use sanitise::{Family, Sanitised, sanitise};
 pub use speech_chain::SpeechChain;

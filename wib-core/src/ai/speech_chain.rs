@@ -3,7 +3,6 @@ use std::{future::Future, sync::Arc};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 
-use super::chain::{carried_on, nobody};
 use crate::ports::{
     Fault, Sent, Speech, VendorError,
     speech::{Say, SpeechModel, SpeechStream, Spoken, VoiceInfo},
@@ -55,7 +54,7 @@ impl Speech for SpeechChain {
         for speech in self.in_order(say)? {
             match speech.say(say).await {
                 Ok(spoken) => return Ok(spoken),
-                Err(error) => last = carried_on(error, "wib_speech_failovers_total")?,
+                Err(error) => last = carried_on(error)?,
             }
         }
         Err(last)
@@ -66,7 +65,7 @@ impl Speech for SpeechChain {
         for speech in self.in_order(say)? {
             match begun(&**speech, say).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) => last = carried_on(error, "wib_speech_failovers_total")?,
+                Err(error) => last = carried_on(error)?,
             }
         }
         Err(last)
@@ -104,4 +103,22 @@ async fn begun(speech: &dyn Speech, say: &Say) -> Result<SpeechStream, VendorErr
     let first =
         first.unwrap_or_else(|| Err(VendorError::new(speech.vendor(), Fault::Nonsense, Sent::Unknown, "no audio")))?;
     Ok(SpeechStream { head, pieces: stream::iter([Ok(first)]).chain(pieces).boxed() })
+}
+
+/// What a chain of nobody says.
+fn nobody(message: &str) -> VendorError {
+    VendorError::new("chain", Fault::Down, Sent::No, message)
+}
+
+/// The failure, noted, when the next one is to be asked.
+///
+/// # Errors
+/// The failure itself when the next one would fail as well, or ought to.
+fn carried_on(error: VendorError) -> Result<VendorError, VendorError> {
+    if !error.retryable() && error.fault != Fault::Payment {
+        return Err(error);
+    }
+    tracing::warn!(vendor = error.vendor, error = %error, "a vendor did not answer; asking the next");
+    metrics::counter!("wib_speech_failovers_total", "vendor" => error.vendor).increment(1);
+    Ok(error)
 }

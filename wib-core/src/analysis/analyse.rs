@@ -8,7 +8,7 @@ use crate::{
     engine::{Done, Message},
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
     orgs::OrganizationId,
-    ports::llm::{Completion, Prompt},
+    ports::llm::{Completion, Prompt, Task},
     transcripts::{Transcript, TranscriptId},
     usage::{Usage, UsageKind},
     wib::Wib,
@@ -89,6 +89,7 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
         schema: Some(schema()),
         max_tokens: 1200,
         temperature_milli: 300,
+        task: Task::Summarization,
         ..Prompt::new(INSTRUCTIONS, data.clone())
     };
     let completion = wib.llm.complete(&prompt).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Fault, Sent, VendorError};
-use crate::ai::Guarded;
+use crate::{ai::Guarded, text_enum};
 
 /// Most turns of a conversation.
 pub const MOST_TURNS: usize = 400;
@@ -33,6 +33,110 @@ pub trait Llm: Send + Sync + std::fmt::Debug {
     async fn stream(&self, prompt: &Prompt) -> Result<LlmStream, VendorError> {
         Ok(pieces(self.complete(prompt).await?))
     }
+    /// Most that an answer can cost, in millionths of a US dollar; `None` when its price is not known. Asks nobody.
+    fn quote(&self, _prompt: &Prompt) -> Option<i64> {
+        None
+    }
+    /// Whether it is fit for complex tasks ([`Task::complex`]) as well.
+    fn reasons(&self) -> bool {
+        true
+    }
+}
+
+text_enum! {
+    /// What a prompt is for. It decides who is asked.
+    pub enum Task {
+        /// A text into another language.
+        Translation = "translation",
+        /// How somebody feels.
+        Sentiment = "sentiment_analysis",
+        /// A question with one plain answer.
+        SimpleChat = "simple_chat",
+        /// What a text says, shorter.
+        Summarization = "summarization",
+        /// Talk with the assistant.
+        Chat = "bond_ai_chat",
+        /// Whether a call was lawful.
+        Compliance = "compliance_analysis",
+        /// Why something is so, or what to do about it.
+        Reasoning = "complex_reasoning",
+    }
+}
+
+impl Task {
+    /// From this complexity on a task is complex.
+    pub const COMPLEX: u8 = 7;
+    /// How much it asks of a model, 0 to 10.
+    #[must_use]
+    pub const fn complexity(self) -> u8 {
+        match self {
+            Self::Translation | Self::Sentiment => 2,
+            Self::SimpleChat => 3,
+            Self::Summarization => 5,
+            Self::Chat => 6,
+            Self::Compliance | Self::Reasoning => 9,
+        }
+    }
+    /// Whether not every model is fit for it.
+    #[must_use]
+    pub const fn complex(self) -> bool {
+        self.complexity() >= Self::COMPLEX
+    }
+    /// What a question to the assistant is, by its words: what asks for a number or a list is simple whatever else it
+    /// holds; what asks why or what to do is complex; the rest is talk. English words only: another language is talk.
+    #[must_use]
+    pub fn of_question(question: &str) -> Self {
+        const SIMPLE: &[&str] = &[
+            "how many calls",
+            "what is the",
+            "what is my",
+            "show me",
+            "list",
+            "get",
+            "find",
+            "total",
+            "count",
+            "status of",
+        ];
+        const COMPLEX: &[&str] = &[
+            "why",
+            "how can",
+            "how should",
+            "how would",
+            "recommend",
+            "suggest",
+            "compare",
+            "analyze",
+            "analyse",
+            "explain",
+            "what if",
+            "strategy",
+            "optimize",
+            "optimise",
+        ];
+        // Whole words: "get" is not in "target".
+        let words = question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let line = words.fold(String::from(" "), |line, word| line + &word.to_lowercase() + " ");
+        let holds = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(&format!(" {phrase} ")));
+        match (holds(SIMPLE), holds(COMPLEX)) {
+            (true, _) => Self::SimpleChat,
+            (_, true) => Self::Reasoning,
+            _ => Self::Chat,
+        }
+    }
+}
+
+/// How a chain is to go about a prompt. A single model knows nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Who is asked first, by vendor, whatever the task; `None`: as the task says.
+    pub first: Option<String>,
+    /// Only the first is asked; nobody follows.
+    pub alone: bool,
+    /// Somebody waits on a line: less patience.
+    pub live: bool,
+    /// Most that everybody asked may cost together, in millionths of a US dollar. Whose price is not known, is not asked.
+    pub budget: Option<i64>,
 }
 
 /// An answer as it comes. The last item is [`Piece::Done`] or an error, never silence; what came before an error is the
@@ -90,6 +194,10 @@ pub struct Prompt {
     pub max_tokens: u32,
     /// Temperature in thousandths (300 is 0.3).
     pub temperature_milli: u32,
+    /// What it is for.
+    pub task: Task,
+    /// How a chain is to go about it.
+    pub route: Route,
 }
 
 impl Prompt {
@@ -104,13 +212,15 @@ impl Prompt {
             schema: None,
             max_tokens: 1000,
             temperature_milli: 700,
+            task: Task::Chat,
+            route: Route::default(),
         }
     }
     /// Every text from outside, oldest first.
     pub fn guarded(&self) -> impl Iterator<Item = &Guarded> {
         self.turns.iter().filter_map(|turn| match turn {
             Turn::Theirs(text) | Turn::Result { text, .. } => Some(text),
-            Turn::Model { .. } => None,
+            Turn::Model { .. } | Turn::Ours(_) => None,
         })
     }
     /// Whether a vendor can be asked this; every adapter asks first.
@@ -142,11 +252,11 @@ impl Prompt {
                 Turn::Result { call_id, .. } if !open.remove(call_id) => {
                     return wrong("a result answers no open call of a tool");
                 }
-                Turn::Theirs(_) | Turn::Model { .. } if !open.is_empty() => {
+                Turn::Theirs(_) | Turn::Ours(_) | Turn::Model { .. } if !open.is_empty() => {
                     return wrong("a call of a tool has no result");
                 }
                 Turn::Model { tool_calls, .. } => open.extend(tool_calls.iter().map(|call| &call.id)),
-                Turn::Result { .. } | Turn::Theirs(_) => {}
+                Turn::Result { .. } | Turn::Theirs(_) | Turn::Ours(_) => {}
             }
         }
         if open.is_empty() { Ok(()) } else { wrong("a call of a tool has no result") }
@@ -158,6 +268,8 @@ impl Prompt {
 pub enum Turn {
     /// Somebody outside, or a text from outside: redacted, sanitised and fenced.
     Theirs(Guarded),
+    /// We, in the middle of it. Never holds text from outside.
+    Ours(&'static str),
     /// The model itself, earlier: [`Completion::turn`].
     Model {
         /// What it said.

@@ -14,7 +14,7 @@ use crate::{
     kit::{Error, OrNotFound, Result, canonical, time::Timestamp},
     orgs::OrganizationId,
     ports::{
-        llm::{Completion, Prompt},
+        llm::{Completion, Prompt, Task},
         transcriber::Utterance,
     },
     store::{OrgTx, Repo},
@@ -240,6 +240,7 @@ async fn by_model(wib: &Wib, said: &[Utterance], language: Language) -> Result<M
             schema: Some(schema()),
             max_tokens: u32::try_from(characters + 40 * batch.len()).unwrap_or(u32::MAX).clamp(500, 8000),
             temperature_milli: 100,
+            task: Task::Translation,
             ..Prompt::new(instructions(language), data.clone())
         };
         let answer = wib.llm.complete(&prompt).await?;

@@ -19,6 +19,7 @@ mod packs;
 #[cfg(feature = "testing")]
 mod ports;
 mod properties;
+mod router;
 #[cfg(feature = "testing")]
 mod speakers;
 mod steps;

@@ -1,14 +1,11 @@
-//! The fakes of language models and vectors, and the chain of models, under the suites of their ports.
+//! The fakes of language models and vectors, and the router of models, under the suites of their ports.
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
 use wib_core::{
-    ai::{LlmChain, guard},
-    ports::{
-        Embedder, Fault, Llm, Sent, VendorError,
-        llm::{Completion, Piece, Prompt},
-    },
+    ai::Router,
+    kit::{OsRandom, SystemClock},
+    ports::{Embedder, Fault, Sent, VendorError, llm::Completion},
     testing::{
         fakes::{FakeEmbedder, FakeLlm},
         llm_suite::Subject,
@@ -34,7 +31,7 @@ mod chain {
             first.answer(Err(down(Fault::Down)));
         }
         let same = second.clone();
-        let llm = Arc::new(LlmChain::new(vec![first, second]));
+        let llm = Arc::new(Router::new(Arc::new(SystemClock), Arc::new(OsRandom), vec![first, second]));
         Some(Subject { llm, cut: Some(Box::new(move || same.cut())) })
     }
     wib_core::llm_suite!(make);
@@ -50,53 +47,6 @@ mod vectors {
 
 fn down(fault: Fault) -> VendorError {
     VendorError::new("first", fault, Sent::Unknown, "as ordered")
-}
-fn prompt() -> Prompt {
-    Prompt::new("Answer.", guard("Customer: hello", 100))
-}
-fn pair() -> (Arc<FakeLlm>, Arc<FakeLlm>, LlmChain) {
-    let (first, second) = (Arc::new(FakeLlm::default()), Arc::new(FakeLlm::default()));
-    (first.clone(), second.clone(), LlmChain::new(vec![first, second]))
-}
-
-#[tokio::test]
-async fn what_passes_is_carried_to_the_next_model_and_what_is_ours_to_mend_is_not() {
-    for (fault, carried) in [
-        (Fault::Down, true),
-        (Fault::Timeout, true),
-        (Fault::RateLimited, true),
-        (Fault::Nonsense, true),
-        (Fault::Payment, true),
-        (Fault::Request, false),
-        (Fault::Credentials, false),
-        (Fault::Missing, false),
-    ] {
-        let (first, second, chain) = pair();
-        first.answer(Err(down(fault)));
-        first.answer(Err(down(fault)));
-        assert_eq!(chain.complete(&prompt()).await.is_ok(), carried, "{fault:?}");
-        assert_eq!(chain.stream(&prompt()).await.is_ok(), carried, "{fault:?}");
-        assert_eq!(second.asked().len(), if carried { 2 } else { 0 }, "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_broke_after_its_first_piece_is_not_begun_again_elsewhere() {
-    let (first, second, chain) = pair();
-    first.cut();
-    let all: Vec<_> = chain.stream(&prompt()).await.ok().unwrap().collect().await;
-    assert!(matches!(&all[..], [Ok(Piece::Text(_)), Err(_)]), "{all:?}");
-    assert!(second.asked().is_empty());
-}
-
-#[tokio::test]
-async fn a_chain_of_nobody_and_one_whose_last_fails_tell_why() {
-    let error = LlmChain::new(vec![]).complete(&prompt()).await.unwrap_err();
-    assert_eq!((error.fault, error.sent), (Fault::Down, Sent::No));
-    let (first, second, chain) = pair();
-    first.answer(Err(down(Fault::Down)));
-    second.answer(Err(down(Fault::Timeout)));
-    assert_eq!(chain.complete(&prompt()).await.unwrap_err().fault, Fault::Timeout);
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub const GROQ: Dialect = Dialect {
     model: "meta-llama/llama-4-scout-17b-16e-instruct",
     completion_tokens: true,
     strict: false,
+    reasons: false,
     asks_usage: false,
     embeddings: Some("nomic-embed-text-v1_5"),
     speech: Some(&VOICES),

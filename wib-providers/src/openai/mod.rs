@@ -22,6 +22,7 @@ pub const OPENAI: Dialect = Dialect {
     model: "gpt-4o-mini",
     completion_tokens: true,
     strict: true,
+    reasons: true,
     asks_usage: true,
     embeddings: Some("text-embedding-3-small"),
     speech: Some(&VOICES),

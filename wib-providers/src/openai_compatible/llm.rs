@@ -10,7 +10,9 @@ use wib_core::{
     kit::Timestamp,
     ports::{
         Fault, Llm, Sent, VendorError,
-        llm::{BILLED, Completion, Finish, LlmStream, MOST_ANSWER, MOST_TOOL_CALLS, Piece, Prompt, ToolCall, pieces},
+        llm::{
+            BILLED, Completion, Finish, LlmStream, MOST_ANSWER, MOST_TOOL_CALLS, Piece, Prompt, ToolCall, Turn, pieces,
+        },
     },
 };
 
@@ -99,6 +101,28 @@ impl Llm for Chat {
     }
     fn live(&self) -> bool {
         self.live
+    }
+    fn quote(&self, prompt: &Prompt) -> Option<i64> {
+        // A token is a byte at least; what stands around each turn is counted in.
+        let about = |value: &Value| value.to_string().len() + 64;
+        let turn = |turn: &Turn| match turn {
+            Turn::Theirs(text) => text.fenced().len(),
+            Turn::Ours(words) => words.len(),
+            Turn::Result { call_id, text } => call_id.len() + text.fenced().len(),
+            Turn::Model { text, tool_calls } => {
+                let call = |call: &ToolCall| call.id.len() + call.name.len() + about(&call.arguments);
+                text.len() + tool_calls.iter().map(call).sum::<usize>()
+            }
+        };
+        let tools = prompt.tools.iter().map(|tool| tool.name.len() + tool.about.len() + about(&tool.parameters));
+        let turns = prompt.turns.iter().map(|one| turn(one) + 64);
+        let read =
+            prompt.instructions.len() + 64 + turns.chain(tools).chain(prompt.schema.iter().map(about)).sum::<usize>();
+        let price = Price::of(self.dialect.vendor, &self.model, self.client.now())?;
+        price.tokens_rounded_up(i64::try_from(read).ok()?, 0, prompt.max_tokens.into())
+    }
+    fn reasons(&self) -> bool {
+        self.dialect.reasons
     }
     async fn complete(&self, prompt: &Prompt) -> Result<Completion, VendorError> {
         let request = self.request(prompt)?;

@@ -44,6 +44,8 @@ pub struct Dialect {
     pub completion_tokens: bool,
     /// Whether a model that the [book](crate::prices) does not know can be held to a schema strictly.
     pub strict: bool,
+    /// Whether its models are fit for complex tasks.
+    pub reasons: bool,
     /// Whether a stream tells its usage only when asked.
     pub asks_usage: bool,
     /// The model that makes vectors, where there is one.

@@ -156,6 +156,7 @@ impl<'a> Message<'a> {
     fn turn(turn: &'a Turn) -> Self {
         match turn {
             Turn::Theirs(text) => Self::of("user", text.fenced().into()),
+            Turn::Ours(words) => Self::of("system", (*words).into()),
             Turn::Result { call_id, text } => {
                 Self { tool_call_id: Some(call_id), ..Self::of("tool", text.fenced().into()) }
             }

@@ -18,6 +18,7 @@ pub const XAI: Dialect = Dialect {
     model: "grok-2-latest",
     completion_tokens: false,
     strict: true,
+    reasons: true,
     asks_usage: true,
     embeddings: None,
     speech: None,

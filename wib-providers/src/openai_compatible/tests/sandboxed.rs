@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use wib_core::{
-    ai::{LlmChain, SpeechChain},
+    ai::{Router, SpeechChain},
     kit::{SeededRandom, VirtualClock},
     ports::{Embedder, Speech, speech::Say},
     testing::{llm_suite, speech_suite},
@@ -82,8 +82,13 @@ mod chain {
     async fn make(_: &'static str) -> Option<llm_suite::Subject> {
         let (sandbox, adapters) = sandbox();
         order(&sandbox, "groq", "chat", 1000, FaultKind::Status { status: 503, retry_after: None });
-        let cut = move || order(&sandbox, "xai", "chat", 1, FaultKind::CutAfterEffect);
-        Some(llm_suite::Subject { llm: Arc::new(LlmChain::new(adapters.llms)), cut: Some(Box::new(cut)) })
+        let cut = move || {
+            order(&sandbox, "xai", "chat", 1, FaultKind::CutAfterEffect);
+            order(&sandbox, "openai", "chat", 1, FaultKind::Status { status: 503, retry_after: None });
+        };
+        let clock = Arc::new(VirtualClock::new("2026-02-13T10:00:00Z".parse().unwrap()));
+        let llm = Arc::new(Router::new(clock, Arc::new(SeededRandom::new(3)), adapters.llms));
+        Some(llm_suite::Subject { llm, cut: Some(Box::new(cut)) })
     }
     wib_core::llm_suite!(make);
 }
