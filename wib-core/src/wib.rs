@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    ai::Router,
+    ai::{Router, RouterPolicy},
     auth::password::PasswordCost,
     calls::{self, LimitedContent, tag::TagKey},
     compliance::RulePack,
@@ -58,6 +58,8 @@ pub struct Settings {
     pub seal_after: Duration,
     /// The roots whose time-stamp authorities are believed; without one every authority is.
     pub timestamp_roots: TimestampRoots,
+    /// How language models are gone about.
+    pub models: RouterPolicy,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -74,6 +76,7 @@ impl Default for Settings {
             caller_ids: vec![],
             seal_after: Duration::from_secs(30),
             timestamp_roots: TimestampRoots::default(),
+            models: RouterPolicy::default(),
         }
     }
 }
@@ -92,7 +95,7 @@ pub struct Parts {
     pub(crate) voice: Arc<dyn Voice>,
     pub(crate) transcriber: Arc<dyn Transcriber>,
     live_transcriber: Option<Arc<dyn LiveTranscriber>>,
-    pub(crate) llm: Arc<dyn Llm>,
+    pub(crate) llm: Router,
     pub(crate) mailer: Arc<dyn Mailer>,
     messenger: Option<Arc<dyn Messenger>>,
     numbers: Option<Arc<dyn Numbers>>,
@@ -172,7 +175,7 @@ impl Wib {
     }
     /// Who analyses and converses.
     #[must_use]
-    pub fn llm(&self) -> &Arc<dyn Llm> {
+    pub fn llm(&self) -> &Router {
         &self.0.llm
     }
     /// Who turns texts into vectors, if anybody does.
@@ -258,7 +261,6 @@ pub struct WibBuilder {
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
     live_transcriber: Option<Arc<dyn LiveTranscriber>>,
-    llm: Option<Arc<dyn Llm>>,
     llms: Vec<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
     messenger: Option<Arc<dyn Messenger>>,
@@ -297,8 +299,6 @@ impl WibBuilder {
         transcriber: dyn Transcriber;
         /// Who hears speech while it is spoken; nobody by default.
         live_transcriber: dyn LiveTranscriber;
-        /// Who analyses. Required; a chain of several is one too.
-        llm: dyn Llm;
         /// Who sends mail. Required.
         mailer: dyn Mailer;
         /// Who carries text messages; nobody by default.
@@ -324,7 +324,12 @@ impl WibBuilder {
         /// Who stamps checkpoints with the time; nobody by default.
         timestamp_authority: dyn TimestampAuthority;
     }
-    /// Several who analyse, first choice first, behind a [`Router`] on the clock given here. Instead of [`llm`](Self::llm).
+    /// Who analyses and converses: this one alone. Required, unless [`llms`](Self::llms) gives several.
+    #[must_use]
+    pub fn llm(self, model: Arc<dyn Llm>) -> Self {
+        self.llms(vec![model])
+    }
+    /// Who analyses and converses, first choice first, behind a [`Router`].
     #[must_use]
     pub fn llms(mut self, models: Vec<Arc<dyn Llm>>) -> Self {
         self.llms = models;
@@ -391,11 +396,9 @@ impl WibBuilder {
         pack.check()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let random = self.random.unwrap_or_else(|| Arc::new(OsRandom));
-        let llm = match (self.llm, self.llms) {
-            (Some(llm), _) => Some(llm),
-            (None, models) if models.is_empty() => None,
-            (None, models) => Some(Arc::new(Router::new(clock.clone(), random.clone(), models)) as _),
-        };
+        let models = (!self.llms.is_empty()).then_some(self.llms);
+        let routed = |models| Router::with(clock.clone(), random.clone(), models, self.settings.models);
+        let llm = models.map(routed);
         Ok(Wib(Arc::new(Parts {
             store: required(self.store, "store")?,
             blobs: required(self.blobs, "blobs")?,

@@ -16,6 +16,7 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 
+mod ai;
 mod analyses;
 mod audit;
 pub mod blobs;

@@ -66,6 +66,7 @@ migrations![
     "0012_flow",
     "0013_violations",
     "0014_numbers",
+    "0021_ai",
 ];
 
 /// The version of the tables that this program works with.

@@ -5,6 +5,7 @@
 mod attacks;
 mod audit;
 mod bridge;
+mod budget;
 mod caller_ids;
 mod canary;
 mod caps;

@@ -16,9 +16,12 @@ mod redact;
 mod router;
 mod sanitise;
 mod speech_chain;
+mod spending;
 
 pub use prompt::{Guarded, Report, guard};
 pub use redact::{Category, Redacted, Span, redact};
 pub use router::{Answer, Attempt, Decision, Opened, Outcome, Patience, Place, Routed, Router, RouterPolicy, Skip};
 pub use sanitise::{Family, Sanitised, sanitise};
 pub use speech_chain::SpeechChain;
+pub(crate) use spending::ask;
+pub use spending::{AiBudget, AiMonth, AiRun, AiRunStatus, AiSpending, ListAiRuns, PutAiBudget};

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::{Analysis, ClaimedFinding, FindingKind, Insight, Sentiment, Span};
 use crate::{
-    ai::{Guarded, guard},
+    ai::{self, Guarded, guard},
     calls::{Call, CallEvent},
     engine::{Done, Message},
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
@@ -92,7 +92,7 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
         task: Task::Summarization,
         ..Prompt::new(INSTRUCTIONS, data.clone())
     };
-    let completion = wib.llm.complete(&prompt).await?;
+    let completion = ai::ask(wib, organization, Some(transcript.call_id), &prompt).await?;
     let insight = check(&completion.text, &data)?;
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;

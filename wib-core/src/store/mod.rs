@@ -19,6 +19,7 @@ use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
 use crate::{
+    ai::{AiBudget, AiMonth, AiRun},
     analysis::Analysis,
     audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
@@ -196,6 +197,28 @@ pub trait Audit: Repo<AuditEvent> {
     async fn page_of_audit(&mut self, request: &PageRequest) -> Result<Page<AuditEvent>>;
 }
 
+/// What language models may cost, and what they did.
+#[async_trait]
+pub trait Spending: Edit<AiBudget> + Edit<AiRun> {
+    /// What models may cost in a month, when that was set.
+    async fn ai_budget(&mut self) -> Result<Option<AiBudget>>;
+    /// What models cost in a month (`YYYY-MM`).
+    async fn ai_month(&mut self, month: &str) -> Result<AiMonth>;
+    /// The same, held until the end of the transaction: whoever reserves holds the month.
+    async fn lock_ai_month(&mut self, month: &str) -> Result<AiMonth>;
+    /// Reserves so many millionths of a US dollar more.
+    async fn reserve_ai(&mut self, month: &str, micros: i64) -> Result<()>;
+    /// Takes a reservation back, and counts what was spent.
+    async fn settle_ai(&mut self, month: &str, reserved: i64, spent: i64) -> Result<()>;
+    /// The row, held until the end of the transaction.
+    async fn lock_ai_run(&mut self, id: Id<AiRun>) -> Result<Option<AiRun>>;
+    /// Prompts that have been asked since before then and not ended, oldest first, held; those that somebody else holds are
+    /// left out.
+    async fn lost_ai_runs(&mut self, before: Timestamp, limit: i64) -> Result<Vec<AiRun>>;
+    /// A page of prompts, newest first.
+    async fn page_of_ai_runs(&mut self, request: &PageRequest) -> Result<Page<AiRun>>;
+}
+
 /// One transaction of one organisation. Dropped without [`commit`](Self::commit) it leaves nothing.
 #[async_trait]
 pub trait OrgTx:
@@ -213,6 +236,7 @@ pub trait OrgTx:
     + Stamps
     + Audit
     + Keeping
+    + Spending
     + Repo<Member>
 {
     /// The organisation it is bound to.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Language, OURS, Translation};
 use crate::{
     ai::{
-        Guarded, guard,
+        self, Guarded, guard,
         payment::{self, Turn},
     },
     calls::{Call, CallEvent, seal_again},
@@ -177,7 +177,7 @@ pub(crate) async fn translate(wib: &Wib, message: &Message) -> Result<Done> {
     let made = if wish.language.speaks(&transcript.language) {
         Made { utterances: transcript.utterances.clone(), answers: vec![] }
     } else {
-        by_model(wib, &transcript.utterances.0, wish.language).await?
+        by_model(wib, &wish, &transcript).await?
     };
     let mut tx = wib.store.org(wish.organization).await?;
     let call = tx.lock_call(transcript.call_id).await?.or_not_found("call")?;
@@ -231,7 +231,8 @@ pub(crate) async fn give_up(wib: &Wib, message: &Message) -> Result<()> {
     tx.commit().await
 }
 
-async fn by_model(wib: &Wib, said: &[Utterance], language: Language) -> Result<Made> {
+async fn by_model(wib: &Wib, wish: &Wish, transcript: &Transcript) -> Result<Made> {
+    let said = &transcript.utterances.0[..];
     let (mut utterances, mut answers) = (Vec::with_capacity(said.len()), vec![]);
     for batch in batches(said) {
         let data = lines(batch);
@@ -241,9 +242,9 @@ async fn by_model(wib: &Wib, said: &[Utterance], language: Language) -> Result<M
             max_tokens: u32::try_from(characters + 40 * batch.len()).unwrap_or(u32::MAX).clamp(500, 8000),
             temperature_milli: 100,
             task: Task::Translation,
-            ..Prompt::new(instructions(language), data.clone())
+            ..Prompt::new(instructions(wish.language), data.clone())
         };
-        let answer = wib.llm.complete(&prompt).await?;
+        let answer = ai::ask(wib, wish.organization, Some(transcript.call_id), &prompt).await?;
         let texts = check(&answer.text, &data, batch)?;
         let text = |(u, text): (&Utterance, String)| Utterance { text, ..u.clone() };
         utterances.extend(batch.iter().zip(texts).map(text));

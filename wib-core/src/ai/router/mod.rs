@@ -29,7 +29,8 @@ use crate::{
 /// How models are gone about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouterPolicy {
-    /// How long a whole answer, or the next piece of a stream, may take.
+    /// How long an answer of up to 1000 tokens, or the next piece of a stream, may take; a longer one in proportion, six
+    /// times as long at most.
     pub timeout: Duration,
     /// The same while somebody waits on a line.
     pub live_timeout: Duration,
@@ -202,7 +203,7 @@ impl Inner {
             let asked = self.patient(prompt, target, || target.llm.complete(prompt)).await;
             match asked.and_then(|completion| usable(prompt, target.llm.vendor(), completion)) {
                 Ok(completion) => {
-                    self.answered(&mut decision, target, turn, &completion);
+                    self.answered(&mut decision, prompt, target, turn, &completion);
                     return self.done(Answer::Answered(Box::new(completion)), decision);
                 }
                 Err(error) => {
@@ -230,7 +231,10 @@ impl Inner {
         (self.clock.now().as_millisecond() - at.as_millisecond()).max(0)
     }
     fn limit(&self, prompt: &Prompt) -> Duration {
-        if prompt.route.live { self.policy.live_timeout } else { self.policy.timeout }
+        match prompt.route.live {
+            true => self.policy.live_timeout,
+            false => self.policy.timeout * prompt.max_tokens.clamp(1000, 6000) / 1000,
+        }
     }
     fn enter(&self, target: &Target) -> Result<Turn, VendorError> {
         let busy = |why: &str| VendorError::new(target.llm.vendor(), Fault::RateLimited, Sent::No, why);
@@ -264,7 +268,7 @@ impl Inner {
         };
         time::timeout(&*self.clock, limit, work).await.unwrap_or_else(late)
     }
-    fn answered(&self, decision: &mut Decision, target: &Target, turn: Turn, completion: &Completion) {
+    fn answered(&self, decision: &mut Decision, prompt: &Prompt, target: &Target, turn: Turn, completion: &Completion) {
         turn.leave.answered();
         let vendor = target.llm.vendor();
         decision.vendor = Some(vendor);
@@ -275,7 +279,7 @@ impl Inner {
             ms: self.since(turn.began),
             input_tokens: completion.input_tokens,
             output_tokens: completion.output_tokens,
-            cost_micros: completion.cost_micros,
+            cost_micros: completion.cost_micros.or_else(|| target.llm.quote(prompt)),
         });
     }
     fn busy(&self, decision: &mut Decision, target: &Target, error: VendorError) -> VendorError {

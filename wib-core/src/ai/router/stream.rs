@@ -168,11 +168,7 @@ impl Running {
             Ok(Piece::Done(completion)) => {
                 self.settle(&mut speaking);
                 // What others wrote before is part of the answer, and what they cost is not in its price.
-                let mut completion = Completion { text: self.said.clone(), ..*completion };
-                if self.patched {
-                    (completion.cost_micros, completion.price_book) = (None, None);
-                }
-                match usable(&self.prompt, vendor, completion) {
+                match usable(&self.prompt, vendor, Completion { text: self.said.clone(), ..*completion }) {
                     Ok(completion) => self.done(speaking, completion),
                     Err(error) => return self.failed(speaking.target, speaking.turn, error, speaking.spoke),
                 }
@@ -181,9 +177,12 @@ impl Running {
         }
         Ok(())
     }
-    fn done(&mut self, speaking: Speaking, completion: Completion) {
+    fn done(&mut self, speaking: Speaking, mut completion: Completion) {
         let target = &self.inner.targets[speaking.target];
-        self.inner.answered(&mut lock(&self.decision), target, speaking.turn, &completion);
+        self.inner.answered(&mut lock(&self.decision), &self.prompt, target, speaking.turn, &completion);
+        if self.patched {
+            (completion.cost_micros, completion.price_book) = (None, None);
+        }
         self.finish("answered");
         // It is ended once the last piece is taken.
         self.ended = false;

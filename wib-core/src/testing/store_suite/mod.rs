@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
+    ai::{AiBudget, AiMonth, AiRun, AiRunStatus},
     analysis::{Analysis, Insight, Sentiment},
     audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
@@ -115,6 +116,9 @@ macro_rules! store_suite {
             a_number_of_the_pool_is_given_to_one_at_a_time
             a_call_that_comes_in_leads_to_its_organisation
             translations_are_kept_once_per_version
+            budgets_and_prompts_come_back_and_change
+            reservations_of_a_month_add_up_and_are_settled
+            prompts_that_nobody_told_the_end_of_are_found
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -135,6 +139,7 @@ mod platform;
 mod questions;
 mod rows;
 mod samples;
+mod spending;
 
 pub use keep::*;
 pub use law::*;
@@ -144,3 +149,4 @@ pub use platform::*;
 pub use questions::*;
 pub use rows::*;
 use samples::*;
+pub use spending::*;
