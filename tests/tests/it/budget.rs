@@ -89,7 +89,7 @@ async fn never_more_than_the_budget(store: Arc<dyn Store>, clock: Arc<VirtualClo
             match outcome {
                 Ok(said) => assert_eq!(said.text, "Yes."),
                 Err(error) => {
-                    assert_eq!((error.kind(), error.code()), (Kind::QuotaExceeded, "AI_BUDGET_EXCEEDED"));
+                    assert_eq!((error.kind(), error.machine_code()), (Kind::QuotaExceeded, "AI_BUDGET_EXCEEDED"));
                     refused += 1;
                 }
             }
