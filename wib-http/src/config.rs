@@ -19,6 +19,7 @@ use wib_providers::{
     vendor::{Kind, Values, Vendor},
     vendors,
 };
+use wib_storage::WebSocket;
 
 /// What the server is told. Each field names its variable; a file named by `WIB_CONFIG` (TOML, flat) may hold the same
 /// names, and the environment wins.
@@ -36,8 +37,15 @@ pub struct Config {
     pub db_owner_url: Option<SecretString>,
     /// `WIB_DB_JOBS_URL`: the login of jobs and webhooks, across organisations.
     pub db_jobs_url: Option<SecretString>,
-    /// `WIB_DB_POOLED` = false: a pooler stands before the database.
+    /// `WIB_DB_DIRECT_URL`: a login that leads past the pooler, to listen; without it the owner's.
+    pub db_direct_url: Option<SecretString>,
+    /// `WIB_DB_POOLED` = false: a pooler stands before the database of `DATABASE_URL` and `WIB_DB_JOBS_URL`.
     pub db_pooled: bool,
+    /// `WIB_DB_CONNECTIONS` = 10, at most 1000: the most connections of each login.
+    pub db_connections: u32,
+    /// `WIB_DB_WEBSOCKET`: where PostgreSQL's bytes are taken in WebSockets (`wss://{host}/v2` for Neon), and
+    /// `WIB_DB_WEBSOCKET_ROOTS`: a file of PEM with the roots that are trusted there, instead of Mozilla's.
+    pub db_websocket: Option<WebSocket>,
     /// `WIB_PUBLIC_URL`: where vendors reach us.
     pub public_url: Option<String>,
     /// `WIB_ENV` = development
@@ -152,7 +160,10 @@ impl Config {
                 .unwrap_or_else(|| format!("sqlite:{}", data.join("wib.db").display()).into()),
             db_owner_url: from.database("WIB_DB_OWNER_URL"),
             db_jobs_url: from.database("WIB_DB_JOBS_URL"),
+            db_direct_url: from.database("WIB_DB_DIRECT_URL"),
             db_pooled: from.flag("WIB_DB_POOLED"),
+            db_connections: from.or("WIB_DB_CONNECTIONS", 10),
+            db_websocket: from.websocket("WIB_DB_WEBSOCKET", "WIB_DB_WEBSOCKET_ROOTS"),
             public_url: from.url("WIB_PUBLIC_URL"),
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),
@@ -180,6 +191,9 @@ impl Config {
     fn check(&self, from: &mut Source) {
         if !(1..=256).contains(&self.workers) {
             from.fault("WIB_WORKERS", "expected 1 to 256");
+        }
+        if !(1..=1000).contains(&self.db_connections) {
+            from.fault("WIB_DB_CONNECTIONS", "expected 1 to 1000");
         }
         for vendor in vendors().filter(|vendor| vendor.keyed(&self.vendors)) {
             let key = vendor.settings.iter().find(|setting| setting.kind == Kind::Key).map_or("its key", |s| s.name);
@@ -219,12 +233,17 @@ impl Config {
     }
 }
 
-/// The roots in a file of PEM, of a megabyte at most.
-fn read_roots(path: &str) -> Result<TimestampRoots, String> {
+/// A file of PEM, of a megabyte at most.
+fn read_pem(path: &str) -> Result<Vec<u8>, String> {
     let mut pem = Vec::new();
     let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut pem));
     read.map_err(|e| format!("cannot be read: {}", e.kind()))?;
-    TimestampRoots::from_pem(&pem).map_err(|e| e.message().to_owned())
+    Ok(pem)
+}
+
+/// The roots in a file of PEM.
+fn read_roots(path: &str) -> Result<TimestampRoots, String> {
+    TimestampRoots::from_pem(&read_pem(path)?).map_err(|e| e.message().to_owned())
 }
 
 /// Where values come from, and what was wrong with them.
@@ -345,6 +364,21 @@ impl Source {
             self.fault(name, "expected sqlite:, postgres:// or postgresql://");
         }
         Some(url)
+    }
+    fn websocket(&mut self, name: &'static str, roots: &'static str) -> Option<WebSocket> {
+        let pem = self.get(roots, read_pem);
+        let given = self.values.contains_key(roots) || self.file.contains_key(roots);
+        let template = self.text(name);
+        if template.is_none() && given {
+            self.fault(name, format!("needed beside {roots}"));
+        }
+        let made = match pem {
+            Some(pem) => WebSocket::trusting(&template?, &pem),
+            // Roots that cannot be read are told already.
+            None if given => return None,
+            None => WebSocket::new(&template?),
+        };
+        made.map_err(|e| self.fault(name, e.message())).ok()
     }
     fn finish<T>(mut self, value: T) -> Result<T, Faults> {
         let unknown: Vec<_> = self.file.keys().filter(|name| !self.asked.contains(name.as_str())).cloned().collect();

@@ -5,15 +5,15 @@
 //! from them and renewed when it differs.
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "postgres")]
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
 use wib_core::kit::{Error, Result, time::Timestamp};
 
 #[cfg(feature = "postgres")]
-use crate::place::PgUrls;
+use crate::place::{PgLogin, PgUrls, Who};
 use crate::{db::fault, place::Database};
 
 /// One step of the tables' history.
@@ -288,7 +288,8 @@ impl Rules {
             Database::Memory | Database::File(_) => Self::Lite,
             #[cfg(feature = "postgres")]
             Database::Postgres(urls) => {
-                Self::Pg { app: urls.app()?.get_username().to_owned(), jobs: urls.jobs()?.get_username().to_owned() }
+                let name = |who| Ok::<_, Error>(urls.options(who)?.0.get_username().to_owned());
+                Self::Pg { app: name(Who::App)?, jobs: name(Who::Jobs)? }
             }
         })
     }
@@ -298,8 +299,9 @@ impl Rules {
 enum Work {
     #[cfg(feature = "sqlite")]
     Lite(PoolConnection<Sqlite>),
+    // With the way that it goes.
     #[cfg(feature = "postgres")]
-    Pg(Box<PgConnection>),
+    Pg(Box<(PgConnection, PgLogin)>),
 }
 
 impl Work {
@@ -313,8 +315,8 @@ impl Work {
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(urls) => {
-                let options = urls.owner()?.map_or_else(|| urls.app(), Ok)?;
-                Ok(Self::Pg(Box::new(options.connect().await.map_err(fault)?)))
+                let login = urls.login_of(Who::Owner)?;
+                Ok(Self::Pg(Box::new((login.connect().await?, login))))
             }
         }
     }
@@ -325,7 +327,7 @@ impl Work {
             #[cfg(feature = "sqlite")]
             Self::Lite(conn) => text.execute(&mut **conn).await.map(|_| ()),
             #[cfg(feature = "postgres")]
-            Self::Pg(conn) => text.execute(&mut **conn).await.map(|_| ()),
+            Self::Pg(conn) => text.execute(&mut conn.0).await.map(|_| ()),
         }
         .map_err(fault)
     }
@@ -340,7 +342,7 @@ impl Work {
             }
             #[cfg(feature = "postgres")]
             Self::Pg(conn) => {
-                let rows = text.fetch_all(&mut **conn).await.map_err(fault)?;
+                let rows = text.fetch_all(&mut conn.0).await.map_err(fault)?;
                 rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()
             }
         }

@@ -34,9 +34,6 @@ pub(crate) struct Wired {
     pub(crate) store: Arc<SqlStore>,
 }
 
-/// Connections of each PostgreSQL login.
-const CONNECTIONS: u32 = 10;
-
 /// The database that a configuration names.
 pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
     let url = config.database_url.expose_secret();
@@ -44,11 +41,13 @@ pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
         return Ok(url.parse()?);
     }
     Ok(Database::Postgres(PgUrls {
-        app: config.database_url.clone(),
         owner: config.db_owner_url.clone(),
         jobs: config.db_jobs_url.clone(),
+        direct: config.db_direct_url.clone(),
         pooled: config.db_pooled,
-        connections: CONNECTIONS,
+        connections: config.db_connections,
+        websocket: config.db_websocket.clone(),
+        ..PgUrls::one(url)
     }))
 }
 
