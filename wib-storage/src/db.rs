@@ -410,7 +410,9 @@ pub(crate) fn named(setting: &str, error: sqlx::Error) -> Error {
     let said = ours.message();
     // The tunnel names its own.
     let said = if said.starts_with("WIB_") { said.to_owned() } else { format!("{setting}: {said}") };
-    Error::new(ours.kind(), ours.machine_code(), said).because(error)
+    let named = Error::new(ours.kind(), ours.machine_code(), said);
+    // What is wrong with an address quotes it.
+    if matches!(error, sqlx::Error::Configuration(_)) { named } else { named.because(error) }
 }
 
 fn judged(error: &sqlx::Error) -> Error {
@@ -420,6 +422,10 @@ fn judged(error: &sqlx::Error) -> Error {
             ErrorKind::ForeignKeyViolation => Error::not_found("the row that it refers to"),
             #[cfg(feature = "websocket")]
             _ if crate::tunnel::said(&**answer) => Error::database(answer.message()),
+            // PgBouncer has one code for everything.
+            _ if answer.code().as_deref() == Some("08P01") && answer.message().contains("authentication failed") => {
+                refusal("28P01")
+            }
             _ => refusal(&answer.code().unwrap_or_default()),
         },
         sqlx::Error::PoolTimedOut => Error::database("every connection to the database is taken"),

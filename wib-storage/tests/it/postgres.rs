@@ -194,15 +194,3 @@ async fn without_an_owner_the_version_is_checked_and_nothing_changed() {
     assert!(message.contains(&format!("version {before}")) && message.contains("owner"), "{message}");
     owner.close().await.unwrap();
 }
-
-#[tokio::test]
-async fn a_server_that_is_not_there_or_refuses_says_so() {
-    let gone = Database::Postgres(PgUrls::one("postgres://nobody:hunter2@127.0.0.1:1/none"));
-    let error = SqlStore::open(&gone, clock()).await.unwrap_err();
-    assert!(error.kind() == Kind::Unavailable && error.machine_code() == "DATABASE_ERROR", "{error:?}");
-    assert!(!format!("{error:?}").contains("hunter2"));
-    let Some(store) = postgres_store("a_server_that_is_not_there_or_refuses_says_so", clock()).await else { return };
-    let missing = store.urls().login("app").database("no_such_database").to_url_lossy().to_string();
-    let error = SqlStore::open(&Database::Postgres(PgUrls::one(missing)), clock()).await.unwrap_err();
-    assert!(error.message().contains("refused the login"), "{error:?}");
-}
