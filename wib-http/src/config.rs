@@ -14,6 +14,7 @@ use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{ExposeSecret, SecretString},
     ports::Port,
+    secrets::Vault,
 };
 use wib_providers::{
     vendor::{Kind, Values, Vendor},
@@ -54,6 +55,11 @@ pub struct Config {
     pub sandbox: BTreeSet<Port>,
     /// `WIB_EVIDENCE_KEY`: signs checkpoints.
     pub evidence_key: Option<SecretString>,
+    /// `WIB_SECRETS_KEY`: what secrets of organisations are sealed with, 64 hexadecimal digits; without it one is made in
+    /// `WIB_DATA` at the first run. Needed in production on PostgreSQL, where nodes share it.
+    pub secrets_key: Option<SecretString>,
+    /// `WIB_SECRETS_OLD_KEYS`: keys that were used before; secrets are read with them until `wib secrets rotate`.
+    pub secrets_old_keys: Vec<SecretString>,
     /// `WIB_RULES`: a folder of packs of rules (JSON) that are laid over the built-in ones, looked at every 30 s.
     pub rules: Option<PathBuf>,
     /// What was set of vendors: keys, addresses and what else their [`Vendor::settings`] name.
@@ -168,6 +174,11 @@ impl Config {
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),
             evidence_key: from.secret("WIB_EVIDENCE_KEY"),
+            secrets_key: from.secret("WIB_SECRETS_KEY"),
+            secrets_old_keys: from
+                .text("WIB_SECRETS_OLD_KEYS")
+                .map(|keys| keys.split(',').map(|key| SecretString::from(key.trim())).collect())
+                .unwrap_or_default(),
             rules: from.text("WIB_RULES").map(PathBuf::from),
             vendors: from.vendors(),
             timestamps: Timestamps {
@@ -213,7 +224,16 @@ impl Config {
         {
             from.fault("WIB_EVIDENCE_KEY", e.message());
         }
+        let older = self.secrets_old_keys.iter().map(|key| ("WIB_SECRETS_OLD_KEYS", key));
+        for (name, key) in self.secrets_key.iter().map(|key| ("WIB_SECRETS_KEY", key)).chain(older) {
+            if let Err(e) = Vault::from_hex(key.expose_secret(), []) {
+                from.fault(name, e.message());
+            }
+        }
         if self.env == Env::Production {
+            if self.secrets_key.is_none() && !self.database_url.expose_secret().starts_with("sqlite:") {
+                from.fault("WIB_SECRETS_KEY", "needed in production on PostgreSQL: 64 hexadecimal digits");
+            }
             for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(port)) {
                 from.fault("WIB_SANDBOX", format!("{port} has no key: give one, or name it here to run it sandboxed"));
             }

@@ -33,6 +33,7 @@ mod orgs;
 mod place;
 mod queue;
 mod recordings;
+mod secrets;
 mod sql;
 mod stamps;
 mod store;

@@ -66,6 +66,7 @@ migrations![
     "0012_flow",
     "0013_violations",
     "0014_numbers",
+    "0015_secrets",
 ];
 
 /// The version of the tables that this program works with.
@@ -73,8 +74,9 @@ fn newest() -> i64 {
     ALL.last().map_or(0, Migration::version)
 }
 
-/// Rows that are added and read, nothing else.
+/// Rows that are added and read; nothing else is done to them but what [`ONCE`] says.
 const APPEND_ONLY: &[&str] = &[
+    "recordings",
     "verdicts",
     "transcripts",
     "translations",
@@ -90,6 +92,26 @@ const APPEND_ONLY: &[&str] = &[
 
 /// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.
 const ONCE: &[(&str, &[&str], &str)] = &[
+    (
+        // It is fetched, once; its bytes go; payment data in it is silenced, which ends a withholding and says so.
+        "recordings",
+        &[
+            "organization_id",
+            "id",
+            "call_id",
+            "vendor_id",
+            "content_type",
+            "channels",
+            "duration_ms",
+            "started_at",
+            "live",
+            "created_at",
+        ],
+        "OLD.media_hash IS NULL OR (NEW.media_hash IS NOT DISTINCT FROM OLD.media_hash \
+            AND NEW.size_bytes IS NOT DISTINCT FROM OLD.size_bytes \
+            AND (NEW.blob_key IS NULL OR NEW.blob_key IS NOT DISTINCT FROM OLD.blob_key)) \
+            OR (OLD.withheld AND NOT NEW.withheld AND NEW.note IS NOT NULL)",
+    ),
     (
         // A line comes under its seal.
         "audit_events",
@@ -530,6 +552,8 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
     let (schema, app, jobs, owner) = (quote(schema), quote(app), quote(jobs), quote(owner));
     let mut text =
         format!("GRANT USAGE ON SCHEMA {schema} TO {app}, {jobs};\nGRANT SELECT ON wib_migrations TO {app}, {jobs};\n");
+    // Who owns a table is above its policies: nobody makes one but the owner. Before PostgreSQL 15 everybody could.
+    text.push_str(&format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC;\n"));
     let mut add = |line: String| {
         text.push_str(&line);
         text.push_str(";\n");
@@ -560,6 +584,10 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
         .to_owned());
     for table in APPEND_ONLY {
         add(format!("DROP TRIGGER IF EXISTS {table}_only_added ON {table}"));
+        add(format!(
+            "CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} \
+             FOR EACH STATEMENT EXECUTE FUNCTION wib_only_added()"
+        ));
         for verb in ["UPDATE", "DELETE"] {
             let when = if verb == "UPDATE" { refused(table) } else { None };
             let when = when.map(|when| format!("WHEN ({when}) ")).unwrap_or_default();

@@ -41,6 +41,7 @@ use crate::{
     privacy::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem, TOMBSTONE},
     recordings::{Recording, RecordingId, RecordingStatus},
     retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
+    secrets::TenantSecret,
     store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     translation::{Language, Translation},
@@ -58,6 +59,7 @@ macro_rules! store_suite {
             every_record_comes_back_as_it_went
             every_text_of_an_enum_can_be_kept
             a_changed_row_is_kept_and_an_unknown_one_is_not_found
+            what_was_kept_of_a_recording_stays
             another_tenants_rows_are_absent
             every_question_sees_one_tenant_only
             unique_rules_answer_with_a_conflict
@@ -115,6 +117,7 @@ macro_rules! store_suite {
             a_number_of_the_pool_is_given_to_one_at_a_time
             a_call_that_comes_in_leads_to_its_organisation
             translations_are_kept_once_per_version
+            secrets_come_back_change_and_go
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -135,6 +138,7 @@ mod platform;
 mod questions;
 mod rows;
 mod samples;
+mod secrets;
 
 pub use keep::*;
 pub use law::*;
@@ -144,3 +148,4 @@ pub use platform::*;
 pub use questions::*;
 pub use rows::*;
 use samples::*;
+pub use secrets::*;
