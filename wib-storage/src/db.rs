@@ -39,7 +39,7 @@ pub(crate) enum Db {
         begins: Arc<str>,
         seats: Arc<Seats>,
         /// Keeps open what the connections go through.
-        login: PgLogin,
+        login: Arc<PgLogin>,
     },
 }
 impl fmt::Debug for Db {

@@ -236,7 +236,7 @@ impl PgUrls {
         let pool = PgPoolOptions::new().max_connections(self.connections).acquire_timeout(self.patience);
         let pool = pool.connect_with(login.options.clone()).await.map_err(|error| named(login.setting, error))?;
         let seats = Arc::new(Seats::new(login.who.name(), self.connections));
-        Ok(Db::Pg { pool, pooled: self.pooled, begins: self.begins(who).into(), seats, login })
+        Ok(Db::Pg { pool, pooled: self.pooled, begins: self.begins(who).into(), seats, login: Arc::new(login) })
     }
 }
 

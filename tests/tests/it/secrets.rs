@@ -19,6 +19,10 @@ use wib_storage::{
 
 use crate::stage::{NOON, Stage, at};
 
+/// The use cases that write, and the lines that they leave.
+pub(crate) const CHANGES: &[(&str, &str)] =
+    &[("put_secret", "secret:put"), ("secret", "secret:read"), ("delete_secret", "secret:deleted")];
+
 const VALUE: &str = "sk-canary-7c1e-hunter2";
 
 #[derive(Debug, Clone)]
@@ -102,6 +106,11 @@ async fn a_secret_is_sealed_wherever_it_is_kept_and_its_use_is_told() {
         }
         org.delete_secret("bank").await.unwrap();
         assert_eq!(org.delete_secret("bank").await.unwrap_err().kind(), Kind::NotFound);
+        let log = org.list_audit(ListAudit { limit: Some(200), ..ListAudit::default() }).await.unwrap().items;
+        for (name, action) in CHANGES {
+            assert!(log.iter().any(|line| line.action == *action), "{name} leaves no {action}");
+        }
+        assert!(!serde_json::to_string(&log).unwrap().contains("canary"));
     }
 }
 

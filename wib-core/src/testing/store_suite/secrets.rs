@@ -26,7 +26,7 @@ pub async fn secrets_come_back_change_and_go(store: &dyn Store) {
     org!(store, other.org, |tx| {
         tx.insert(&theirs).await.expect("another organisation has names of its own");
         assert_eq!(tx.secret_by_name("b").await.expect("read"), None);
-        assert_eq!(tx.secrets(9).await.expect("read"), [theirs.clone()]);
+        assert_eq!(tx.secrets(9).await.expect("read"), std::slice::from_ref(&theirs));
         tx.delete_secret(b.id).await.expect("nothing is removed");
     });
     let nil = uuid::Uuid::nil().into();
