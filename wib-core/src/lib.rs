@@ -58,6 +58,7 @@ pub mod ports;
 pub mod privacy;
 pub mod recordings;
 pub mod retention;
+pub mod secrets;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

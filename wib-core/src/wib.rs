@@ -25,6 +25,7 @@ use crate::{
         Billing, Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
         Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
+    secrets::Vault,
     store::{OrgTx, Store, SystemTx},
 };
 
@@ -111,6 +112,7 @@ pub struct Parts {
     pub(crate) witnesses: Vec<Arc<dyn Witness>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) signer: Signer,
+    pub(crate) vault: Option<Vault>,
     pub(crate) tags: TagKey,
     // Swapped as a whole: a verdict under way keeps the one it began with.
     pack: RwLock<Arc<RulePack>>,
@@ -277,6 +279,7 @@ pub struct WibBuilder {
     witnesses: Vec<Arc<dyn Witness>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     signer: Option<Signer>,
+    vault: Option<Vault>,
     pack: Option<RulePack>,
     settings: Settings,
 }
@@ -353,6 +356,12 @@ impl WibBuilder {
         self.signer = Some(signer);
         self
     }
+    /// The keys that secrets of organisations are sealed with; without them none are kept.
+    #[must_use]
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self
+    }
     /// The rules of law; [`RulePack::standard`] by default.
     #[must_use]
     pub fn rules(mut self, pack: RulePack) -> Self {
@@ -422,6 +431,7 @@ impl WibBuilder {
             webhooks: self.webhooks,
             tags: signer.tag_key(),
             signer,
+            vault: self.vault,
             pack: RwLock::new(Arc::new(pack)),
             kept: RwLock::new(None),
             settings: self.settings,

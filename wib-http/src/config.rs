@@ -14,11 +14,13 @@ use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{ExposeSecret, SecretString},
     ports::Port,
+    secrets::Vault,
 };
 use wib_providers::{
     vendor::{Kind, Values, Vendor},
     vendors,
 };
+use wib_storage::WebSocket;
 
 /// What the server is told. Each field names its variable; a file named by `WIB_CONFIG` (TOML, flat) may hold the same
 /// names, and the environment wins.
@@ -36,8 +38,15 @@ pub struct Config {
     pub db_owner_url: Option<SecretString>,
     /// `WIB_DB_JOBS_URL`: the login of jobs and webhooks, across organisations.
     pub db_jobs_url: Option<SecretString>,
-    /// `WIB_DB_POOLED` = false: a pooler stands before the database.
+    /// `WIB_DB_DIRECT_URL`: a login that leads past the pooler, to listen; without it the owner's.
+    pub db_direct_url: Option<SecretString>,
+    /// `WIB_DB_POOLED` = false: a pooler stands before the database of `DATABASE_URL` and `WIB_DB_JOBS_URL`.
     pub db_pooled: bool,
+    /// `WIB_DB_CONNECTIONS` = 10, at most 1000: the most connections of each login.
+    pub db_connections: u32,
+    /// `WIB_DB_WEBSOCKET`: where PostgreSQL's bytes are taken in WebSockets (`wss://{host}/v2` for Neon), and
+    /// `WIB_DB_WEBSOCKET_ROOTS`: a file of PEM with the roots that are trusted there, instead of Mozilla's.
+    pub db_websocket: Option<WebSocket>,
     /// `WIB_PUBLIC_URL`: where vendors reach us.
     pub public_url: Option<String>,
     /// `WIB_ENV` = development
@@ -46,6 +55,11 @@ pub struct Config {
     pub sandbox: BTreeSet<Port>,
     /// `WIB_EVIDENCE_KEY`: signs checkpoints.
     pub evidence_key: Option<SecretString>,
+    /// `WIB_SECRETS_KEY`: what secrets of organisations are sealed with, 64 hexadecimal digits; without it one is made in
+    /// `WIB_DATA` at the first run. Needed in production on PostgreSQL, where nodes share it.
+    pub secrets_key: Option<SecretString>,
+    /// `WIB_SECRETS_OLD_KEYS`: keys that were used before; secrets are read with them until `wib secrets rotate`.
+    pub secrets_old_keys: Vec<SecretString>,
     /// `WIB_RULES`: a folder of packs of rules (JSON) that are laid over the built-in ones, looked at every 30 s.
     pub rules: Option<PathBuf>,
     /// What was set of vendors: keys, addresses and what else their [`Vendor::settings`] name.
@@ -152,11 +166,19 @@ impl Config {
                 .unwrap_or_else(|| format!("sqlite:{}", data.join("wib.db").display()).into()),
             db_owner_url: from.database("WIB_DB_OWNER_URL"),
             db_jobs_url: from.database("WIB_DB_JOBS_URL"),
+            db_direct_url: from.database("WIB_DB_DIRECT_URL"),
             db_pooled: from.flag("WIB_DB_POOLED"),
+            db_connections: from.or("WIB_DB_CONNECTIONS", 10),
+            db_websocket: from.websocket("WIB_DB_WEBSOCKET", "WIB_DB_WEBSOCKET_ROOTS"),
             public_url: from.url("WIB_PUBLIC_URL"),
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),
             evidence_key: from.secret("WIB_EVIDENCE_KEY"),
+            secrets_key: from.secret("WIB_SECRETS_KEY"),
+            secrets_old_keys: from
+                .text("WIB_SECRETS_OLD_KEYS")
+                .map(|keys| keys.split(',').map(|key| SecretString::from(key.trim())).collect())
+                .unwrap_or_default(),
             rules: from.text("WIB_RULES").map(PathBuf::from),
             vendors: from.vendors(),
             timestamps: Timestamps {
@@ -181,6 +203,9 @@ impl Config {
         if !(1..=256).contains(&self.workers) {
             from.fault("WIB_WORKERS", "expected 1 to 256");
         }
+        if !(1..=1000).contains(&self.db_connections) {
+            from.fault("WIB_DB_CONNECTIONS", "expected 1 to 1000");
+        }
         for vendor in vendors().filter(|vendor| vendor.keyed(&self.vendors)) {
             let key = vendor.settings.iter().find(|setting| setting.kind == Kind::Key).map_or("its key", |s| s.name);
             let needed = vendor.settings.iter().filter(|setting| setting.kind == Kind::Needed);
@@ -199,7 +224,16 @@ impl Config {
         {
             from.fault("WIB_EVIDENCE_KEY", e.message());
         }
+        let older = self.secrets_old_keys.iter().map(|key| ("WIB_SECRETS_OLD_KEYS", key));
+        for (name, key) in self.secrets_key.iter().map(|key| ("WIB_SECRETS_KEY", key)).chain(older) {
+            if let Err(e) = Vault::from_hex(key.expose_secret(), []) {
+                from.fault(name, e.message());
+            }
+        }
         if self.env == Env::Production {
+            if self.secrets_key.is_none() && !self.database_url.expose_secret().starts_with("sqlite:") {
+                from.fault("WIB_SECRETS_KEY", "needed in production on PostgreSQL: 64 hexadecimal digits");
+            }
             for port in self.sandboxed().into_iter().filter(|port| !self.sandbox.contains(port)) {
                 from.fault("WIB_SANDBOX", format!("{port} has no key: give one, or name it here to run it sandboxed"));
             }
@@ -219,12 +253,17 @@ impl Config {
     }
 }
 
-/// The roots in a file of PEM, of a megabyte at most.
-fn read_roots(path: &str) -> Result<TimestampRoots, String> {
+/// A file of PEM, of a megabyte at most.
+fn read_pem(path: &str) -> Result<Vec<u8>, String> {
     let mut pem = Vec::new();
     let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut pem));
     read.map_err(|e| format!("cannot be read: {}", e.kind()))?;
-    TimestampRoots::from_pem(&pem).map_err(|e| e.message().to_owned())
+    Ok(pem)
+}
+
+/// The roots in a file of PEM.
+fn read_roots(path: &str) -> Result<TimestampRoots, String> {
+    TimestampRoots::from_pem(&read_pem(path)?).map_err(|e| e.message().to_owned())
 }
 
 /// Where values come from, and what was wrong with them.
@@ -345,6 +384,21 @@ impl Source {
             self.fault(name, "expected sqlite:, postgres:// or postgresql://");
         }
         Some(url)
+    }
+    fn websocket(&mut self, name: &'static str, roots: &'static str) -> Option<WebSocket> {
+        let pem = self.get(roots, read_pem);
+        let given = self.values.contains_key(roots) || self.file.contains_key(roots);
+        let template = self.text(name);
+        if template.is_none() && given {
+            self.fault(name, format!("needed beside {roots}"));
+        }
+        let made = match pem {
+            Some(pem) => WebSocket::trusting(&template?, &pem),
+            // Roots that cannot be read are told already.
+            None if given => return None,
+            None => WebSocket::new(&template?),
+        };
+        made.map_err(|e| self.fault(name, e.message())).ok()
     }
     fn finish<T>(mut self, value: T) -> Result<T, Faults> {
         let unknown: Vec<_> = self.file.keys().filter(|name| !self.asked.contains(name.as_str())).cloned().collect();

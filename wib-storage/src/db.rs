@@ -1,6 +1,11 @@
 //! The two drivers behind one face: pools, transactions, rows, errors. Nothing outside this module and `migrate` names
 //! an engine's types.
 
+#[cfg(feature = "postgres")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 use std::{fmt, time::Instant};
 
 use serde_json::Value as Json;
@@ -16,6 +21,8 @@ use wib_core::{
     store::{Column, Value, ValueKind},
 };
 
+#[cfg(feature = "postgres")]
+use crate::place::PgLogin;
 use crate::sql::{Engine, Sql};
 
 /// A pool of connections to one database under one login.
@@ -28,6 +35,11 @@ pub(crate) enum Db {
         pool: PgPool,
         /// Behind a pooler: statements must not be kept by name.
         pooled: bool,
+        /// What a transaction sets besides whose it is.
+        begins: Arc<str>,
+        seats: Arc<Seats>,
+        /// Keeps open what the connections go through.
+        login: Arc<PgLogin>,
     },
 }
 impl fmt::Debug for Db {
@@ -55,12 +67,14 @@ impl Db {
                 .await
                 .map(|tx| Tx::Lite(Box::new(tx))),
             #[cfg(feature = "postgres")]
-            Self::Pg { pool, pooled } => {
+            Self::Pg { pool, pooled, begins, seats, login } => {
                 let set = organization
                     .map_or_else(|| "'app.system', 'on'".to_owned(), |id| format!("'app.organization_id', '{id}'"));
                 // The value is a UUID or a word of ours.
-                let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config({set}, true)"));
-                traced("begin", Engine::Postgres, pool.begin_with(begin)).await.map(|tx| Tx::Pg(Box::new(tx), !pooled))
+                let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config({set}, true){begins}"));
+                let judge = |error| seats.judge(login.setting(), error);
+                let tx = watched("begin", Engine::Postgres, pool.begin_with(begin), judge).await?;
+                Ok(Tx::Pg { tx: Box::new(tx), keep: !pooled, _seat: Seats::take(seats, pool.size()) })
             }
         }?;
         let _ = organization;
@@ -80,7 +94,71 @@ enum Tx {
     #[cfg(feature = "sqlite")]
     Lite(Box<sqlx::Transaction<'static, Sqlite>>),
     #[cfg(feature = "postgres")]
-    Pg(Box<sqlx::Transaction<'static, Postgres>>, bool),
+    Pg {
+        tx: Box<sqlx::Transaction<'static, Postgres>>,
+        /// Whether statements are kept by name.
+        keep: bool,
+        _seat: Seat,
+    },
+}
+
+/// The places of a pool, counted.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub(crate) struct Seats {
+    login: &'static str,
+    most: u32,
+    taken: AtomicU32,
+}
+#[cfg(feature = "postgres")]
+impl Seats {
+    pub(crate) const fn new(login: &'static str, most: u32) -> Self {
+        Self { login, most, taken: AtomicU32::new(0) }
+    }
+    fn take(seats: &Arc<Self>, open: u32) -> Seat {
+        let taken = seats.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        seats.show("taken", taken);
+        seats.show("open", open);
+        seats.show("most", seats.most);
+        Seat(seats.clone())
+    }
+    fn show(&self, state: &'static str, count: u32) {
+        metrics::gauge!("wib_storage_pool_connections", "login" => self.login, "state" => state).set(f64::from(count));
+    }
+    /// An error of beginning: the log learns which login it was, and whether it waited for others or for the database.
+    fn judge(&self, setting: &'static str, error: sqlx::Error) -> Error {
+        let down = matches!(error, sqlx::Error::PoolTimedOut) && self.taken.load(Ordering::Relaxed) < self.most;
+        let ours = if down { Error::database("the database does not answer") } else { judged(&error) };
+        ours.because(Setting(setting, error))
+    }
+}
+
+/// A place of a pool that a transaction has.
+#[cfg(feature = "postgres")]
+struct Seat(Arc<Seats>);
+#[cfg(feature = "postgres")]
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let left = self.0.taken.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.0.show("taken", left);
+    }
+}
+
+/// A driver's error, and the variable that names the login.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+struct Setting(&'static str, sqlx::Error);
+#[cfg(feature = "postgres")]
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0, self.1)
+    }
+}
+#[cfg(feature = "postgres")]
+impl std::error::Error for Setting {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.1.source()
+    }
 }
 
 /// An open transaction. Dropped, it is rolled back.
@@ -109,7 +187,7 @@ impl Conn {
                 lite::open_again(tx, rows).await?.into_iter().map(Row::Lite).collect()
             }
             #[cfg(feature = "postgres")]
-            Tx::Pg(tx, keep) => {
+            Tx::Pg { tx, keep, .. } => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Postgres)).persistent(*keep), pg::bind);
                 let rows = traced(sql.name, Engine::Postgres, query.fetch_all(&mut ***tx)).await?;
                 rows.into_iter().map(Row::Pg).collect()
@@ -130,7 +208,7 @@ impl Conn {
                 lite::open_again(tx, done).await?.rows_affected()
             }
             #[cfg(feature = "postgres")]
-            Tx::Pg(tx, keep) => {
+            Tx::Pg { tx, keep, .. } => {
                 let query = args.into_iter().fold(sqlx::query(sql.text(Engine::Postgres)).persistent(*keep), pg::bind);
                 traced(sql.name, Engine::Postgres, query.execute(&mut ***tx)).await?.rows_affected()
             }
@@ -163,13 +241,22 @@ impl Conn {
             #[cfg(feature = "sqlite")]
             Tx::Lite(tx) => traced("commit", Engine::Sqlite, tx.commit()).await,
             #[cfg(feature = "postgres")]
-            Tx::Pg(tx, _) => traced("commit", Engine::Postgres, tx.commit()).await,
+            Tx::Pg { tx, .. } => traced("commit", Engine::Postgres, tx.commit()).await,
         }
     }
 }
 
-/// Everything that is sent to a database passes here.
 async fn traced<T>(name: &'static str, engine: Engine, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    watched(name, engine, work, fault).await
+}
+
+/// Everything that is sent to a database passes here.
+async fn watched<T>(
+    name: &'static str,
+    engine: Engine,
+    work: impl Future<Output = sqlx::Result<T>>,
+    judge: impl FnOnce(sqlx::Error) -> Error,
+) -> Result<T> {
     let began = Instant::now();
     let outcome = work.await;
     let seconds = began.elapsed().as_secs_f64();
@@ -178,7 +265,7 @@ async fn traced<T>(name: &'static str, engine: Engine, work: impl Future<Output 
         .increment(1);
     tracing::trace!(statement = name, ?engine, seconds, ok = outcome.is_ok());
     outcome.map_err(|error| {
-        let error = fault(error);
+        let error = judge(error);
         tracing::debug!(statement = name, ?engine, error = %error.chain(), "statement failed");
         error
     })
@@ -309,10 +396,36 @@ mod pg {
 
 /// A driver's error as one of ours, with the cause kept.
 pub(crate) fn fault(error: sqlx::Error) -> Error {
+    judged(&error).because(error)
+}
+
+/// An error of connecting: it names the variable that tells where to, never what stands in it.
+#[cfg(feature = "postgres")]
+pub(crate) fn named(setting: &str, error: sqlx::Error) -> Error {
     let ours = match &error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Error::database("the database cannot be reached"),
+        sqlx::Error::Tls(_) => Error::database("no encrypted connection to the database can be made"),
+        _ => judged(&error),
+    };
+    let said = ours.message();
+    // The tunnel names its own.
+    let said = if said.starts_with("WIB_") { said.to_owned() } else { format!("{setting}: {said}") };
+    let named = Error::new(ours.kind(), ours.machine_code(), said);
+    // What is wrong with an address quotes it.
+    if matches!(error, sqlx::Error::Configuration(_)) { named } else { named.because(error) }
+}
+
+fn judged(error: &sqlx::Error) -> Error {
+    match error {
         sqlx::Error::Database(answer) => match answer.kind() {
             ErrorKind::UniqueViolation => Error::conflict("such a row exists already"),
             ErrorKind::ForeignKeyViolation => Error::not_found("the row that it refers to"),
+            #[cfg(feature = "websocket")]
+            _ if crate::tunnel::said(&**answer) => Error::database(answer.message()),
+            // PgBouncer has one code for everything.
+            _ if answer.code().as_deref() == Some("08P01") && answer.message().contains("authentication failed") => {
+                refusal("28P01")
+            }
             _ => refusal(&answer.code().unwrap_or_default()),
         },
         sqlx::Error::PoolTimedOut => Error::database("every connection to the database is taken"),
@@ -325,8 +438,7 @@ pub(crate) fn fault(error: sqlx::Error) -> Error {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::BeginFailed => Error::database("the database does not answer"),
         _ => Error::internal("the database's answer does not fit"),
-    };
-    ours.because(error)
+    }
 }
 
 fn full() -> Error {
@@ -340,7 +452,9 @@ fn refusal(code: &str) -> Error {
         "40001" | "40P01" | "55P03" => return Error::database("the database is busy with the same rows; try again"),
         "57014" => return Error::timeout("the database took too long"),
         "22021" | "22P05" => return Error::invalid("text holds a character that cannot be kept"),
-        "28000" | "28P01" | "3D000" => return Error::database("the database refused the login"),
+        "28000" | "28P01" => return Error::database("the database refused the login"),
+        "3D000" => return Error::database("there is no such database"),
+        "25P03" | "25P04" => return Error::timeout("the transaction took too long"),
         "42501" => return Error::internal("the login may not do this"),
         _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
             return Error::database("the database does not answer");

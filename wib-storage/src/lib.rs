@@ -34,6 +34,7 @@ mod orgs;
 mod place;
 mod queue;
 mod recordings;
+mod secrets;
 mod sql;
 mod stamps;
 mod store;
@@ -43,12 +44,16 @@ mod table;
 pub mod testing;
 mod transcripts;
 mod translation;
+#[cfg(feature = "websocket")]
+mod tunnel;
 mod usage;
 pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
 pub use place::Database;
 #[cfg(feature = "postgres")]
-pub use place::PgUrls;
+pub use place::{PgLogin, PgUrls};
 pub use store::SqlStore;
+#[cfg(feature = "websocket")]
+pub use tunnel::WebSocket;
 pub use witness::FileWitness;

@@ -5,15 +5,15 @@
 //! from them and renewed when it differs.
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "postgres")]
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
 use wib_core::kit::{Error, Result, time::Timestamp};
 
 #[cfg(feature = "postgres")]
-use crate::place::PgUrls;
+use crate::place::{PgLogin, PgUrls, Who};
 use crate::{db::fault, place::Database};
 
 /// One step of the tables' history.
@@ -66,6 +66,7 @@ migrations![
     "0012_flow",
     "0013_violations",
     "0014_numbers",
+    "0015_secrets",
     "0021_ai",
 ];
 
@@ -74,8 +75,9 @@ fn newest() -> i64 {
     ALL.last().map_or(0, Migration::version)
 }
 
-/// Rows that are added and read, nothing else.
+/// Rows that are added and read; nothing else is done to them but what [`ONCE`] says.
 const APPEND_ONLY: &[&str] = &[
+    "recordings",
     "verdicts",
     "transcripts",
     "translations",
@@ -91,6 +93,26 @@ const APPEND_ONLY: &[&str] = &[
 
 /// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.
 const ONCE: &[(&str, &[&str], &str)] = &[
+    (
+        // It is fetched, once; its bytes go; payment data in it is silenced, which ends a withholding and says so.
+        "recordings",
+        &[
+            "organization_id",
+            "id",
+            "call_id",
+            "vendor_id",
+            "content_type",
+            "channels",
+            "duration_ms",
+            "started_at",
+            "live",
+            "created_at",
+        ],
+        "OLD.media_hash IS NULL OR (NEW.media_hash IS NOT DISTINCT FROM OLD.media_hash \
+            AND NEW.size_bytes IS NOT DISTINCT FROM OLD.size_bytes \
+            AND (NEW.blob_key IS NULL OR NEW.blob_key IS NOT DISTINCT FROM OLD.blob_key)) \
+            OR (OLD.withheld AND NOT NEW.withheld AND NEW.note IS NOT NULL)",
+    ),
     (
         // A line comes under its seal.
         "audit_events",
@@ -289,7 +311,8 @@ impl Rules {
             Database::Memory | Database::File(_) => Self::Lite,
             #[cfg(feature = "postgres")]
             Database::Postgres(urls) => {
-                Self::Pg { app: urls.app()?.get_username().to_owned(), jobs: urls.jobs()?.get_username().to_owned() }
+                let name = |who| Ok::<_, Error>(urls.options(who)?.0.get_username().to_owned());
+                Self::Pg { app: name(Who::App)?, jobs: name(Who::Jobs)? }
             }
         })
     }
@@ -299,8 +322,9 @@ impl Rules {
 enum Work {
     #[cfg(feature = "sqlite")]
     Lite(PoolConnection<Sqlite>),
+    // With the way that it goes.
     #[cfg(feature = "postgres")]
-    Pg(Box<PgConnection>),
+    Pg(Box<(PgConnection, PgLogin)>),
 }
 
 impl Work {
@@ -314,8 +338,8 @@ impl Work {
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(urls) => {
-                let options = urls.owner()?.map_or_else(|| urls.app(), Ok)?;
-                Ok(Self::Pg(Box::new(options.connect().await.map_err(fault)?)))
+                let login = urls.login_of(Who::Owner)?;
+                Ok(Self::Pg(Box::new((login.connect().await?, login))))
             }
         }
     }
@@ -326,7 +350,7 @@ impl Work {
             #[cfg(feature = "sqlite")]
             Self::Lite(conn) => text.execute(&mut **conn).await.map(|_| ()),
             #[cfg(feature = "postgres")]
-            Self::Pg(conn) => text.execute(&mut **conn).await.map(|_| ()),
+            Self::Pg(conn) => text.execute(&mut conn.0).await.map(|_| ()),
         }
         .map_err(fault)
     }
@@ -341,7 +365,7 @@ impl Work {
             }
             #[cfg(feature = "postgres")]
             Self::Pg(conn) => {
-                let rows = text.fetch_all(&mut **conn).await.map_err(fault)?;
+                let rows = text.fetch_all(&mut conn.0).await.map_err(fault)?;
                 rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()
             }
         }
@@ -529,6 +553,8 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
     let (schema, app, jobs, owner) = (quote(schema), quote(app), quote(jobs), quote(owner));
     let mut text =
         format!("GRANT USAGE ON SCHEMA {schema} TO {app}, {jobs};\nGRANT SELECT ON wib_migrations TO {app}, {jobs};\n");
+    // Who owns a table is above its policies: nobody makes one but the owner. Before PostgreSQL 15 everybody could.
+    text.push_str(&format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC;\n"));
     let mut add = |line: String| {
         text.push_str(&line);
         text.push_str(";\n");
@@ -559,6 +585,10 @@ fn policies(schema: &str, owned: &[String], app: &str, jobs: &str, owner: &str) 
         .to_owned());
     for table in APPEND_ONLY {
         add(format!("DROP TRIGGER IF EXISTS {table}_only_added ON {table}"));
+        add(format!(
+            "CREATE OR REPLACE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} \
+             FOR EACH STATEMENT EXECUTE FUNCTION wib_only_added()"
+        ));
         for verb in ["UPDATE", "DELETE"] {
             let when = if verb == "UPDATE" { refused(table) } else { None };
             let when = when.map(|when| format!("WHEN ({when}) ")).unwrap_or_default();

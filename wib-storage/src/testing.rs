@@ -1,6 +1,8 @@
 //! Stores for tests: SQLite in memory, and a PostgreSQL server of the tests' own.
 
 mod dump;
+#[cfg(feature = "postgres")]
+pub mod proxy;
 #[cfg(unix)]
 pub mod servers;
 
@@ -12,7 +14,9 @@ use wib_core::kit::Clock;
 pub use self::dump::raw;
 pub use self::dump::{dump, tables_with};
 #[cfg(feature = "postgres")]
-pub use self::postgres::{PgStore, postgres_store};
+pub use self::postgres::{PgStore, pgbouncer, pooled_store, postgres_store};
+#[cfg(feature = "websocket")]
+pub use self::postgres::{TunnelStore, websocket_store};
 use crate::{Database, SqlStore};
 
 /// An empty store in memory, gone when dropped.
@@ -47,7 +51,11 @@ mod postgres {
         store::{OrgTx, Store, SystemTx},
     };
 
-    use super::servers::{self, as_user, unprivileged};
+    #[cfg(feature = "websocket")]
+    use super::proxy::{Proxy, Speech};
+    use super::servers::{self, Program, as_user, unprivileged};
+    #[cfg(feature = "websocket")]
+    use crate::WebSocket;
     use crate::{Database, PgUrls, SqlStore, migrate};
 
     /// The logins: who owns the tables, who serves organisations, who works for the platform.
@@ -62,10 +70,39 @@ mod postgres {
         admin: PgConnectOptions,
     }
     impl PgStore {
+        /// Opens the same database by other logins.
+        async fn again(&mut self, urls: PgUrls, clock: Arc<dyn Clock>) {
+            self.store.close().await;
+            self.store = SqlStore::open(&Database::Postgres(urls.clone()), clock).await.expect("the store opens");
+            self.urls = urls;
+        }
         /// The logins of its database.
         #[must_use]
         pub fn urls(&self) -> &PgUrls {
             &self.urls
+        }
+        /// Where its server listens: the path of a socket, or host and port.
+        #[must_use]
+        pub fn server(&self) -> String {
+            let admin = &self.admin;
+            match admin.get_socket() {
+                Some(folder) => format!("{}/.s.PGSQL.{}", folder.display(), admin.get_port()),
+                None => format!("{}:{}", admin.get_host(), admin.get_port()),
+            }
+        }
+        /// The logins of its database at another address: a pooler's or a proxy's. The owner's stays as it is.
+        #[must_use]
+        pub fn urls_at(&self, host: &str, port: u16) -> PgUrls {
+            let at = |login: &str| format!("postgres://{login}:wib@{host}:{port}/{}", self.name);
+            let [_, app, jobs] = LOGINS.map(at);
+            PgUrls { app: app.into(), jobs: Some(jobs.into()), ..self.urls.clone() }
+        }
+        /// Runs statements as the server's own superuser.
+        ///
+        /// # Errors
+        /// What the database refuses.
+        pub async fn admin(&self, text: &str) -> Result<()> {
+            run(&self.admin.clone().database(&self.name), text).await.map_err(crate::db::fault)
         }
         /// Runs statements as the owner of the tables, past every rule of the store.
         ///
@@ -73,7 +110,9 @@ mod postgres {
         /// What the database refuses.
         pub async fn raw(&self, text: &str) -> Result<()> {
             let text = format!("SELECT set_config('app.system', 'on', false); {text}");
-            run(&self.urls.login("owner"), &text).await.map_err(crate::db::fault)
+            let [owner, ..] = LOGINS;
+            let owner = self.admin.clone().username(owner).password("wib").database(&self.name);
+            run(&owner, &text).await.map_err(crate::db::fault)
         }
     }
     impl Deref for PgStore {
@@ -115,7 +154,6 @@ mod postgres {
     /// # Panics
     /// When the server does not do what it should, and where `CI=true` when there is none.
     pub async fn postgres_store(test: &str, clock: Arc<dyn Clock>) -> Option<PgStore> {
-        static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Some(server) = SERVER.get_or_init(Server::find).await else {
             servers::skipped(test, "PostgreSQL");
@@ -129,6 +167,84 @@ mod postgres {
         let store = SqlStore::open(&Database::Postgres(urls.clone()), clock).await.expect("the store opens");
         Some(PgStore { store, name, urls, admin: server.admin.clone() })
     }
+
+    /// A pooler of the tests' own before their PostgreSQL, of so many connections for each database and login.
+    ///
+    /// # Panics
+    /// When it does not start, and where `CI=true` when there is none.
+    pub async fn pgbouncer(test: &str, pool: u32) -> Option<servers::Server> {
+        let Some(server) = SERVER.get_or_init(Server::find).await else {
+            servers::skipped(test, "PostgreSQL");
+            return None;
+        };
+        let admin = &server.admin;
+        let host =
+            admin.get_socket().map_or_else(|| admin.get_host().to_owned(), |folder| folder.display().to_string());
+        servers::Server::start(test, Program::PgBouncer { host, port: admin.get_port(), pool })
+    }
+
+    /// An empty store on PostgreSQL whose connections are a pooler's, by transaction; one pooler for the process.
+    ///
+    /// # Panics
+    /// As [`postgres_store`] and [`pgbouncer`].
+    pub async fn pooled_store(test: &str, clock: Arc<dyn Clock>) -> Option<PgStore> {
+        static POOLER: OnceCell<Option<servers::Server>> = OnceCell::const_new();
+        let pooler = POOLER.get_or_init(|| pgbouncer(test, 8)).await.as_ref()?;
+        let mut store = postgres_store(test, clock.clone()).await?;
+        let address = pooler.address();
+        let urls = PgUrls { pooled: true, ..store.urls_at(&address.ip().to_string(), address.port()) };
+        store.again(urls, clock).await;
+        Some(store)
+    }
+
+    /// A store whose connections go through WebSockets, and the proxy that takes them.
+    #[cfg(feature = "websocket")]
+    #[derive(Debug)]
+    pub struct TunnelStore {
+        store: PgStore,
+        /// Who turns frames into bytes.
+        pub proxy: Proxy,
+    }
+    #[cfg(feature = "websocket")]
+    impl Deref for TunnelStore {
+        type Target = PgStore;
+        fn deref(&self) -> &PgStore {
+            &self.store
+        }
+    }
+    #[cfg(feature = "websocket")]
+    #[async_trait]
+    impl Store for TunnelStore {
+        async fn org(&self, organization: OrganizationId) -> Result<Box<dyn OrgTx>> {
+            self.store.org(organization).await
+        }
+        async fn system(&self) -> Result<Box<dyn SystemTx>> {
+            self.store.system().await
+        }
+        async fn ping(&self) -> Result<()> {
+            self.store.ping().await
+        }
+    }
+
+    /// An empty store on PostgreSQL, reached through a proxy that takes WebSockets for one address alone. The owner's
+    /// login goes through it too.
+    ///
+    /// # Panics
+    /// As [`postgres_store`].
+    #[cfg(feature = "websocket")]
+    pub async fn websocket_store(test: &str, clock: Arc<dyn Clock>) -> Option<TunnelStore> {
+        let mut store = postgres_store(test, clock.clone()).await?;
+        let proxy = Proxy::start(Speech::WebSocket { only: "ep-x.example.com:5432".to_owned() }, &store.server());
+        let template = format!("ws://{}/v1?address={{host}}:{{port}}", proxy.address());
+        let mut urls = store.urls_at("ep-x.example.com", 5432);
+        let [owner, ..] = LOGINS;
+        urls.owner = Some(format!("postgres://{owner}:wib@ep-x.example.com:5432/{}", store.name).into());
+        urls.websocket = Some(WebSocket::new(&template).expect("an address"));
+        store.again(urls, clock).await;
+        Some(TunnelStore { store, proxy })
+    }
+
+    static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
 
     struct Server {
         admin: PgConnectOptions,

@@ -28,6 +28,7 @@ mod privacy;
 mod retention;
 mod sameness;
 mod script;
+mod secrets;
 mod stage;
 mod stamps;
 mod steered;

@@ -7,6 +7,7 @@ mod keep;
 mod law;
 mod lists;
 mod numbers;
+mod secrets;
 mod value;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use numbers::Numbers;
+pub use secrets::Secrets;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -231,6 +233,7 @@ pub trait OrgTx:
     + Registers
     + Lists
     + Numbers
+    + Secrets
     + Recordings
     + EvidenceLog
     + Stamps

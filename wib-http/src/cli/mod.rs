@@ -7,6 +7,7 @@ mod import;
 mod law;
 mod queue;
 mod sandbox;
+mod secrets;
 mod serve;
 mod wire;
 
@@ -60,6 +61,9 @@ enum Command {
     /// Dead letters
     #[command(subcommand)]
     Dlq(queue::DeadLetters),
+    /// Secrets of organisations
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -144,6 +148,7 @@ fn run(command: Command) -> Outcome {
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
                 Command::Doctor(doctor) => single()?.block_on(doctor.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
+                Command::Secrets(secrets) => single()?.block_on(secrets.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
             }
         }

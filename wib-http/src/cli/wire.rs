@@ -13,6 +13,7 @@ use wib_core::{
     evidence::Signer,
     kit::{Clock, ExposeSecret, OsRandom, Random, SystemClock},
     ports::{Port, Witness},
+    secrets::Vault,
 };
 use wib_http::{config::Config, rules};
 use wib_providers::{
@@ -34,9 +35,6 @@ pub(crate) struct Wired {
     pub(crate) store: Arc<SqlStore>,
 }
 
-/// Connections of each PostgreSQL login.
-const CONNECTIONS: u32 = 10;
-
 /// The database that a configuration names.
 pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
     let url = config.database_url.expose_secret();
@@ -44,11 +42,13 @@ pub(crate) fn database(config: &Config) -> Result<Database, Failure> {
         return Ok(url.parse()?);
     }
     Ok(Database::Postgres(PgUrls {
-        app: config.database_url.clone(),
         owner: config.db_owner_url.clone(),
         jobs: config.db_jobs_url.clone(),
+        direct: config.db_direct_url.clone(),
         pooled: config.db_pooled,
-        connections: CONNECTIONS,
+        connections: config.db_connections,
+        websocket: config.db_websocket.clone(),
+        ..PgUrls::one(url)
     }))
 }
 
@@ -69,24 +69,35 @@ fn signer(config: &Config) -> Result<Signer, Failure> {
     if let Some(key) = &config.evidence_key {
         return Signer::from_hex(key.expose_secret()).map_err(|e| Failure::Say(format!("WIB_EVIDENCE_KEY: {e}")));
     }
-    key_file(&config.data.join("evidence.key"))
+    let path = config.data.join("evidence.key");
+    Signer::from_hex(&key_file(&path, "evidence")?)
+        .map_err(|e| Failure::Say(format!("the evidence key {}: {e}", path.display())))
 }
 
-fn key_file(path: &Path) -> Result<Signer, Failure> {
-    let say = |e: &dyn std::fmt::Display| Failure::Say(format!("the evidence key {}: {e}", path.display()));
+/// The keys of the installation's secrets: the configured ones, or the one made at the first run.
+fn vault(config: &Config) -> Result<Vault, Failure> {
+    let older = config.secrets_old_keys.iter().map(ExposeSecret::expose_secret);
+    if let Some(key) = &config.secrets_key {
+        return Vault::from_hex(key.expose_secret(), older).map_err(|e| Failure::Say(format!("WIB_SECRETS_KEY: {e}")));
+    }
+    let path = config.data.join("secrets.key");
+    Vault::from_hex(&key_file(&path, "secrets")?, older)
+        .map_err(|e| Failure::Say(format!("the secrets key {}: {e}", path.display())))
+}
+
+fn key_file(path: &Path, what: &str) -> Result<String, Failure> {
+    let say = |e: &dyn std::fmt::Display| Failure::Say(format!("the {what} key {}: {e}", path.display()));
     let kept = |path: &Path| {
         let mut key = String::new();
         File::open(path).and_then(|f| f.take(1024).read_to_string(&mut key)).map(|_| key)
     };
-    let key = match kept(path) {
-        Ok(key) => key,
+    match kept(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             make_key(path).map_err(|e| say(&e))?;
-            kept(path).map_err(|e| say(&e))?
+            kept(path).map_err(|e| say(&e))
         }
-        Err(e) => return Err(say(&e)),
-    };
-    Signer::from_hex(&key).map_err(|e| say(&e))
+        kept => kept.map_err(|e| say(&e)),
+    }
 }
 
 /// Makes a key, whole or not at all: it is written beside its place and linked there. Whoever comes second keeps the
@@ -149,6 +160,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         .clock(clock)
         .random(random)
         .signer(signer(config)?)
+        .vault(vault(config)?)
         .settings(settings)
         .rules(rules(config)?)
         .build()?;

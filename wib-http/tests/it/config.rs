@@ -59,6 +59,52 @@ fn every_fault_is_told_at_once_with_its_name_and_without_its_value() {
 }
 
 #[test]
+fn the_database_is_told_its_ways_and_its_bounds() {
+    let config = read(&[]).unwrap();
+    assert!(config.db_connections == 10 && config.db_websocket.is_none() && config.db_direct_url.is_none());
+    let config = read(&[
+        ("DATABASE_URL", "postgres://app@ep-x.neon.tech/wib"),
+        ("WIB_DB_DIRECT_URL", "postgres://bus@ep-x.neon.tech/wib"),
+        ("WIB_DB_CONNECTIONS", "40"),
+        ("WIB_DB_WEBSOCKET", "wss://{host}/v2"),
+    ])
+    .unwrap();
+    assert!(config.db_connections == 40 && config.db_websocket.is_some() && config.db_direct_url.is_some());
+    let mut other = tempfile::NamedTempFile::new().unwrap();
+    write!(other, "not a certificate").unwrap();
+    for (name, value) in [
+        ("WIB_DB_CONNECTIONS", "0"),
+        ("WIB_DB_CONNECTIONS", "1001"),
+        ("WIB_DB_DIRECT_URL", "mysql://hunter2@h/x"),
+        ("WIB_DB_WEBSOCKET", "https://{host}/v2"),
+        ("WIB_DB_WEBSOCKET", "ws://proxy.example.com/v2"),
+        ("WIB_DB_WEBSOCKET", "wss://a b/"),
+    ] {
+        assert_eq!(names(&read(&[(name, value)]).unwrap_err()), [name], "{value}");
+    }
+    let roots = |path| ("WIB_DB_WEBSOCKET_ROOTS", path);
+    assert_eq!(names(&read(&[roots(other.path().to_str().unwrap())]).unwrap_err()), ["WIB_DB_WEBSOCKET"]);
+    let to = ("WIB_DB_WEBSOCKET", "wss://{host}/v2");
+    assert_eq!(names(&read(&[to, roots("/not/there.pem")]).unwrap_err()), ["WIB_DB_WEBSOCKET_ROOTS"]);
+    assert_eq!(names(&read(&[to, roots(other.path().to_str().unwrap())]).unwrap_err()), ["WIB_DB_WEBSOCKET"]);
+}
+
+#[test]
+fn production_on_postgresql_is_given_its_key_for_secrets() {
+    let named = ("WIB_SANDBOX", "voice, transcriber, llm, mailer");
+    let production = [("WIB_ENV", "production"), named];
+    assert!(read(&production).unwrap().secrets_key.is_none(), "a file's key is made beside it");
+    let postgres = [&production[..], &[("DATABASE_URL", "postgres://app@h/wib")]].concat();
+    assert_eq!(names(&read(&postgres).unwrap_err()), ["WIB_SECRETS_KEY"]);
+    let (key, old) = ("ab".repeat(32), format!("{}, {}", "cd".repeat(32), "ef".repeat(32)));
+    let given = [&postgres[..], &[("WIB_SECRETS_KEY", &key), ("WIB_SECRETS_OLD_KEYS", &old)]].concat();
+    assert_eq!(read(&given).unwrap().secrets_old_keys.len(), 2);
+    let faults = read(&[("WIB_SECRETS_KEY", "hunter2"), ("WIB_SECRETS_OLD_KEYS", "hunter2")]).unwrap_err();
+    assert_eq!(names(&faults), ["WIB_SECRETS_KEY", "WIB_SECRETS_OLD_KEYS"]);
+    assert!(!faults.to_string().contains("hunter2"));
+}
+
+#[test]
 fn production_refuses_a_sandbox_that_is_not_named() {
     let keys =
         [("WIB_ENV", "production"), ("TELNYX_API_KEY", "k"), ("TELNYX_CONNECTION_ID", "c"), ("GROQ_API_KEY", "k")];

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 mod compliance;
 mod config;
+mod database;
 mod doctor;
 mod edge;
 mod every;

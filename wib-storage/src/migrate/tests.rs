@@ -98,7 +98,7 @@ async fn a_cease_of_an_older_version_becomes_a_circumstance_on_postgresql() {
     let name = "a_cease_of_an_older_version_becomes_a_circumstance_on_postgresql";
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Some(store) = crate::testing::postgres_store(name, clock).await else { return };
-    let mut work = Work::Pg(Box::new(store.urls().login("owner").connect().await.unwrap()));
+    let mut work = Work::open(&Database::Postgres(store.urls().clone())).await.unwrap();
     work.run("CREATE SCHEMA old; SET search_path TO old").await.unwrap();
     let rules = Rules::of(&Database::Postgres(store.urls().clone())).unwrap();
     let id = |n| format!("'{}'::uuid", format!("{n:02x}").repeat(16));

@@ -4,9 +4,12 @@
 
 mod blobs;
 mod engines;
+mod outage;
+mod pooled;
 mod postgres;
 mod servers;
 mod sqlite;
+mod tunnel;
 mod witness;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, raw_sql};
 use wib_core::{
     engine::{NewMessage, Topic},
-    kit::{Clock, Id, Kind, OsRandom, SystemClock},
+    kit::{Clock, Id, OsRandom, SystemClock},
     orgs::Organization,
     store::Store,
     testing::store_suite,
@@ -45,6 +45,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::violations_come_back_change_and_are_locked(&store).await;
     store_suite::numbers_caller_ids_and_lines_come_back_and_change(&store).await;
     store_suite::translations_are_kept_once_per_version(&store).await;
+    store_suite::secrets_come_back_change_and_go(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
     Some(store)
 }
@@ -121,26 +122,117 @@ async fn the_application_may_not_touch_what_is_the_platforms() {
     assert!(error.contains("row-level security"), "{error}");
 }
 
+/// Every table, and whether it has an organisation's column.
+const TABLES: &str = "SELECT t.table_name::text FROM information_schema.tables t
+    WHERE t.table_schema = current_schema() AND t.table_type = 'BASE TABLE'";
+
+#[tokio::test]
+async fn every_table_is_a_tenants_or_the_platforms_and_no_login_has_more_than_it_needs() {
+    const NAME: &str = "every_table_is_a_tenants_or_the_platforms_and_no_login_has_more_than_it_needs";
+    let Some(store) = postgres_store(NAME, clock()).await else { return };
+    let mut owner = store.urls().login("owner").connect().await.unwrap();
+    let tenants = texts(&mut owner, TENANT_TABLES).await;
+    let platform: Vec<_> = texts(&mut owner, TABLES).await.into_iter().filter(|t| !tenants.contains(t)).collect();
+    assert!(tenants.len() > 30 && platform.len() > 6, "{tenants:?} {platform:?}");
+    let mut may = async |login: &str, table: &str| {
+        let verbs = "VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')";
+        let held = format!(
+            "SELECT verb FROM ({verbs}) AS v (verb)
+            WHERE has_table_privilege('wib_test_{login}', '\"{table}\"', verb) ORDER BY verb"
+        );
+        texts(&mut owner, &held).await.join(" ")
+    };
+    const ROWS: &str = "DELETE INSERT SELECT UPDATE";
+    for table in &tenants {
+        assert_eq!((may("app", table).await.as_str(), may("jobs", table).await.as_str()), (ROWS, ROWS), "{table}");
+    }
+    for table in &platform {
+        // A table that nobody put anywhere is granted to nobody, and fails here.
+        let (app, jobs) = match table.as_str() {
+            "wib_migrations" => ("SELECT", "SELECT"),
+            "organizations" => ("SELECT", ROWS),
+            _ => ("", ROWS),
+        };
+        assert_eq!((may("app", table).await.as_str(), may("jobs", table).await.as_str()), (app, jobs), "{table}");
+    }
+    let loose = "SELECT rolname::text FROM pg_roles WHERE rolname IN ('wib_test_app', 'wib_test_jobs')
+        AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR pg_has_role(oid, 'wib_test_owner', 'MEMBER')
+            OR has_schema_privilege(oid, current_schema(), 'CREATE') OR has_database_privilege(oid, current_database(), 'CREATE'))";
+    assert_eq!(texts(&mut owner, loose).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_login_of_the_server_changes_tables_policies_or_triggers() {
+    const NAME: &str = "no_login_of_the_server_changes_tables_policies_or_triggers";
+    let Some(store) = filled(NAME).await else { return };
+    for login in ["app", "jobs"] {
+        let mut conn = store.urls().login(login).connect().await.unwrap();
+        for text in [
+            "CREATE TABLE mine (id BIGINT)",
+            "CREATE TABLE mine AS SELECT * FROM wib_migrations",
+            "CREATE FUNCTION wib_only_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+            "CREATE OR REPLACE FUNCTION wib_only_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+            "CREATE POLICY mine ON calls USING (true)",
+            "ALTER POLICY org_isolation ON calls USING (true)",
+            "DROP POLICY org_isolation ON calls",
+            "ALTER TABLE calls DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE calls NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE evidence DISABLE TRIGGER ALL",
+            "DROP TRIGGER evidence_no_update ON evidence",
+            "SET session_replication_role = replica",
+            "SET ROLE wib_test_owner",
+            "SET SESSION AUTHORIZATION wib_test_owner",
+            "TRUNCATE evidence CASCADE",
+            "DROP TABLE evidence CASCADE",
+            "SET row_security = off; SELECT * FROM calls",
+            "COPY calls TO PROGRAM 'cat'",
+            "INSERT INTO wib_migrations VALUES (900, 'x', 'x', now())",
+        ] {
+            assert!(run(&mut conn, text).await.is_err(), "{login}: {text}");
+        }
+    }
+}
+
+const EVIDENCE: [&str; 11] = [
+    "recordings",
+    "verdicts",
+    "transcripts",
+    "translations",
+    "evidence",
+    "evidence_nodes",
+    "checkpoints",
+    "stamps",
+    "audit_events",
+    "consents",
+    "disclosures",
+];
+
 #[tokio::test]
 async fn rows_of_evidence_are_only_added() {
     let Some(store) = filled("rows_of_evidence_are_only_added").await else { return };
-    let mut jobs = store.urls().login("jobs").connect().await.unwrap();
-    for table in [
-        "verdicts",
-        "transcripts",
-        "translations",
-        "evidence",
-        "evidence_nodes",
-        "checkpoints",
-        "stamps",
-        "audit_events",
-    ] {
-        for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
-            let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
-            let error = run(&mut jobs, &format!("{begin}; {text}")).await.unwrap_err().to_string();
-            assert!(error.contains("only added"), "{text}: {error}");
-            run(&mut jobs, "ROLLBACK").await.unwrap();
+    // The platform's login, and the one that owns the tables.
+    for login in ["jobs", "owner"] {
+        let mut conn = store.urls().login(login).connect().await.unwrap();
+        for table in EVIDENCE {
+            for text in
+                [format!("UPDATE {table} SET organization_id = gen_random_uuid()"), format!("DELETE FROM {table}")]
+            {
+                let begin = "BEGIN; SELECT set_config('app.system', 'on', true)";
+                let error = run(&mut conn, &format!("{begin}; {text}")).await.unwrap_err().to_string();
+                assert!(error.contains("only added"), "{login}: {text}: {error}");
+                run(&mut conn, "ROLLBACK").await.unwrap();
+            }
         }
+    }
+    let mut owner = store.urls().login("owner").connect().await.unwrap();
+    for table in EVIDENCE {
+        let error = run(&mut owner, &format!("TRUNCATE {table} CASCADE")).await.unwrap_err().to_string();
+        assert!(error.contains("only added"), "{table}: {error}");
+    }
+    for text in ["UPDATE recordings SET media_hash = 'sha256:ff'", "UPDATE recordings SET vendor_id = vendor_id || 'x'"]
+    {
+        let error = store.raw(text).await.unwrap_err().chain();
+        assert!(error.contains("only added"), "{text}: {error}");
     }
 }
 
@@ -193,16 +285,4 @@ async fn without_an_owner_the_version_is_checked_and_nothing_changed() {
     let message = open().await.unwrap_err().message().to_owned();
     assert!(message.contains(&format!("version {before}")) && message.contains("owner"), "{message}");
     owner.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_is_not_there_or_refuses_says_so() {
-    let gone = Database::Postgres(PgUrls::one("postgres://nobody:hunter2@127.0.0.1:1/none"));
-    let error = SqlStore::open(&gone, clock()).await.unwrap_err();
-    assert!(error.kind() == Kind::Unavailable && error.machine_code() == "DATABASE_ERROR", "{error:?}");
-    assert!(!format!("{error:?}").contains("hunter2"));
-    let Some(store) = postgres_store("a_server_that_is_not_there_or_refuses_says_so", clock()).await else { return };
-    let missing = store.urls().login("app").database("no_such_database").to_url_lossy().to_string();
-    let error = SqlStore::open(&Database::Postgres(PgUrls::one(missing)), clock()).await.unwrap_err();
-    assert!(error.message().contains("refused the login"), "{error:?}");
 }

@@ -131,7 +131,13 @@ async fn rows_of_evidence_are_only_added() {
     store_suite::every_record_comes_back_as_it_went(&store).await;
     store_suite::every_record_of_the_law_comes_back_as_it_went(&store).await;
     store.close().await;
+    for text in ["UPDATE recordings SET media_hash = 'sha256:ff'", "UPDATE recordings SET vendor_id = vendor_id || 'x'"]
+    {
+        let error = sql(&path, text).await.unwrap_err().to_string();
+        assert!(error.contains("only added"), "{text}: {error}");
+    }
     for table in [
+        "recordings",
         "verdicts",
         "transcripts",
         "evidence",
@@ -142,7 +148,7 @@ async fn rows_of_evidence_are_only_added() {
         "consents",
         "disclosures",
     ] {
-        for text in [format!("UPDATE {table} SET organization_id = organization_id"), format!("DELETE FROM {table}")] {
+        for text in [format!("UPDATE {table} SET organization_id = X'00'"), format!("DELETE FROM {table}")] {
             let error = sql(&path, &text).await.unwrap_err().to_string();
             assert!(error.contains("only added"), "{text}: {error}");
         }

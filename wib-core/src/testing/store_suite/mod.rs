@@ -42,6 +42,7 @@ use crate::{
     privacy::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem, TOMBSTONE},
     recordings::{Recording, RecordingId, RecordingStatus},
     retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
+    secrets::TenantSecret,
     store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     translation::{Language, Translation},
@@ -59,6 +60,7 @@ macro_rules! store_suite {
             every_record_comes_back_as_it_went
             every_text_of_an_enum_can_be_kept
             a_changed_row_is_kept_and_an_unknown_one_is_not_found
+            what_was_kept_of_a_recording_stays
             another_tenants_rows_are_absent
             every_question_sees_one_tenant_only
             unique_rules_answer_with_a_conflict
@@ -119,6 +121,7 @@ macro_rules! store_suite {
             budgets_and_prompts_come_back_and_change
             reservations_of_a_month_add_up_and_are_settled
             prompts_that_nobody_told_the_end_of_are_found
+            secrets_come_back_change_and_go
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -140,6 +143,7 @@ mod questions;
 mod rows;
 mod samples;
 mod spending;
+mod secrets;
 
 pub use keep::*;
 pub use law::*;
@@ -150,3 +154,4 @@ pub use questions::*;
 pub use rows::*;
 use samples::*;
 pub use spending::*;
+pub use secrets::*;

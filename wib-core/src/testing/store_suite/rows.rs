@@ -202,6 +202,65 @@ where
     assert_eq!(kind_of(Edit::<T>::update(&mut *tx, &unknown).await), Kind::NotFound, "{}", T::NAME);
 }
 
+async fn kept_recording(store: &dyn Store, t: &Tenant) -> Recording {
+    let mut tx = store.org(t.org).await.expect("a transaction opens");
+    Repo::<Recording>::find(&mut *tx, t.recording).await.expect("a row is read").expect("the tenant has a recording")
+}
+
+/// What was kept of a recording stays: whose it is, when it was, its hash. What changes it is fetching, deleting, and
+/// silencing payment data, which says so.
+pub async fn what_was_kept_of_a_recording_stays(store: &dyn Store) {
+    let t = tenant(store).await;
+    let pending = Recording {
+        blob_key: None,
+        size_bytes: None,
+        media_hash: None,
+        status: RecordingStatus::Pending,
+        withheld: false,
+        note: None,
+        ..a_recording(t.call)
+    };
+    let hash = |text: &str| Some(text.to_owned());
+    let kept = Recording {
+        blob_key: hash("k"),
+        size_bytes: Some(9),
+        media_hash: hash("sha256:aa"),
+        status: RecordingStatus::Completed,
+        ..pending.clone()
+    };
+    let withheld = Recording { withheld: true, ..kept.clone() };
+    let silenced = Recording {
+        blob_key: hash("l"),
+        size_bytes: Some(8),
+        media_hash: hash("sha256:bb"),
+        note: hash("silenced"),
+        ..kept.clone()
+    };
+    let deleted = Recording { status: RecordingStatus::Deleted, blob_key: None, ..silenced.clone() };
+    org!(store, t.org, |tx| tx.insert(&pending).await.expect("a recording is added"));
+    let other = id();
+    for (now, refused) in [
+        (&pending, Recording { vendor_id: "other".to_owned(), ..pending.clone() }),
+        (&kept, Recording { media_hash: hash("sha256:bb"), ..kept.clone() }),
+        (&kept, Recording { media_hash: None, ..kept.clone() }),
+        (&kept, Recording { size_bytes: Some(8), ..kept.clone() }),
+        (&kept, Recording { blob_key: hash("l"), ..kept.clone() }),
+        (&kept, silenced.clone()),
+        (&withheld, Recording { withheld: true, ..silenced.clone() }),
+        (&withheld, Recording { note: None, ..silenced.clone() }),
+        (&silenced, Recording { media_hash: hash("sha256:aa"), ..silenced.clone() }),
+        (&deleted, Recording { created_at: at(1), ..deleted.clone() }),
+        (&deleted, Recording { started_at: None, ..deleted.clone() }),
+        (&deleted, Recording { duration_ms: Some(1), ..deleted.clone() }),
+        (&deleted, Recording { call_id: other, ..deleted.clone() }),
+        (&deleted, Recording { live: false, ..deleted.clone() }),
+    ] {
+        org!(store, t.org, |tx| tx.update(now).await.expect("a step of a recording"));
+        let mut tx = store.org(t.org).await.expect("a transaction opens");
+        assert_eq!(kind_of(tx.update(&refused).await), Kind::Internal, "{refused:?}");
+    }
+}
+
 /// The whole row is written, and only where it is.
 pub async fn a_changed_row_is_kept_and_an_unknown_one_is_not_found(store: &dyn Store) {
     let t = tenant(store).await;
@@ -217,7 +276,7 @@ pub async fn a_changed_row_is_kept_and_an_unknown_one_is_not_found(store: &dyn S
     changes(store, t.org, call, a_call(t.org, None, None)).await;
     changes(store, t.org, CallLeg { control_id: None, ..leg }, a_leg(t.call)).await;
     let recording =
-        Recording { id: t.recording, status: RecordingStatus::Failed, media_hash: None, ..a_recording(t.call) };
+        Recording { status: RecordingStatus::Deleted, blob_key: None, note: None, ..kept_recording(store, &t).await };
     changes(store, t.org, recording, a_recording(t.call)).await;
     changes(store, t.org, TranscriptJob { failures: 3, error: None, ..job }, a_transcript_job(t.call, t.recording))
         .await;
