@@ -44,6 +44,7 @@ mod postgres {
     use wib_core::{
         kit::{Clock, ExposeSecret, Result, SystemClock},
         orgs::OrganizationId,
+        ports::Bus,
         store::{OrgTx, Store, SystemTx},
     };
 
@@ -100,6 +101,9 @@ mod postgres {
         }
         async fn system(&self) -> Result<Box<dyn SystemTx>> {
             self.store.system().await
+        }
+        fn tell_on(&self, bus: &Arc<dyn Bus>) {
+            self.store.tell_on(bus);
         }
         async fn ping(&self) -> Result<()> {
             self.store.ping().await

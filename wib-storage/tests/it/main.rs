@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blobs;
+mod bus;
 mod engines;
 mod postgres;
+mod queues;
 mod servers;
 mod sqlite;
+mod watch;
 mod witness;
 
 use std::sync::Arc;

@@ -115,6 +115,9 @@ macro_rules! store_suite {
             a_number_of_the_pool_is_given_to_one_at_a_time
             a_call_that_comes_in_leads_to_its_organisation
             translations_are_kept_once_per_version
+            what_is_told_is_read_in_order_by_its_organisation
+            no_place_is_seen_before_those_before_it
+            what_waits_outside_is_taken_once_or_comes_back
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -130,6 +133,7 @@ macro_rules! store_suite {
 mod keep;
 mod law;
 mod lists;
+mod live;
 mod numbers;
 mod platform;
 mod questions;
@@ -139,6 +143,7 @@ mod samples;
 pub use keep::*;
 pub use law::*;
 pub use lists::*;
+pub use live::*;
 pub use numbers::*;
 pub use platform::*;
 pub use questions::*;
