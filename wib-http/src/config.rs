@@ -38,6 +38,8 @@ pub struct Config {
     pub db_jobs_url: Option<SecretString>,
     /// `WIB_DB_POOLED` = false: a pooler stands before the database.
     pub db_pooled: bool,
+    /// `NATS_URL`: servers of NATS, separated by commas, for the transcription queue and for the bus; holds a password.
+    pub nats_url: Option<SecretString>,
     /// `WIB_PUBLIC_URL`: where vendors reach us.
     pub public_url: Option<String>,
     /// `WIB_ENV` = development
@@ -153,6 +155,7 @@ impl Config {
             db_owner_url: from.database("WIB_DB_OWNER_URL"),
             db_jobs_url: from.database("WIB_DB_JOBS_URL"),
             db_pooled: from.flag("WIB_DB_POOLED"),
+            nats_url: from.secret("NATS_URL"),
             public_url: from.url("WIB_PUBLIC_URL"),
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),
