@@ -27,6 +27,7 @@
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
 //! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`live`] | calls watched while they happen |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
@@ -51,6 +52,7 @@ pub mod imports;
 pub mod kit;
 pub mod licences;
 pub mod lists;
+pub mod live;
 mod mail;
 pub mod notices;
 pub mod orgs;

@@ -22,8 +22,9 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
+        Billing, Blobs, Bus, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, TimestampAuthority,
         Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        bus::{LocalBus, Note},
     },
     secrets::Vault,
     store::{OrgTx, Store, SystemTx},
@@ -119,7 +120,11 @@ pub struct Parts {
     // The pack that is known to be in the store.
     pub(crate) kept: RwLock<Option<Arc<RulePack>>>,
     pub(crate) settings: Settings,
+    pub(crate) queue: Option<Arc<dyn Queue>>,
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) wake: Notify,
+    // Something was handed on to the queue outside.
+    pub(crate) handed: Notify,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
     pub(crate) hashing: Semaphore,
 }
@@ -229,9 +234,13 @@ impl Wib {
     pub(crate) fn webhook_url(&self, vendor: &str) -> Option<String> {
         Some(format!("{}/webhooks/{vendor}", self.settings.public_url.as_deref()?.trim_end_matches('/')))
     }
-    /// Wakes a worker of this process: something may be due.
+    /// Wakes a worker of this process, and those of others: something may be due.
     pub(crate) fn wake(&self) {
         self.0.wake.notify_one();
+        if self.bus.shared() && self.bus.publish(&Note::Work).is_err() {
+            // They look by themselves, a little later.
+            metrics::counter!("wib_bus_refused_total", "bus" => self.bus.vendor()).increment(1);
+        }
     }
 }
 
@@ -253,6 +262,8 @@ wired! {
     trunks: dyn Trunks;
     /// Whose gateway browsers call by, when there is one.
     webrtc: dyn Webrtc;
+    /// Who hands transcription orders on, when somebody outside does.
+    queue: dyn Queue;
 }
 
 /// What [`Wib::builder`] collects.
@@ -271,6 +282,8 @@ pub struct WibBuilder {
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
     billing: Option<Arc<dyn Billing>>,
+    queue: Option<Arc<dyn Queue>>,
+    bus: Option<Arc<dyn Bus>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -316,6 +329,10 @@ impl WibBuilder {
         webrtc: dyn Webrtc;
         /// Who moves money; nobody by default.
         billing: dyn Billing;
+        /// Who hands transcription orders on; by default the store's own queue does.
+        queue: dyn Queue;
+        /// Who tells all nodes what happens; by default this process alone hears of it.
+        bus: dyn Bus;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -408,8 +425,13 @@ impl WibBuilder {
         let models = (!self.llms.is_empty()).then_some(self.llms);
         let routed = |models| Router::with(clock.clone(), random.clone(), models, self.settings.models);
         let llm = models.map(routed);
+        let store = required(self.store, "store")?;
+        let bus = self.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
+        store.tell_on(&bus);
         Ok(Wib(Arc::new(Parts {
-            store: required(self.store, "store")?,
+            store,
+            bus,
+            queue: self.queue,
             blobs: required(self.blobs, "blobs")?,
             voice: required(self.voice, "voice")?,
             transcriber: required(self.transcriber, "transcriber")?,
@@ -436,6 +458,7 @@ impl WibBuilder {
             kept: RwLock::new(None),
             settings: self.settings,
             wake: Notify::new(),
+            handed: Notify::new(),
             hashing: Semaphore::new(HASHING),
         })))
     }

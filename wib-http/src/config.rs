@@ -47,6 +47,8 @@ pub struct Config {
     /// `WIB_DB_WEBSOCKET`: where PostgreSQL's bytes are taken in WebSockets (`wss://{host}/v2` for Neon), and
     /// `WIB_DB_WEBSOCKET_ROOTS`: a file of PEM with the roots that are trusted there, instead of Mozilla's.
     pub db_websocket: Option<WebSocket>,
+    /// `NATS_URL`: servers of NATS, separated by commas, for the transcription queue and for the bus; holds a password.
+    pub nats_url: Option<SecretString>,
     /// `WIB_PUBLIC_URL`: where vendors reach us.
     pub public_url: Option<String>,
     /// `WIB_ENV` = development
@@ -170,6 +172,7 @@ impl Config {
             db_pooled: from.flag("WIB_DB_POOLED"),
             db_connections: from.or("WIB_DB_CONNECTIONS", 10),
             db_websocket: from.websocket("WIB_DB_WEBSOCKET", "WIB_DB_WEBSOCKET_ROOTS"),
+            nats_url: from.secret("NATS_URL"),
             public_url: from.url("WIB_PUBLIC_URL"),
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),

@@ -20,16 +20,22 @@ mod ai;
 mod analyses;
 mod audit;
 pub mod blobs;
+#[cfg(any(feature = "postgres", feature = "nats"))]
+pub mod bus;
 mod caller_ids;
 mod calls;
 mod collections;
 mod contacts;
 mod db;
 mod evidence;
+mod handed;
 mod keep;
 mod law;
 mod lists;
+mod live;
 pub mod migrate;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod orgs;
 mod place;
 mod queue;
@@ -50,6 +56,7 @@ mod usage;
 pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
+pub use handed::StoreQueue;
 pub use place::Database;
 #[cfg(feature = "postgres")]
 pub use place::{PgLogin, PgUrls};

@@ -67,6 +67,7 @@ migrations![
     "0013_violations",
     "0014_numbers",
     "0015_secrets",
+    "0017_bus",
     "0021_ai",
 ];
 
@@ -203,7 +204,7 @@ fn refused(table: &str) -> Option<String> {
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
 const PLATFORM: &[&str] =
-    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs"];
+    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs", "handed"];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;

@@ -18,6 +18,7 @@ use wib_core::{
 
 use crate::{
     db::Row,
+    live,
     sql::{SystemSql, system_sql},
     system::{SqlSystem, insert_message},
 };
@@ -31,6 +32,7 @@ fn message(row: &Row) -> Result<Message> {
         payload: row.get("payload")?,
         attempts: row.get("attempts")?,
         started_at: row.get("started_at")?,
+        handed_at: row.get("handed_at")?,
         last_error: row.get("last_error")?,
         run_at: row.get("run_at")?,
         created_at: row.get("created_at")?,
@@ -119,7 +121,7 @@ pub(crate) async fn mark_started(tx: &mut SqlSystem, m: &Message, now: Timestamp
 pub(crate) async fn acknowledge(tx: &mut SqlSystem, m: &Message, now: Timestamp) -> Result<()> {
     let sql = system_sql!(
         acknowledge,
-        "UPDATE queue SET status = 'done', ended_at = $4, started_at = NULL, last_error = NULL
+        "UPDATE queue SET status = 'done', ended_at = $4, started_at = NULL, handed_at = NULL, last_error = NULL
         WHERE id = $1 AND status = 'leased' AND attempts = $2 AND run_at = $3"
     );
     held(tx, sql, m, [m.id.into(), m.attempts.into(), m.run_at.into(), now.into()]).await.map(|_| ())
@@ -135,7 +137,7 @@ pub(crate) async fn retry(
 ) -> Result<()> {
     let sql = system_sql!(
         retry,
-        "UPDATE queue SET status = 'ready', run_at = $4, due_at = $4, last_error = $5,
+        "UPDATE queue SET status = 'ready', run_at = $4, due_at = $4, last_error = $5, handed_at = NULL,
             started_at = CASE WHEN $6 THEN started_at END, attempts = attempts - $7
         WHERE id = $1 AND status = 'leased' AND attempts = $2 AND run_at = $3"
     );
@@ -145,10 +147,46 @@ pub(crate) async fn retry(
     held(tx, sql, m, [id, attempts, was, run_at.into(), error.into(), started.into(), back.into()]).await.map(|_| ())
 }
 
+pub(crate) async fn hand_on(
+    tx: &mut SqlSystem,
+    m: &Message,
+    until: Timestamp,
+    error: Option<&str>,
+    (started, counted): (bool, bool),
+) -> Result<bool> {
+    let sql = system_sql!(
+        hand_on,
+        "UPDATE queue SET status = 'ready', run_at = $4, due_at = $4, handed_at = $8,
+            last_error = COALESCE($5, last_error), started_at = CASE WHEN $6 THEN started_at END,
+            attempts = attempts - $7
+        WHERE id = $1 AND status = 'leased' AND attempts = $2 AND run_at = $3"
+    );
+    let back = i64::from(!counted);
+    let error = error.map(str::to_owned);
+    let (id, attempts, was, now) = (m.id.into(), m.attempts.into(), m.run_at.into(), tx.now.into());
+    held(tx, sql, m, [id, attempts, was, until.into(), error.into(), started.into(), back.into(), now]).await
+}
+
+pub(crate) async fn take_handed(
+    tx: &mut SqlSystem,
+    id: Id<Message>,
+    topic: Topic,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Option<Message>> {
+    // What has come back by itself is a worker's.
+    let sql = system_sql!(
+        take_handed,
+        "UPDATE queue SET status = 'leased', attempts = attempts + 1, due_at = $4
+        WHERE id = $1 AND topic = $2 AND status = 'ready' AND handed_at IS NOT NULL AND due_at > $3 RETURNING *"
+    );
+    let row = tx.one(sql, [id.into(), topic.as_str().into(), now.into(), until.into()]).await?;
+    row.as_ref().map(message).transpose()
+}
+
 pub(crate) async fn bury(tx: &mut SqlSystem, m: &Message, now: Timestamp, error: &str) -> Result<()> {
     let sql = system_sql!(
         bury,
-        "UPDATE queue SET status = 'dead', ended_at = $4, last_error = $5
+        "UPDATE queue SET status = 'dead', ended_at = $4, last_error = $5, handed_at = NULL
         WHERE id = $1 AND status = 'leased' AND attempts = $2 AND run_at = $3"
     );
     let args = [m.id.into(), m.attempts.into(), m.run_at.into(), now.into(), error.into()];
@@ -195,7 +233,9 @@ pub(crate) async fn purge(tx: &mut SqlSystem, before: Timestamp) -> Result<i64> 
         (SELECT 1 FROM queue WHERE queue.id = inbox.id AND queue.status <> 'done')"
     );
     let messages = system_sql!(purge_queue, "DELETE FROM queue WHERE status = 'done' AND ended_at < $1");
-    let gone = tx.change(events, [before.into()]).await? + tx.change(messages, [before.into()]).await?;
+    let gone = tx.change(events, [before.into()]).await?
+        + tx.change(messages, [before.into()]).await?
+        + live::purge(tx, before).await?;
     Ok(i64::try_from(gone).unwrap_or(i64::MAX))
 }
 

@@ -7,11 +7,13 @@ use wib_core::{
     engine::NewMessage,
     kit::{Clock, Cursor, Error, OrNotFound, Page, PageRequest, Result, time::Timestamp},
     orgs::{Organization, OrganizationId},
+    ports::Bus,
     store::{OrgTx, Store, SystemTx, Value},
 };
 
 use crate::{
     db::{Conn, Db, Row},
+    live::{self, Buses, Untold},
     migrate,
     place::Database,
     sql::OrgSql,
@@ -25,6 +27,7 @@ pub struct SqlStore {
     pub(crate) app: Db,
     pub(crate) jobs: Db,
     clock: Arc<dyn Clock>,
+    buses: Buses,
 }
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +56,7 @@ impl SqlStore {
         if let Db::Lite(pool) = &app {
             migrate::in_place(pool, clock.now()).await?;
         }
-        Ok(Self { app, jobs, clock })
+        Ok(Self { app, jobs, clock, buses: Buses::default() })
     }
     /// Waits for open transactions and closes every connection.
     pub async fn close(&self) {
@@ -66,11 +69,15 @@ impl SqlStore {
 impl Store for SqlStore {
     async fn org(&self, organization: OrganizationId) -> Result<Box<dyn OrgTx>> {
         let conn = self.app.begin(Some(organization)).await?;
-        Ok(Box::new(SqlOrg { conn, organization, now: self.clock.now() }))
+        let (now, buses) = (self.clock.now(), self.buses.clone());
+        Ok(Box::new(SqlOrg { conn, organization, now, buses, untold: Untold::new() }))
     }
     async fn system(&self) -> Result<Box<dyn SystemTx>> {
         let conn = self.jobs.begin(None).await?;
         Ok(Box::new(SqlSystem { conn, now: self.clock.now() }))
+    }
+    fn tell_on(&self, bus: &Arc<dyn Bus>) {
+        self.buses.add(bus);
     }
     async fn ping(&self) -> Result<()> {
         self.app.begin(None).await?.commit().await?;
@@ -83,6 +90,8 @@ pub(crate) struct SqlOrg {
     pub(crate) conn: Conn,
     pub(crate) organization: OrganizationId,
     pub(crate) now: Timestamp,
+    buses: Buses,
+    pub(crate) untold: Untold,
 }
 
 impl SqlOrg {
@@ -123,8 +132,11 @@ impl OrgTx for SqlOrg {
     async fn enqueue(&mut self, message: &NewMessage) -> Result<bool> {
         system::enqueue(&mut self.conn, Some(self.organization), message, self.now).await
     }
-    async fn commit(self: Box<Self>) -> Result<()> {
-        self.conn.commit().await
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        let told = live::write(&mut self).await?;
+        self.conn.commit().await?;
+        self.buses.tell(told);
+        Ok(())
     }
 }
 

@@ -8,9 +8,12 @@ use wib_core::{
     auth::{Session, User, UserId},
     calls::CallId,
     compliance::{CollectorRole, KeptPack},
-    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
+    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth, Topic},
     evidence::StampKind,
-    kit::{Error, Id, Phone, Result, time::Timestamp},
+    kit::{
+        Error, Id, Phone, Result,
+        time::{Timestamp, after},
+    },
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
     store::{Column, SystemTx, Value},
@@ -365,6 +368,25 @@ impl SystemTx for SqlSystem {
         counted: bool,
     ) -> Result<()> {
         queue::retry(self, message, run_at, error, started, counted).await
+    }
+    async fn hand_on(
+        &mut self,
+        message: &Message,
+        until: Timestamp,
+        error: Option<&str>,
+        started: bool,
+        counted: bool,
+    ) -> Result<bool> {
+        queue::hand_on(self, message, until, error, (started, counted)).await
+    }
+    async fn take_handed(
+        &mut self,
+        id: Id<Message>,
+        topic: Topic,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Message>> {
+        queue::take_handed(self, id, topic, (now, after(now, lease))).await
     }
     async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()> {
         queue::bury(self, message, now, error).await

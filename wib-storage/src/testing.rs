@@ -48,6 +48,7 @@ mod postgres {
     use wib_core::{
         kit::{Clock, ExposeSecret, Result, SystemClock},
         orgs::OrganizationId,
+        ports::Bus,
         store::{OrgTx, Store, SystemTx},
     };
 
@@ -139,6 +140,9 @@ mod postgres {
         }
         async fn system(&self) -> Result<Box<dyn SystemTx>> {
             self.store.system().await
+        }
+        fn tell_on(&self, bus: &Arc<dyn Bus>) {
+            self.store.tell_on(bus);
         }
         async fn ping(&self) -> Result<()> {
             self.store.ping().await

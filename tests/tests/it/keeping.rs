@@ -76,6 +76,9 @@ impl Store for Dying {
         self.live()?;
         self.behind.store().system().await
     }
+    fn tell_on(&self, bus: &Arc<dyn wib_core::ports::Bus>) {
+        self.behind.store().tell_on(bus);
+    }
     async fn ping(&self) -> Result<()> {
         self.behind.store().ping().await
     }

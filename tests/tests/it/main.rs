@@ -17,6 +17,7 @@ mod facts;
 mod faults;
 mod forge;
 mod genuine;
+mod handed;
 mod inbound;
 mod injection;
 mod keeping;

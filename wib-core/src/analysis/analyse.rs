@@ -7,6 +7,7 @@ use crate::{
     calls::{Call, CallEvent},
     engine::{Done, Message},
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
+    live::LiveKind,
     orgs::OrganizationId,
     ports::llm::{Completion, Prompt, Task},
     transcripts::{Transcript, TranscriptId},
@@ -112,6 +113,7 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
         created_at: now,
     };
     tx.insert(&analysis).await?;
+    tx.tell(LiveKind::Analysis, call.id, analysis.id.uuid());
     for usage in usages(wib, &call, id, &completion) {
         tx.note_usage(&usage).await?;
     }

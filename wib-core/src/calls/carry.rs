@@ -22,6 +22,7 @@ use crate::{
     engine::{Done, Message, NewMessage, Topic},
     evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
+    live::LiveKind,
     orgs::OrganizationId,
     ports::{
         Sent,
@@ -414,6 +415,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     call.settle(now);
     due.extend(speech::due(wib, tx, call).await?);
     tx.update(call).await?;
+    tx.tell(LiveKind::Call, call.id, call.id.uuid());
     ledgers(wib, tx, call).await?;
     speech::disclose(wib, tx, call, false).await?;
     let (id, facts) = (call.id, &call.facts);

@@ -23,6 +23,7 @@ use crate::{
     compliance::{Purpose, Technology},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Actor, OrNotFound, Phone, Result, time, time::Timestamp},
+    live::LiveKind,
     orgs::OrganizationId,
     ports::{
         Fault,
@@ -95,6 +96,7 @@ pub(super) async fn take(
     };
     let call = row(wib, organization, id, event.at, (person_id, account), (from_number, to), route);
     tx.insert(&call).await?;
+    tx.tell(LiveKind::Call, call.id, call.id.uuid());
     let payload = json!({"call_id": id});
     let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
     tx.enqueue(&message(Topic::AnswerCall, wib.now())).await?;

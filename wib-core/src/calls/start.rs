@@ -16,6 +16,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     engine::{NewMessage, Topic},
     kit::{Error, Phone, Result, Role, time},
+    live::LiveKind,
     ports::voice::Direction,
     translation::Language,
     wib::Org,
@@ -118,6 +119,7 @@ impl Org {
             updated_at: now,
         };
         tx.insert(&call).await?;
+        tx.tell(LiveKind::Call, call.id, call.id.uuid());
         if let Some(number) = of_pool {
             tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;
         }

@@ -5,10 +5,12 @@
 //! keys. What fails is tried again with a growing wait; what goes on failing becomes a dead letter with its reason, and
 //! can be replayed.
 
+mod consumer;
 mod inbox;
 pub mod jobs;
 mod model;
 mod worker;
+pub use consumer::Consumer;
 pub use inbox::{Check, Health, Receipt, ReceiveError};
 pub use jobs::Scheduler;
 pub use model::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic};

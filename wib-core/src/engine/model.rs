@@ -112,6 +112,8 @@ pub struct Message {
     pub attempts: i64,
     /// When a vendor request for it last left and nobody saw the answer.
     pub started_at: Option<Timestamp>,
+    /// When it was last handed on to a queue outside, from which it was not settled since.
+    pub handed_at: Option<Timestamp>,
     /// Why the last try failed.
     pub last_error: Option<String>,
     /// When it was due.

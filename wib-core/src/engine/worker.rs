@@ -3,12 +3,20 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::{Message, Topic};
+use super::{
+    Consumer, Message, Topic,
+    consumer::{self, Next, TAKE_BACK},
+};
 use crate::{
     analysis, audit, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
-    ports::webhook::EventBody,
-    recordings, retention, transcripts, translation,
+    ports::{
+        bus::{Channel, Hearing},
+        webhook::EventBody,
+    },
+    recordings, retention,
+    store::SystemTx,
+    transcripts, translation,
     wib::Wib,
 };
 
@@ -38,6 +46,28 @@ impl Done {
     pub(crate) fn wait(at: Timestamp, why: &str) -> Self {
         Self::Later { at, why: why.to_owned(), started: false, counted: false }
     }
+}
+
+/// On whose account a message is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// The worker's own: what is to be tried again comes back to a worker.
+    Leased,
+    /// A queue's outside: what is to be tried again comes back from there.
+    Handed,
+}
+
+/// How a message stands after it was worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Done.
+    Done,
+    /// It is tried again then.
+    Later(Timestamp),
+    /// Given up.
+    Dead,
+    /// Another one's.
+    Lost,
 }
 
 /// How often a topic is tried, and how the wait grows.
@@ -99,7 +129,7 @@ pub struct Worker {
 
 impl Worker {
     /// Messages a worker leases at once.
-    const BATCH: i64 = 4;
+    const BATCH: i64 = 5;
     /// How long an idle worker sleeps at most: another process may have queued something.
     const IDLE: Duration = Duration::from_millis(500);
 
@@ -119,7 +149,9 @@ impl Worker {
         let batch = tx.lease(self.wib.now(), self.wib.settings.lease, Self::BATCH).await?;
         tx.commit().await?;
         for message in &batch {
-            self.run_one(message).await?;
+            if let Next::Run(message) = consumer::hand_on(&self.wib, message).await? {
+                self.settle(&message, How::Leased).await?;
+            }
         }
         Ok(batch.len())
     }
@@ -146,9 +178,35 @@ impl Worker {
         self.wib.store.system().await?.next_due().await
     }
 
-    /// Works with `lanes` in parallel until told to stop, then finishes what is in hand.
+    /// Works with `lanes` in parallel until told to stop, then finishes what is in hand. Where there is a queue outside, its
+    /// orders are taken from it too.
     pub async fn run(&self, lanes: usize, stop: watch::Receiver<bool>) {
-        join_all((0..lanes.max(1)).map(|_| self.lane(stop.clone()))).await;
+        let lanes = join_all((0..lanes.max(1)).map(|_| self.lane(stop.clone())));
+        let outside = async {
+            if let Some(consumer) = Consumer::new(&self.wib) {
+                consumer.run(stop.clone()).await;
+            }
+        };
+        let news = async {
+            match self.wib.bus.subscribe(Channel::Work) {
+                Ok(hearing) if self.wib.bus.shared() => self.hear(hearing, stop.clone()).await,
+                // The process wakes its own workers without a bus.
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "workers will not hear of work that others queue"),
+            }
+        };
+        tokio::join!(lanes, outside, news);
+    }
+
+    /// Wakes a lane whenever some node has queued something.
+    async fn hear(&self, mut hearing: Hearing, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                _ = hearing.next() => self.wib.wake.notify_one(),
+            }
+        }
     }
 
     async fn lane(&self, mut stop: watch::Receiver<bool>) {
@@ -171,44 +229,45 @@ impl Worker {
         }
     }
 
-    async fn run_one(&self, message: &Message) -> Result<()> {
+    /// Works on a message and writes down what became of it.
+    pub(super) async fn settle(&self, message: &Message, how: How) -> Result<After> {
         let wib = &self.wib;
         let topic = message.topic.as_str();
         let outcome = self.handle(message).await;
         let mut tx = wib.store.system().await?;
-        let word = match outcome {
+        let (word, after) = match outcome {
             Ok(Done::Ack) => {
                 tx.acknowledge(message, wib.now()).await?;
-                "done"
+                ("done", After::Done)
             }
             Ok(Done::Later { at, why, started, counted })
                 if !counted || message.attempts < message.topic.limits().tries =>
             {
-                tx.retry(message, at, &why, started, counted).await?;
-                "later"
+                put_back(&mut *tx, message, how, at, (&why, started, counted)).await?;
+                ("later", After::Later(at))
             }
             Ok(Done::Later { why, .. }) => {
                 drop(tx);
                 return self.give_up(message, &why).await;
             }
-            Ok(Done::Lost) => "lost",
+            Ok(Done::Lost) => ("lost", After::Lost),
             Ok(Done::Undone(error)) => {
                 drop(tx);
-                return self.failed(message, &error, false).await;
+                return self.failed(message, how, &error, false).await;
             }
             // Whatever failed, a request whose outcome is unknown stays in doubt.
             Err(error) => {
                 drop(tx);
-                return self.failed(message, &error, true).await;
+                return self.failed(message, how, &error, true).await;
             }
         };
         tx.commit().await?;
         metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => word).increment(1);
-        Ok(())
+        Ok(after)
     }
 
     /// Has it tried again later, or gives it up.
-    async fn failed(&self, message: &Message, error: &Error, started: bool) -> Result<()> {
+    async fn failed(&self, message: &Message, how: How, error: &Error, started: bool) -> Result<After> {
         let (wib, topic, why) = (&self.wib, message.topic.as_str(), error.chain());
         tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
         let limits = message.topic.limits();
@@ -220,15 +279,16 @@ impl Worker {
         if let Kind::RateLimited { retry_after } = error.kind() {
             wait = wait.max(retry_after.min(Duration::from_secs(600)));
         }
+        let at = time::after(wib.now(), wait);
         let mut tx = wib.store.system().await?;
-        tx.retry(message, time::after(wib.now(), wait), &why, started, true).await?;
+        put_back(&mut *tx, message, how, at, (&why, started, true)).await?;
         tx.commit().await?;
         metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => "retry").increment(1);
-        Ok(())
+        Ok(After::Later(at))
     }
 
     /// Leaves a dead letter, and lets the slice write what that means for its rows.
-    async fn give_up(&self, message: &Message, why: &str) -> Result<()> {
+    async fn give_up(&self, message: &Message, why: &str) -> Result<After> {
         let told = match message.topic {
             Topic::Dial => calls::dial_given_up(&self.wib, message, why).await,
             Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
@@ -258,7 +318,8 @@ impl Worker {
         metrics::counter!("wib_dead_letters_total", "topic" => message.topic.as_str()).increment(1);
         let mut tx = self.wib.store.system().await?;
         tx.bury(message, self.wib.now(), why).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(After::Dead)
     }
 
     async fn handle(&self, message: &Message) -> Result<Done> {
@@ -329,6 +390,20 @@ impl Worker {
             | EventBody::LiveSession { .. }
             | EventBody::Other(_) => Ok(Done::Ack),
         }
+    }
+}
+
+/// Has a message tried again then: by a worker, or when the queue outside brings it back, and by a worker if it does not.
+async fn put_back(
+    tx: &mut dyn SystemTx,
+    message: &Message,
+    how: How,
+    at: Timestamp,
+    (why, started, counted): (&str, bool, bool),
+) -> Result<()> {
+    match how {
+        How::Leased => tx.retry(message, at, why, started, counted).await,
+        How::Handed => tx.hand_on(message, time::after(at, TAKE_BACK), Some(why), started, counted).await.map(drop),
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod billing;
 pub mod blobs;
+pub mod bus;
 pub mod cache;
 pub mod embedder;
 pub mod live;
@@ -28,6 +29,7 @@ use std::{fmt, time::Duration};
 
 pub use billing::Billing;
 pub use blobs::Blobs;
+pub use bus::Bus;
 pub use cache::Cache;
 pub use embedder::Embedder;
 pub use live::LiveTranscriber;

@@ -37,6 +37,10 @@ pub trait Queue: Send + Sync + fmt::Debug {
     async fn bury(&self, message: &Leased) -> Result<bool, VendorError>;
     /// Puts at most so many dead letters back to work, as new messages; how many.
     async fn replay(&self, most: usize) -> Result<usize, VendorError>;
+    /// How many messages there are, dead letters aside, where the vendor tells it.
+    async fn depth(&self) -> Result<Option<u64>, VendorError> {
+        Ok(None)
+    }
 }
 
 /// What a queue can do.
@@ -56,6 +60,8 @@ pub struct QueueCaps {
     pub attempts: Option<u32>,
     /// Whether dead letters are kept: [`bury`](Queue::bury) and [`replay`](Queue::replay) are refused where they are not.
     pub dead_letters: bool,
+    /// Whether a message's key is remembered for a while.
+    pub keys: bool,
 }
 impl QueueCaps {
     /// Refuses messages that do not fit.
@@ -107,12 +113,14 @@ impl QueueCaps {
 pub struct Outgoing {
     /// What it says.
     pub body: Bytes,
-    /// How long it waits first; whole seconds, rounded up.
+    /// How long it waits first; whole seconds, rounded up, where the vendor counts in these.
     pub delay: Duration,
+    /// What makes it one: where the vendor remembers keys, it is not handed on again under the same one for a while.
+    pub key: Option<String>,
 }
 impl From<&'static str> for Outgoing {
     fn from(text: &'static str) -> Self {
-        Self { body: Bytes::from_static(text.as_bytes()), delay: Duration::ZERO }
+        Self { body: Bytes::from_static(text.as_bytes()), ..Self::default() }
     }
 }
 

@@ -1,12 +1,11 @@
-use serde_json::json;
-
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
     calls::{Call, CallId},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, OrNotFound, Result, canonical},
+    live::LiveKind,
     ports::voice::VendorRecording,
-    transcripts::{TranscriptJob, TranscriptStatus},
+    transcripts::{TranscriptJob, TranscriptStatus, submission},
     wib::Wib,
 };
 
@@ -39,6 +38,7 @@ pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
     recording.media_hash = Some(hash);
     recording.status = RecordingStatus::Completed;
     tx.update(&recording).await?;
+    tx.tell(LiveKind::Recording, call.id, id.uuid());
     if call.transcribe {
         let job = TranscriptJob {
             id: wib.id(),
@@ -53,9 +53,8 @@ pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
             created_at: wib.now(),
         };
         tx.insert(&job).await?;
-        let payload = json!({"call_id": call.id, "job_id": job.id});
-        tx.enqueue(&NewMessage { topic: Topic::SubmitTranscript, key: job.id.to_string(), payload, run_at: wib.now() })
-            .await?;
+        let (key, payload) = submission(&job);
+        tx.enqueue(&NewMessage { topic: Topic::SubmitTranscript, key, payload, run_at: wib.now() }).await?;
     }
     tx.commit().await?;
     Ok(Done::Ack)

@@ -9,7 +9,7 @@ mod lists;
 mod numbers;
 mod secrets;
 mod value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 pub use keep::Keeping;
@@ -29,11 +29,12 @@ use crate::{
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     compliance::{CollectorRole, KeptPack, StoredVerdict},
     contacts::Contact,
-    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth},
+    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
+    live::{LiveEvent, LiveKind},
     orgs::{Member, Organization, OrganizationId},
-    ports::{voice::Leg, webhook::Event},
+    ports::{Bus, voice::Leg, webhook::Event},
     recordings::{Recording, RecordingId},
     transcripts::{Transcript, TranscriptJob},
     translation::Translation,
@@ -179,6 +180,17 @@ pub trait Stamps: Repo<Stamp> {
     async fn stamps_covering(&mut self, seq: i64, limit: i64) -> Result<Vec<Stamp>>;
 }
 
+/// What happens in calls, in order.
+#[async_trait]
+pub trait Telling: Send {
+    /// Tells of something with the commit: a row in the next place of the organisation, then a note on the bus.
+    fn tell(&mut self, kind: LiveKind, call: CallId, subject: Uuid);
+    /// What was told behind a place, in order, at most `limit`.
+    async fn told_after(&mut self, after: i64, limit: i64) -> Result<Vec<LiveEvent>>;
+    /// The last place that was given out; 0 before the first.
+    async fn newest_told(&mut self) -> Result<i64>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
@@ -240,6 +252,7 @@ pub trait OrgTx:
     + Audit
     + Keeping
     + Spending
+    + Telling
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -331,6 +344,24 @@ pub trait SystemTx: Send {
         started: bool,
         counted: bool,
     ) -> Result<()>;
+    /// Lets it wait with a queue outside until then, when it comes back by itself. Otherwise as [`retry`](Self::retry), but
+    /// without an `error` the last one stays; whether the lease still held.
+    async fn hand_on(
+        &mut self,
+        message: &Message,
+        until: Timestamp,
+        error: Option<&str>,
+        started: bool,
+        counted: bool,
+    ) -> Result<bool>;
+    /// Takes a message of that topic that waits with a queue outside, until `now + lease`.
+    async fn take_handed(
+        &mut self,
+        id: Id<Message>,
+        topic: Topic,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Message>>;
     /// Given up, with the reason.
     async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()>;
     /// Dead letters, oldest first.
@@ -341,7 +372,7 @@ pub trait SystemTx: Send {
     async fn queue_depths(&mut self) -> Result<Vec<QueueDepth>>;
     /// When the next message that is not done or dead is due.
     async fn next_due(&mut self) -> Result<Option<Timestamp>>;
-    /// Removes done messages and applied inbox events older than then; how many.
+    /// Removes done messages, applied inbox events and what was told of calls, older than then; how many.
     async fn purge(&mut self, before: Timestamp) -> Result<i64>;
     /// Takes the lease of a job for a node, unless another one holds it; whether it was got.
     async fn lease_job(&mut self, job: &str, node: &str, now: Timestamp, lease: Duration) -> Result<bool>;
@@ -373,6 +404,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn org(&self, organization: OrganizationId) -> Result<Box<dyn OrgTx>>;
     /// Opens a transaction without an organisation.
     async fn system(&self) -> Result<Box<dyn SystemTx>>;
+    /// From now on what a commit tells of calls is told on that bus too, for as long as somebody else holds it.
+    fn tell_on(&self, bus: &Arc<dyn Bus>);
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
 }

@@ -4,7 +4,7 @@ mod heed;
 mod obtain;
 mod scrub;
 
-pub(crate) use obtain::{ask, fetch, give_up, submit};
+pub(crate) use obtain::{ask, fetch, give_up, submission, submit};
 use serde::{Deserialize, Serialize};
 
 use crate::{

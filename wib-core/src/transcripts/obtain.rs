@@ -13,6 +13,7 @@ use crate::{
     calls::CallEvent,
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, Id, OrNotFound, Principal, Result, canonical, time},
+    live::LiveKind,
     orgs::OrganizationId,
     ports::{
         Sent,
@@ -82,6 +83,12 @@ pub(crate) async fn submit(wib: &Wib, message: &Message) -> Result<Done> {
         }
         Err(e) => Ok(Done::Undone(e.into())),
     }
+}
+
+/// The key and the payload of the message that orders a job's transcript: another one after each failure at the vendor.
+pub(crate) fn submission(job: &TranscriptJob) -> (String, serde_json::Value) {
+    let key = if job.failures == 0 { job.id.to_string() } else { format!("{}:{}", job.id, job.failures) };
+    (key, json!({"call_id": job.call_id, "job_id": job.id}))
 }
 
 async fn ordered(wib: &Wib, organization: OrganizationId, id: Id<TranscriptJob>, vendor_id: String) -> Result<Done> {
@@ -170,6 +177,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         created_at: now,
     };
     tx.insert(&transcript).await?;
+    tx.tell(LiveKind::Transcript, call.id, transcript.id.uuid());
     job.status = TranscriptStatus::Completed;
     job.error = None;
     tx.update(&job).await?;
@@ -227,13 +235,12 @@ async fn failed(wib: &Wib, organization: OrganizationId, id: Id<TranscriptJob>, 
     job.status = if again { TranscriptStatus::Failed } else { TranscriptStatus::FailedPermanent };
     tx.update(&job).await?;
     if again {
-        let key = format!("{id}:{}", job.failures);
+        let (key, payload) = submission(&job);
         let wait = wib.random().backoff(
             u32::try_from(job.failures).unwrap_or(1),
             Duration::from_secs(30),
             Duration::from_secs(300),
         );
-        let payload = json!({"call_id": job.call_id, "job_id": id});
         tx.enqueue(&NewMessage { topic: Topic::SubmitTranscript, key, payload, run_at: time::after(wib.now(), wait) })
             .await?;
     }

@@ -12,6 +12,7 @@ use crate::{
     calls::{Call, CallEvent, seal_again},
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, OrNotFound, Result, canonical, time::Timestamp},
+    live::LiveKind,
     orgs::OrganizationId,
     ports::{
         llm::{Completion, Prompt, Task},
@@ -212,6 +213,7 @@ pub(crate) async fn translate(wib: &Wib, message: &Message) -> Result<Done> {
         created_at: wib.now(),
     };
     tx.insert(&translation).await?;
+    tx.tell(LiveKind::Translation, translation.call_id, translation.id.uuid());
     for usage in usages(wib, &call, &translation, &made.answers) {
         tx.note_usage(&usage).await?;
     }

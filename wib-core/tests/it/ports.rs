@@ -104,6 +104,16 @@ mod queue {
     wib_core::queue_suite!(make);
 }
 
+mod bus {
+    use wib_core::testing::bus_suite::{Node, Nodes};
+    async fn make(_: &'static str) -> Option<Nodes> {
+        let bus = wib_core::ports::bus::LocalBus::default();
+        let node = Node { hub: bus.hub().clone(), bus: std::sync::Arc::new(bus) };
+        Some(Nodes { a: node.clone(), b: node, lose: None, held: Box::new(()) })
+    }
+    wib_core::bus_suite!(make);
+}
+
 mod mailer {
     use super::*;
     async fn make(_: &'static str) -> (FakeMailer, Arc<dyn Clock>) {

@@ -5,6 +5,7 @@ use std::{
     io::{ErrorKind, Read, Write},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use wib_core::{
@@ -12,7 +13,7 @@ use wib_core::{
     compliance::RulePack,
     evidence::Signer,
     kit::{Clock, ExposeSecret, OsRandom, Random, SystemClock},
-    ports::{Port, Witness},
+    ports::{Bus, Port, Queue, Witness, bus::LocalBus},
     secrets::Vault,
 };
 use wib_http::{config::Config, rules};
@@ -24,7 +25,11 @@ use wib_providers::{
     vendor::{Adapters, Given},
     witness::HttpWitness,
 };
-use wib_storage::{Database, FileWitness, FolderBlobs, PgUrls, SqlStore};
+use wib_storage::{
+    Database, FileWitness, FolderBlobs, PgUrls, SqlStore,
+    bus::PgBus,
+    nats::{Nats, NatsBus, NatsQueue},
+};
 
 use super::Failure;
 
@@ -129,7 +134,8 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     make_folder(config)?;
     let clock = super::clock();
     let random: Arc<dyn Random> = Arc::new(OsRandom);
-    let store = Arc::new(SqlStore::open(&database(config)?, clock.clone()).await?);
+    let database = database(config)?;
+    let store = Arc::new(SqlStore::open(&database, clock.clone()).await?);
     let network = Network::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?;
     let live = Wires { transport: Arc::new(network), clock: clock.clone(), random: random.clone() };
     let house = Sandbox::new(
@@ -146,7 +152,14 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.
         settings.public_url = Some("http://sandbox.wib".to_owned());
     }
-    let mut builder = Wib::builder();
+    let nats = match &config.nats_url {
+        Some(url) => Some(Nats::connect(url).await.map_err(|e| Failure::Say(format!("NATS_URL: {}", e.chain())))?),
+        None => None,
+    };
+    let mut builder = Wib::builder().bus(bus(config, &database, nats.as_ref(), &clock).await?);
+    if let Some(queue) = queue(nats.as_ref(), &adapters, settings.lease, &clock).await? {
+        builder = builder.queue(queue);
+    }
     if let Some(url) = &config.timestamps.url {
         builder = builder.timestamp_authority(Arc::new(Rfc3161::new(live.clone(), url)));
     }
@@ -165,6 +178,42 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         .rules(rules(config)?)
         .build()?;
     Ok(Wired { wib, sandbox: in_house.then_some(house), store })
+}
+
+/// The queue that transcription orders are handed on by.
+const TRANSCRIPTIONS: &str = "wordisbond-transcription";
+/// The subject that all nodes of an installation hear.
+const SUBJECT: &str = "wib.live";
+
+/// Who hands transcription orders on: NATS, or else the first vendor of queues; else the store does it itself.
+async fn queue(
+    nats: Option<&Nats>,
+    adapters: &Adapters,
+    lease: Duration,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Queue>>, Failure> {
+    Ok(match nats {
+        Some(nats) => Some(Arc::new(NatsQueue::open(nats, TRANSCRIPTIONS, lease, clock.clone()).await?)),
+        None => adapters.queues.first().cloned(),
+    })
+}
+
+/// Who tells all nodes: NATS, or else PostgreSQL; else this process has nobody to tell but itself.
+async fn bus(
+    config: &Config,
+    database: &Database,
+    nats: Option<&Nats>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Bus>, Failure> {
+    Ok(match (nats, database) {
+        (Some(nats), _) => Arc::new(NatsBus::open(nats, SUBJECT).await?),
+        (None, Database::Postgres(_)) if config.db_pooled && config.db_owner_url.is_none() => {
+            tracing::warn!("other nodes are heard late: a pooler forgets who listens, and WIB_DB_OWNER_URL names no way past it");
+            Arc::new(LocalBus::default())
+        }
+        (None, Database::Postgres(urls)) => Arc::new(PgBus::open(urls, clock.clone()).await?),
+        _ => Arc::new(LocalBus::default()),
+    })
 }
 
 /// The outsiders who remember checkpoints.

@@ -25,6 +25,7 @@ const CAPS: QueueCaps = QueueCaps {
     longest_lease: HALF_DAY,
     attempts: None,
     dead_letters: false,
+    keys: false,
 };
 /// What stands before bytes that are no text.
 const BASE64: &str = "base64:";
@@ -155,7 +156,7 @@ impl Queue for CloudflareQueue {
     /// stays, and the message may be worked on twice.
     async fn bury(&self, message: &Leased) -> Result<bool, VendorError> {
         let dead = self.dead()?;
-        let copy = Outgoing { body: message.body.clone(), delay: Duration::ZERO };
+        let copy = Outgoing { body: message.body.clone(), ..Outgoing::default() };
         self.push(dead, push(&copy)).await?;
         self.ack(&message.token).await
     }
@@ -166,7 +167,7 @@ impl Queue for CloudflareQueue {
         let mut replayed = 0;
         for message in &messages {
             let Some(body) = bytes(message) else { continue };
-            self.push(&self.queue, push(&Outgoing { body, delay: Duration::ZERO })).await?;
+            self.push(&self.queue, push(&Outgoing { body, ..Outgoing::default() })).await?;
             let acks = vec![wire::Lease { lease_id: &message.lease_id }];
             self.settle(dead, &wire::Settle { acks, ..Default::default() }).await?;
             replayed += 1;

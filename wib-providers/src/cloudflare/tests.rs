@@ -205,7 +205,7 @@ async fn bytes_that_are_no_text_travel_in_base64_and_delays_in_whole_seconds() {
     let script = Script::new([ok(Value::Null)]);
     let bodies: [&'static [u8]; 3] = ["ü".as_bytes(), &[0, 255], b"base64:x"];
     let messages: Vec<_> =
-        bodies.map(|body| Outgoing { body: Bytes::from_static(body), delay: Duration::from_millis(1001) }).into();
+        bodies.map(|body| Outgoing { body: Bytes::from_static(body), delay: Duration::from_millis(1001), key: None }).into();
     cloudflare(script.wires()).queue("q").enqueue_batch(&messages).await.unwrap();
     let sent = script.one().json();
     let message = |body: &str| json!({"body": body, "content_type": "text", "delay_seconds": 2});

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blobs;
+mod bus;
 mod engines;
 mod outage;
 mod pooled;
 mod postgres;
+mod queues;
 mod servers;
 mod sqlite;
 mod tunnel;
+mod watch;
 mod witness;
 
 use std::sync::Arc;

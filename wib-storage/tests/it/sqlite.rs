@@ -35,6 +35,9 @@ mod file {
         async fn system(&self) -> wib_core::kit::Result<Box<dyn wib_core::store::SystemTx>> {
             self.0.system().await
         }
+        fn tell_on(&self, bus: &std::sync::Arc<dyn wib_core::ports::Bus>) {
+            self.0.tell_on(bus);
+        }
         async fn ping(&self) -> wib_core::kit::Result<()> {
             self.0.ping().await
         }

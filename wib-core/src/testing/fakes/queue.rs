@@ -30,6 +30,7 @@ const CAPS: QueueCaps = QueueCaps {
     longest_lease: Duration::from_secs(12 * 3600),
     attempts: Some(ATTEMPTS),
     dead_letters: true,
+    keys: false,
 };
 
 /// A queue in memory, in the order in which messages came.

@@ -122,6 +122,9 @@ macro_rules! store_suite {
             reservations_of_a_month_add_up_and_are_settled
             prompts_that_nobody_told_the_end_of_are_found
             secrets_come_back_change_and_go
+            what_is_told_is_read_in_order_by_its_organisation
+            no_place_is_seen_before_those_before_it
+            what_waits_outside_is_taken_once_or_comes_back
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -137,6 +140,7 @@ macro_rules! store_suite {
 mod keep;
 mod law;
 mod lists;
+mod live;
 mod numbers;
 mod platform;
 mod questions;
@@ -148,6 +152,7 @@ mod secrets;
 pub use keep::*;
 pub use law::*;
 pub use lists::*;
+pub use live::*;
 pub use numbers::*;
 pub use platform::*;
 pub use questions::*;

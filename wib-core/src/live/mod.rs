@@ -1,0 +1,48 @@
+//! What happens in an organisation's calls, while it happens.
+//!
+//! Each thing is a row with its place in the organisation's sequence, written in the transaction that made it so, and told
+//! to every node over the [`Bus`](crate::ports::Bus) after the commit. Places have no holes and no two things share one,
+//! so whoever listens knows what was missed, and reads it. Only ids are told: who wants more asks for it, and is asked who
+//! they are.
+
+mod watch;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+pub use watch::{Watch, WatchCalls, Watched};
+
+use crate::{calls::CallId, kit::time::Timestamp, orgs::OrganizationId, text_enum};
+
+text_enum! {
+    /// What is new.
+    pub enum LiveKind {
+        /// A call began or went on; the subject is the call.
+        Call = "call",
+        /// A recording is kept; the subject is the recording.
+        Recording = "recording",
+        /// A transcript is there; the subject is the transcript.
+        Transcript = "transcript",
+        /// A translation is there; the subject is the translation.
+        Translation = "translation",
+        /// An analysis is there; the subject is the analysis.
+        Analysis = "analysis",
+    }
+}
+
+/// Something that happened in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LiveEvent {
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// Its place in the organisation's sequence: the first is 1, the next is one more. Where to go on from.
+    pub seq: i64,
+    /// What is new.
+    pub kind: LiveKind,
+    /// The call.
+    pub call_id: CallId,
+    /// What it is about; its kind follows from `kind`.
+    pub subject_id: Uuid,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
