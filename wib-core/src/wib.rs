@@ -12,6 +12,8 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     auth::password::PasswordCost,
+    blobs::UrlKey,
+    cache::MemoryCache,
     calls::{self, LimitedContent, tag::TagKey},
     compliance::RulePack,
     evidence::{Signer, timestamp::TimestampRoots},
@@ -19,9 +21,10 @@ use crate::{
         Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
         time::Timestamp,
     },
+    limits::Limiter,
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
+        Billing, Blobs, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
         Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
     store::{OrgTx, Store, SystemTx},
@@ -108,6 +111,9 @@ pub struct Parts {
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) signer: Signer,
     pub(crate) tags: TagKey,
+    pub(crate) urls: UrlKey,
+    cache: Arc<dyn Cache>,
+    limiter: Limiter,
     // Swapped as a whole: a verdict under way keeps the one it began with.
     pack: RwLock<Arc<RulePack>>,
     // The pack that is known to be in the store.
@@ -194,6 +200,16 @@ impl Wib {
     pub fn billing(&self) -> Option<&Arc<dyn Billing>> {
         self.0.billing.as_ref()
     }
+    /// Where values are kept for a while.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<dyn Cache> {
+        &self.0.cache
+    }
+    /// How often things may be asked, counted over all processes that share a cache.
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -254,6 +270,8 @@ wired! {
 pub struct WibBuilder {
     store: Option<Arc<dyn Store>>,
     blobs: Option<Arc<dyn Blobs>>,
+    cache: Option<Arc<dyn Cache>>,
+    counters: Option<Arc<dyn Cache>>,
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
     live_transcriber: Option<Arc<dyn LiveTranscriber>>,
@@ -289,6 +307,10 @@ impl WibBuilder {
         store: dyn Store;
         /// Where recordings are kept. Required.
         blobs: dyn Blobs;
+        /// Where values are kept for a while; this process's memory by default.
+        cache: dyn Cache;
+        /// Where what is asked is counted, when the cache is not to be asked: one that is consistent.
+        counters: dyn Cache;
         /// Who places calls. Required.
         voice: dyn Voice;
         /// Who turns recordings into text. Required.
@@ -381,6 +403,9 @@ impl WibBuilder {
         }
         let pack = self.pack.unwrap_or_else(RulePack::standard);
         pack.check()?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let cache = self.cache.unwrap_or_else(|| Arc::new(MemoryCache::new(clock.clone())));
+        let limiter = Limiter::new(self.counters.unwrap_or_else(|| cache.clone()), clock.clone());
         Ok(Wib(Arc::new(Parts {
             store: required(self.store, "store")?,
             blobs: required(self.blobs, "blobs")?,
@@ -395,7 +420,7 @@ impl WibBuilder {
             trunks: self.trunks,
             webrtc: self.webrtc,
             billing: self.billing,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            clock,
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             embedder: self.embedder,
             speech: self.speech,
@@ -403,6 +428,9 @@ impl WibBuilder {
             witnesses: self.witnesses,
             webhooks: self.webhooks,
             tags: signer.tag_key(),
+            urls: signer.url_key(),
+            limiter,
+            cache,
             signer,
             pack: RwLock::new(Arc::new(pack)),
             kept: RwLock::new(None),

@@ -1,5 +1,6 @@
-//! The [`Store`](wib_core::store::Store) of Word Is Bond on SQLite and PostgreSQL, and [`Blobs`](wib_core::ports::Blobs)
-//! in a folder; and a [`Witness`](wib_core::ports::Witness) in a file.
+//! The [`Store`](wib_core::store::Store) of Word Is Bond on SQLite and PostgreSQL; [`Blobs`](wib_core::ports::Blobs) in a
+//! folder and on S3; the [`Cache`](wib_core::ports::Cache) in the store's table and on Redis; and a
+//! [`Witness`](wib_core::ports::Witness) in a file.
 //!
 //! One text per statement serves both databases. What belongs to an organisation names it in every statement, checked
 //! while compiling; on PostgreSQL row-level policies say the same a second time.
@@ -19,6 +20,7 @@ compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 mod analyses;
 mod audit;
 pub mod blobs;
+pub mod cache;
 mod caller_ids;
 mod calls;
 mod collections;
@@ -46,6 +48,11 @@ mod usage;
 pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
+#[cfg(feature = "s3")]
+pub use blobs::{S3Blobs, S3Settings};
+#[cfg(feature = "redis")]
+pub use cache::RedisCache;
+pub use cache::StoreCache;
 pub use place::Database;
 #[cfg(feature = "postgres")]
 pub use place::PgUrls;

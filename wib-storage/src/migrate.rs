@@ -66,6 +66,7 @@ migrations![
     "0012_flow",
     "0013_violations",
     "0014_numbers",
+    "0016_cache",
 ];
 
 /// The version of the tables that this program works with.
@@ -179,8 +180,17 @@ fn refused(table: &str) -> Option<String> {
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
-const PLATFORM: &[&str] =
-    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs"];
+const PLATFORM: &[&str] = &[
+    "organizations",
+    "users",
+    "sessions",
+    "one_time_tokens",
+    "inbox",
+    "job_leases",
+    "job_runs",
+    "rule_packs",
+    "cache",
+];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;

@@ -24,7 +24,7 @@ use crate::{
 pub struct SqlStore {
     pub(crate) app: Db,
     pub(crate) jobs: Db,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 impl fmt::Debug for SqlStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
+    blobs::Opened,
     calls::{CallId, seal_again},
     kit::{Error, Kind, OrNotFound, Page, PageRequest, Result, Role},
     retention,
@@ -45,11 +46,12 @@ impl Org {
         Ok(recording)
     }
 
-    /// A recording with its bytes; the access is audited.
+    /// A recording, and its bytes to be read piece by piece; the access is audited.
     ///
     /// # Errors
-    /// `NotFound`; `Gone` when it was deleted; `Unavailable` when the blob cannot be read.
-    pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
+    /// `NotFound`; `Gone` when it was deleted; `Unavailable` when the blob cannot be read, with the code `BLOB_MISSING`
+    /// when there is none and `BLOB_CORRUPT` when it is not as long as what was kept.
+    pub async fn open_recording(&self, id: RecordingId) -> Result<(Recording, Opened)> {
         let recording = self.recording(id).await?;
         if recording.status == RecordingStatus::Deleted {
             return Err(Error::new(Kind::Gone, "GONE", "the recording was deleted"));
@@ -58,9 +60,17 @@ impl Org {
             let why = "payment data is being taken out of the recording";
             return Err(Error::new(Kind::Unavailable, "WITHHELD", why));
         }
-        let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
-        let bytes = self.wib.blobs.get(key).await?.or_not_found("audio of this recording")?;
-        Ok((recording, bytes))
+        let audio = recording.open(&self.wib).await?;
+        Ok((recording, audio))
+    }
+
+    /// A recording with its bytes, which are those that were fetched; the access is audited.
+    ///
+    /// # Errors
+    /// As [`open_recording`](Self::open_recording); `BLOB_CORRUPT` when the bytes have another hash than those.
+    pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
+        let (recording, audio) = self.open_recording(id).await?;
+        Ok((recording, audio.whole().await?))
     }
 
     /// Deletes a recording's bytes, unless a legal hold covers them. The row stays, with its hash: the chain goes on verifying.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blobs;
+mod cache;
 mod engines;
 mod postgres;
 mod servers;
