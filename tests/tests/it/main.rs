@@ -4,6 +4,7 @@
 
 mod attacks;
 mod audit;
+mod blobs;
 mod bridge;
 mod caller_ids;
 mod canary;

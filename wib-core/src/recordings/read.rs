@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,8 @@ use crate::{
     retention,
     wib::Org,
 };
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Asks for a page of recordings, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -71,6 +75,19 @@ impl Org {
     pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
         let (recording, audio) = self.open_recording(id).await?;
         Ok((recording, audio.whole().await?))
+    }
+
+    /// An address from which anybody gets a recording for that long, a week at most, without asking us who they are.
+    /// `None` where neither the place of the blobs has addresses nor the installation one of its own (`public_url`). The
+    /// access is audited.
+    ///
+    /// # Errors
+    /// As [`open_recording`](Self::open_recording); `Forbidden` below manager.
+    pub async fn recording_url(&self, id: RecordingId, lasting: Duration) -> Result<Option<String>> {
+        self.at_least(Role::Manager)?;
+        let (recording, _) = self.open_recording(id).await?;
+        let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
+        self.wib.blob_url(key, &recording.content_type, lasting.min(WEEK)).await
     }
 
     /// Deletes a recording's bytes, unless a legal hold covers them. The row stays, with its hash: the chain goes on verifying.

@@ -12,7 +12,7 @@ use wib_core::{
     compliance::RulePack,
     evidence::Signer,
     kit::{Clock, ExposeSecret, OsRandom, Random, SystemClock},
-    ports::{Port, Witness},
+    ports::{Blobs, Cache, Port, Witness},
 };
 use wib_http::{config::Config, rules};
 use wib_providers::{
@@ -23,7 +23,7 @@ use wib_providers::{
     vendor::{Adapters, Given},
     witness::HttpWitness,
 };
-use wib_storage::{Database, FileWitness, FolderBlobs, PgUrls, SqlStore};
+use wib_storage::{Database, FileWitness, FolderBlobs, PgUrls, RedisCache, S3Blobs, SqlStore, StoreCache};
 
 use super::Failure;
 
@@ -128,6 +128,12 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     );
     let (adapters, in_house) = adapters(config, &live, &house)?;
 
+    // An eventual cache counts nothing.
+    let counters = counters(config, &store, &clock)?;
+    let cache = match adapters.caches.first() {
+        Some(vendor) if config.redis_url.is_none() && vendor.live() => vendor.clone(),
+        _ => counters.clone(),
+    };
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
     settings.timestamp_roots = config.timestamps.roots.clone();
@@ -145,7 +151,9 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let wib = adapters
         .fill(builder)
         .store(store.clone())
-        .blobs(Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())))
+        .blobs(blobs(config, &clock)?)
+        .cache(cache)
+        .counters(counters)
         .clock(clock)
         .random(random)
         .signer(signer(config)?)
@@ -153,6 +161,22 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         .rules(rules(config)?)
         .build()?;
     Ok(Wired { wib, sandbox: in_house.then_some(house), store })
+}
+
+/// Where recordings and exports are kept.
+pub(crate) fn blobs(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Blobs>, Failure> {
+    Ok(match &config.s3 {
+        Some(settings) => Arc::new(S3Blobs::new(settings)?),
+        None => Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())),
+    })
+}
+
+/// Where requests are counted.
+fn counters(config: &Config, store: &SqlStore, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Cache>, Failure> {
+    Ok(match &config.redis_url {
+        Some(url) => Arc::new(RedisCache::new(url, clock.clone())?),
+        None => Arc::new(StoreCache::new(store)),
+    })
 }
 
 /// The outsiders who remember checkpoints.

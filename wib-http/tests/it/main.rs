@@ -7,6 +7,7 @@ mod doctor;
 mod edge;
 mod every;
 mod input;
+mod limits;
 mod openapi;
 mod serve;
 mod served;
