@@ -31,6 +31,7 @@
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
+//! | [`blobs`], [`cache`], [`limits`] | bytes that are read and lent; values for a while; how often something may be asked |
 //! | [`engine`] | inbox, outbox, queue, jobs, workers |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
@@ -38,6 +39,8 @@ pub mod ai;
 pub mod analysis;
 pub mod audit;
 pub mod auth;
+pub mod blobs;
+pub mod cache;
 pub mod caller_ids;
 pub mod calls;
 pub mod circumstances;
@@ -51,6 +54,7 @@ pub mod evidence;
 pub mod imports;
 pub mod kit;
 pub mod licences;
+pub mod limits;
 pub mod lists;
 pub mod live;
 mod mail;

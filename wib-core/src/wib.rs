@@ -13,6 +13,8 @@ use tokio::sync::{Notify, Semaphore};
 use crate::{
     ai::{Router, RouterPolicy},
     auth::password::PasswordCost,
+    blobs::UrlKey,
+    cache::MemoryCache,
     calls::{self, LimitedContent, tag::TagKey},
     compliance::RulePack,
     evidence::{Signer, timestamp::TimestampRoots},
@@ -20,10 +22,11 @@ use crate::{
         Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
         time::Timestamp,
     },
+    limits::Limiter,
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Bus, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, TimestampAuthority,
-        Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Bus, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech,
+        TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
     },
     secrets::Vault,
@@ -115,6 +118,9 @@ pub struct Parts {
     pub(crate) signer: Signer,
     pub(crate) vault: Option<Vault>,
     pub(crate) tags: TagKey,
+    pub(crate) urls: UrlKey,
+    cache: Arc<dyn Cache>,
+    limiter: Limiter,
     // Swapped as a whole: a verdict under way keeps the one it began with.
     pack: RwLock<Arc<RulePack>>,
     // The pack that is known to be in the store.
@@ -205,6 +211,16 @@ impl Wib {
     pub fn billing(&self) -> Option<&Arc<dyn Billing>> {
         self.0.billing.as_ref()
     }
+    /// Where values are kept for a while.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<dyn Cache> {
+        &self.0.cache
+    }
+    /// How often things may be asked, counted over all processes that share a cache.
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
     /// The evidence signer's public key, hex.
     #[must_use]
     pub fn evidence_public_key(&self) -> String {
@@ -271,6 +287,8 @@ wired! {
 pub struct WibBuilder {
     store: Option<Arc<dyn Store>>,
     blobs: Option<Arc<dyn Blobs>>,
+    cache: Option<Arc<dyn Cache>>,
+    counters: Option<Arc<dyn Cache>>,
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
     live_transcriber: Option<Arc<dyn LiveTranscriber>>,
@@ -309,6 +327,10 @@ impl WibBuilder {
         store: dyn Store;
         /// Where recordings are kept. Required.
         blobs: dyn Blobs;
+        /// Where values are kept for a while; this process's memory by default.
+        cache: dyn Cache;
+        /// Where what is asked is counted, when the cache is not to be asked: one that is consistent.
+        counters: dyn Cache;
         /// Who places calls. Required.
         voice: dyn Voice;
         /// Who turns recordings into text. Required.
@@ -428,6 +450,8 @@ impl WibBuilder {
         let store = required(self.store, "store")?;
         let bus = self.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         store.tell_on(&bus);
+        let cache = self.cache.unwrap_or_else(|| Arc::new(MemoryCache::new(clock.clone())));
+        let limiter = Limiter::new(self.counters.unwrap_or_else(|| cache.clone()), clock.clone());
         Ok(Wib(Arc::new(Parts {
             store,
             bus,
@@ -452,6 +476,9 @@ impl WibBuilder {
             witnesses: self.witnesses,
             webhooks: self.webhooks,
             tags: signer.tag_key(),
+            urls: signer.url_key(),
+            limiter,
+            cache,
             signer,
             vault: self.vault,
             pack: RwLock::new(Arc::new(pack)),

@@ -13,6 +13,7 @@ use std::{
 use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{ExposeSecret, SecretString},
+    orgs::OrganizationId,
     ports::Port,
     secrets::Vault,
 };
@@ -20,7 +21,9 @@ use wib_providers::{
     vendor::{Kind, Values, Vendor},
     vendors,
 };
-use wib_storage::WebSocket;
+use wib_storage::{S3Settings, WebSocket};
+
+use crate::limits::{Limits, Proxies};
 
 /// What the server is told. Each field names its variable; a file named by `WIB_CONFIG` (TOML, flat) may hold the same
 /// names, and the environment wins.
@@ -66,6 +69,12 @@ pub struct Config {
     pub rules: Option<PathBuf>,
     /// What was set of vendors: keys, addresses and what else their [`Vendor::settings`] name.
     pub vendors: Values,
+    /// `S3_*`, `R2_ACCOUNT_ID`: the bucket of recordings and exports; without one they are in a folder of `WIB_DATA`.
+    pub s3: Option<S3Settings>,
+    /// `REDIS_URL`: where values are kept for a while and requests are counted; holds a password.
+    pub redis_url: Option<SecretString>,
+    /// `WIB_PROXIES`, `WIB_LIMITS_EXEMPT`
+    pub limits: Limits,
     /// `WIB_TSA_*`
     pub timestamps: Timestamps,
     /// `WIB_WITNESS_*`
@@ -184,6 +193,12 @@ impl Config {
                 .unwrap_or_default(),
             rules: from.text("WIB_RULES").map(PathBuf::from),
             vendors: from.vendors(),
+            s3: from.s3(),
+            redis_url: from.redis("REDIS_URL"),
+            limits: Limits {
+                proxies: from.or("WIB_PROXIES", Proxies::default()),
+                exempt: from.organizations("WIB_LIMITS_EXEMPT"),
+            },
             timestamps: Timestamps {
                 url: from.url("WIB_TSA_URL"),
                 roots: from.get("WIB_TSA_ROOTS", read_roots).unwrap_or_default(),
@@ -267,6 +282,12 @@ fn read_pem(path: &str) -> Result<Vec<u8>, String> {
 /// The roots in a file of PEM.
 fn read_roots(path: &str) -> Result<TimestampRoots, String> {
     TimestampRoots::from_pem(&read_pem(path)?).map_err(|e| e.message().to_owned())
+}
+
+/// An account of R2, as it stands in an address.
+fn account(text: &str) -> Result<String, String> {
+    let fits = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && text.len() <= 63;
+    if fits { Ok(text.to_owned()) } else { Err("expected the account's id".to_owned()) }
 }
 
 /// Where values come from, and what was wrong with them.
@@ -379,6 +400,47 @@ impl Source {
                 _ => Err("expected http:// or https:// and a host".into()),
             }
         })
+    }
+    /// The bucket, when one is named; what is set of a bucket that is not is a fault.
+    fn s3(&mut self) -> Option<S3Settings> {
+        let (bucket, account) = (self.text("S3_BUCKET"), self.get("R2_ACCOUNT_ID", account));
+        let (endpoint, region) = (self.url("S3_ENDPOINT"), self.text("S3_REGION"));
+        let keys = (self.text("S3_ACCESS_KEY_ID"), self.secret("S3_SECRET_ACCESS_KEY"));
+        let Some(bucket) = bucket else {
+            let beside = [endpoint.is_some(), region.is_some(), keys.0.is_some(), keys.1.is_some()];
+            if beside.contains(&true) {
+                self.fault("S3_BUCKET", "needed beside the other S3_ settings");
+            }
+            return None;
+        };
+        if endpoint.is_some() && account.is_some() {
+            self.fault("R2_ACCOUNT_ID", "is another endpoint than S3_ENDPOINT: give one of them");
+        }
+        let endpoint = endpoint.or_else(|| account.map(|id| format!("https://{id}.r2.cloudflarestorage.com")));
+        if endpoint.is_none() && region.is_none() {
+            self.fault("S3_REGION", "needed on Amazon S3; elsewhere S3_ENDPOINT or R2_ACCOUNT_ID is");
+        }
+        for (name, there) in [("S3_ACCESS_KEY_ID", keys.0.is_some()), ("S3_SECRET_ACCESS_KEY", keys.1.is_some())] {
+            if !there {
+                self.fault(name, "needed beside S3_BUCKET");
+            }
+        }
+        let region = region.unwrap_or_else(|| "auto".to_owned());
+        Some(S3Settings { bucket, endpoint, region, access_key_id: keys.0?, secret_access_key: keys.1? })
+    }
+    fn redis(&mut self, name: &'static str) -> Option<SecretString> {
+        let url = self.secret(name)?;
+        if !["redis://", "rediss://"].iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
+            self.fault(name, "expected redis:// or rediss://");
+        }
+        Some(url)
+    }
+    fn organizations(&mut self, name: &'static str) -> Vec<OrganizationId> {
+        let read = |text: &str| {
+            let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+            ids.map(|id| id.parse().map_err(|_| "expected ids of organisations".to_owned())).collect::<Result<_, _>>()
+        };
+        self.get(name, read).unwrap_or_default()
     }
     fn database(&mut self, name: &'static str) -> Option<SecretString> {
         let url = self.secret(name)?;

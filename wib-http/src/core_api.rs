@@ -7,6 +7,7 @@ use wib_core::{
     Org, System, Wib,
     auth::SignedIn,
     kit::{Clock, Principal, Random, Result},
+    limits::Limiter,
 };
 
 /// A core behind the table: [`Wib`], or a toy in tests of the frame.
@@ -22,6 +23,10 @@ pub trait Core: Clone + Send + Sync + 'static {
     fn clock(&self) -> &Arc<dyn Clock>;
     /// Where ids come from.
     fn random(&self) -> &Arc<dyn Random>;
+    /// Who counts requests against the limits of rows; nobody by default.
+    fn limiter(&self) -> Option<&Limiter> {
+        None
+    }
     /// The organisation's handle.
     async fn org(&self, principal: Principal) -> Result<Self::Org>;
     /// Whom a token belongs to, unless it is unknown, over, or another client's.
@@ -40,6 +45,9 @@ impl Core for Wib {
     }
     fn random(&self) -> &Arc<dyn Random> {
         Wib::random(self)
+    }
+    fn limiter(&self) -> Option<&Limiter> {
+        Some(Wib::limiter(self))
     }
     async fn org(&self, principal: Principal) -> Result<Org> {
         Wib::org(self, principal).await

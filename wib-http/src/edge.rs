@@ -1,6 +1,10 @@
 //! What every request passes and every answer carries: its id, CORS, headers of caution, a count.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Router,
@@ -13,13 +17,17 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
-use wib_core::kit::{Error, Random, Result};
+use wib_core::{
+    kit::{Error, Random, Result},
+    limits::Standing,
+};
 
 use crate::{
     AppConfig, auth,
     core_api::Core,
     cors::Cors,
     input::{self, BODY_LIMIT},
+    limits::{self, Limits},
     metrics,
     reply::{self, Correlation, Place},
     table::{Asked, Route, Run, Table},
@@ -39,6 +47,7 @@ const CAUTION: [(HeaderName, &str); 6] = [
 pub(crate) struct App<C> {
     core: C,
     cors: Cors,
+    limits: Arc<Limits>,
     document: Bytes,
 }
 
@@ -49,7 +58,8 @@ struct Template(Arc<str>);
 /// The table as a router, inside the edge.
 pub(crate) fn router<C: Core>(core: C, table: Table<C>, config: &AppConfig) -> Router {
     let document = table.openapi(&config.server).to_string().into();
-    let app = App { core, cors: Cors::new(config.cors_origin.as_deref()), document };
+    let app =
+        App { core, cors: Cors::new(config.cors_origin.as_deref()), limits: config.limits.clone().into(), document };
     let mut router = Router::new();
     for row in table.0 {
         let (path, filter) = (row.path.clone(), MethodFilter::try_from(row.method.clone()));
@@ -143,9 +153,13 @@ async fn answer<C: Core>(
 ) -> Response {
     let place = place(&app, &request);
     let style = row.style;
-    let served = AssertUnwindSafe(serve(app, row, params, request)).catch_unwind().await;
+    let standing = OnceLock::new();
+    let served = AssertUnwindSafe(serve(app, row, params, request, &standing)).catch_unwind().await;
     let result = served.unwrap_or_else(|panic| Err(Error::internal("panicked").because(said(&*panic))));
     let mut response = result.unwrap_or_else(|error| reply::failure(&error, style, &place));
+    if let Some(standing) = standing.get() {
+        limits::tell(standing, response.headers_mut());
+    }
     response.extensions_mut().insert(template);
     response
 }
@@ -160,11 +174,23 @@ async fn serve<C: Core>(
     row: Arc<Route<C>>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
+    standing: &OnceLock<Standing>,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let admitted = auth::admit(&app.core, row.access, &parts, &app.cors).await?;
     let private = admitted.is_some();
     let principal = admitted.and_then(|signed_in| signed_in.principal);
+    let exempt = principal.is_some_and(|principal| app.limits.exempt.contains(&principal.organization_id));
+    // Behind the door: strangers use up nothing of those who come from the same address.
+    if let Some(limiter) = app.core.limiter().filter(|_| !exempt && !row.limits().is_empty()) {
+        let client = app.limits.proxies.client(&parts).to_string();
+        let (stands, refused) = match limiter.admit(row.limits(), &client).await {
+            Ok(stands) => (stands, Ok(())),
+            Err((stands, error)) => (Some(stands), Err(error)),
+        };
+        stands.map(|stands| standing.set(stands));
+        refused?;
+    }
     let params = params.map_err(|_| Error::field("path", "not readable"))?;
     let params: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut response = match &*row.run {

@@ -6,8 +6,10 @@ pub mod core_api;
 mod cors;
 mod edge;
 pub mod input;
+pub mod limits;
 pub mod metrics;
 pub mod openapi;
+mod ranges;
 pub mod reply;
 pub mod routes;
 pub mod rules;
@@ -28,12 +30,14 @@ pub struct AppConfig {
     pub cors_origin: Option<String>,
     /// Where the router is mounted, for the OpenAPI document: a path or a URL.
     pub server: String,
+    /// How requests are limited.
+    pub limits: limits::Limits,
     /// What `/metrics` shows; `None`: nothing is counted.
     pub metrics: Option<PrometheusHandle>,
 }
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { cors_origin: None, server: "/".to_owned(), metrics: None }
+        Self { cors_origin: None, server: "/".to_owned(), limits: limits::Limits::default(), metrics: None }
     }
 }
 

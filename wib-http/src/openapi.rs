@@ -4,6 +4,7 @@ use http::Method;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
+use wib_core::limits::Limit;
 
 use crate::{
     core_api::Core,
@@ -71,7 +72,7 @@ impl<C: Core> Table<C> {
         outputs.subschema_for::<Pagination>();
         let mut paths = Map::new();
         for row in self.rows() {
-            let operations = paths.entry(row.path().to_owned()).or_insert_with(|| json!({}));
+            let operations = paths.entry(row.documented_path()).or_insert_with(|| json!({}));
             operations[row.method().as_str().to_ascii_lowercase()] = operation(row, &mut inputs, &mut outputs);
         }
         let mut schemas = outputs.take_definitions(true);
@@ -111,7 +112,8 @@ fn operation<C: Core>(row: &Route<C>, inputs: &mut SchemaGenerator, outputs: &mu
     let input = row.input.map(|of| of(inputs).to_value()).unwrap_or_else(|| json!({}));
     let words = input["description"].as_str().unwrap_or_default();
     let summary = if row.about.is_empty() { words.lines().next().unwrap_or_default() } else { row.about };
-    let words = row.path().split('/').map(|s| s.trim_matches(['{', '}'])).filter(|s| !s.is_empty());
+    let path = row.documented_path();
+    let words = path.split('/').map(|s| s.trim_matches(['{', '}'])).filter(|s| !s.is_empty());
     let id =
         std::iter::once(row.method().as_str().to_ascii_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_");
     let mut operation =
@@ -127,6 +129,11 @@ fn operation<C: Core>(row: &Route<C>, inputs: &mut SchemaGenerator, outputs: &mu
         Access::Role(role) => operation["x-least-role"] = role.as_str().into(),
         Access::Signature => operation["x-signature"] = true.into(),
         Access::Public | Access::Session => {}
+    }
+    if !row.limits().is_empty() {
+        let told =
+            |limit: &Limit| json!({ "name": limit, "requests": limit.most(), "seconds": limit.window().as_secs() });
+        operation["x-rate-limits"] = row.limits().iter().map(told).collect();
     }
     let mut properties = input["properties"].as_object().cloned().unwrap_or_default();
     let in_path = |name: &str, schema: Option<Json>| {

@@ -1,6 +1,6 @@
 //! Listening, and leaving in good order.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, sync::oneshot};
@@ -26,7 +26,8 @@ pub async fn serve(
         // Nobody listens once the server has ended by itself.
         let _ = tell.send(());
     };
-    let server = axum::serve(listener, app).with_graceful_shutdown(stopped);
+    let server =
+        axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stopped);
     let patience = async {
         if told.await.is_err() {
             std::future::pending::<()>().await;

@@ -16,6 +16,7 @@ use std::sync::Mutex;
 use wib_core::{
     auth::SignedIn,
     kit::{Error, List, Page, Principal, Result, Role, Timestamp},
+    limits::Limit,
 };
 
 use crate::{
@@ -39,7 +40,22 @@ pub enum Access {
 
 /// An access rule that knows what its endpoints are handed: an organisation, or the system.
 #[derive(Clone, Copy, Debug)]
-pub struct Guard<S>(Access, PhantomData<fn() -> S>);
+pub struct Guard<S>(Access, [Option<Limit>; 2], PhantomData<fn() -> S>);
+impl<S> Guard<S> {
+    /// Counted against that limit, too.
+    ///
+    /// # Panics
+    /// At the third limit of a row.
+    #[must_use]
+    pub const fn limit(mut self, limit: Limit) -> Self {
+        match self.1 {
+            [None, _] => self.1[0] = Some(limit),
+            [_, None] => self.1[1] = Some(limit),
+            _ => panic!("a row has two limits at most"),
+        }
+        self
+    }
+}
 
 /// Endpoints without a session: handed the system.
 #[derive(Debug)]
@@ -54,22 +70,22 @@ pub struct Signed;
 /// No session needed.
 #[must_use]
 pub const fn public() -> Guard<Anyone> {
-    Guard(Access::Public, PhantomData)
+    Guard(Access::Public, [None; 2], PhantomData)
 }
 /// A session of any role.
 #[must_use]
 pub const fn session() -> Guard<Member> {
-    Guard(Access::Session, PhantomData)
+    Guard(Access::Session, [None; 2], PhantomData)
 }
 /// A session with this role or a higher one.
 #[must_use]
 pub const fn role(least: Role) -> Guard<Member> {
-    Guard(Access::Role(least), PhantomData)
+    Guard(Access::Role(least), [None; 2], PhantomData)
 }
 /// A vendor's signature.
 #[must_use]
 pub const fn signature() -> Guard<Signed> {
-    Guard(Access::Signature, PhantomData)
+    Guard(Access::Signature, [None; 2], PhantomData)
 }
 
 /// What rows of one kind of access are handed.
@@ -247,6 +263,7 @@ pub struct Route<C: Core> {
     pub(crate) tag: &'static str,
     pub(crate) about: &'static str,
     pub(crate) access: Access,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) style: Style,
     pub(crate) input: Option<SchemaOf>,
     pub(crate) shape: Shape,
@@ -270,13 +287,25 @@ impl<C: Core> Route<C> {
     pub fn access(&self) -> Access {
         self.access
     }
+    /// What its requests are counted against.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+    /// The path's template as the document has it, which knows no name that spans segments.
+    pub(crate) fn documented_path(&self) -> String {
+        self.path.replace("{*", "{")
+    }
     /// Whether its input is in a body.
     pub(crate) fn has_body(&self) -> bool {
         matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
     }
     /// The names in its path.
     pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
-        self.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+        self.path
+            .split('/')
+            .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| name.trim_start_matches('*'))
     }
 }
 
@@ -338,6 +367,7 @@ impl<C: Core> Routes<C> {
             tag: self.tag,
             about: "",
             access: access.0,
+            limits: access.1.into_iter().flatten().collect(),
             style: Style::Flat,
             input: Some(I::json_schema),
             shape: Shape::default(),
@@ -358,6 +388,7 @@ impl<C: Core> Routes<C> {
             tag: self.tag,
             about: "",
             access: access.0,
+            limits: access.1.into_iter().flatten().collect(),
             style: Style::Flat,
             input: wire.input,
             shape: Shape::default(),
@@ -382,6 +413,7 @@ impl<C: Core> Routes<C> {
                         style,
                         method: row.method.clone(),
                         answers: row.answers.clone(),
+                        limits: row.limits.clone(),
                         shape: Shape::default(),
                         run: Arc::clone(&row.run),
                         ..row

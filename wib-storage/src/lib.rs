@@ -1,5 +1,6 @@
-//! The [`Store`](wib_core::store::Store) of Word Is Bond on SQLite and PostgreSQL, and [`Blobs`](wib_core::ports::Blobs)
-//! in a folder; and a [`Witness`](wib_core::ports::Witness) in a file.
+//! The [`Store`](wib_core::store::Store) of Word Is Bond on SQLite and PostgreSQL; [`Blobs`](wib_core::ports::Blobs) in a
+//! folder and on S3; the [`Cache`](wib_core::ports::Cache) in the store's table and on Redis; and a
+//! [`Witness`](wib_core::ports::Witness) in a file.
 //!
 //! One text per statement serves both databases. What belongs to an organisation names it in every statement, checked
 //! while compiling; on PostgreSQL row-level policies say the same a second time.
@@ -22,6 +23,7 @@ mod audit;
 pub mod blobs;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 pub mod bus;
+pub mod cache;
 mod caller_ids;
 mod calls;
 mod collections;
@@ -57,6 +59,11 @@ pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
 pub use handed::StoreQueue;
+#[cfg(feature = "s3")]
+pub use blobs::{S3Blobs, S3Settings};
+#[cfg(feature = "redis")]
+pub use cache::RedisCache;
+pub use cache::StoreCache;
 pub use place::Database;
 #[cfg(feature = "postgres")]
 pub use place::{PgLogin, PgUrls};

@@ -67,6 +67,7 @@ migrations![
     "0013_violations",
     "0014_numbers",
     "0015_secrets",
+    "0016_cache",
     "0017_bus",
     "0021_ai",
 ];
@@ -205,6 +206,17 @@ fn refused(table: &str) -> Option<String> {
 #[cfg(feature = "postgres")]
 const PLATFORM: &[&str] =
     &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs", "handed"];
+const PLATFORM: &[&str] = &[
+    "organizations",
+    "users",
+    "sessions",
+    "one_time_tokens",
+    "inbox",
+    "job_leases",
+    "job_runs",
+    "rule_packs",
+    "cache",
+];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;

@@ -26,7 +26,7 @@ use crate::{
 pub struct SqlStore {
     pub(crate) app: Db,
     pub(crate) jobs: Db,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     buses: Buses,
 }
 impl fmt::Debug for SqlStore {

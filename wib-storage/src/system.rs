@@ -245,6 +245,9 @@ impl SystemTx for SqlSystem {
     async fn delete_expired(&mut self, now: Timestamp) -> Result<i64> {
         let sessions = system_sql!(delete_expired_sessions, "DELETE FROM sessions WHERE expires_at <= $1");
         let tokens = system_sql!(delete_expired_tokens, "DELETE FROM one_time_tokens WHERE expires_at <= $1");
+        // Not counted: whoever reads it knows that it is over.
+        self.change(system_sql!(delete_expired_cache, "DELETE FROM cache WHERE expires_at <= $1"), [now.into()])
+            .await?;
         let gone = self.change(sessions, [now.into()]).await? + self.change(tokens, [now.into()]).await?;
         Ok(i64::try_from(gone).unwrap_or(i64::MAX))
     }

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod audit;
+mod blobs;
 mod bridge;
 mod budget;
 mod caller_ids;

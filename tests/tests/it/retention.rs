@@ -159,6 +159,42 @@ async fn under_a_hold_nothing_goes_whatever_it_covers() {
 }
 
 #[tokio::test]
+async fn a_hold_that_comes_before_the_bytes_are_gone_keeps_them_until_its_end() {
+    for covers in ["everything", "the account", "the call", "another call"] {
+        let archive = Archive::from("2026-02-01T18:00:00Z").await;
+        let org = &archive.stage.org;
+        asks_for_deletion(&archive).await;
+        let (account, [first, second]) = vector_20(&archive).await;
+        archive.to("2029-02-02T04:30:00Z");
+        assert_eq!(archive.job("apply_retention").await, 1, "the row of the first recording");
+        let hold = CreateHold {
+            name: "Matter".to_owned(),
+            applies_to_all: covers == "everything",
+            account_id: Some(account.id).filter(|_| covers == "the account"),
+            call_id: match covers {
+                "the call" => Some(first.call.id),
+                "another call" => Some(second.call.id),
+                _ => None,
+            },
+            ..CreateHold::default()
+        };
+        let hold = org.create_hold(hold).await.unwrap();
+        archive.stage.work().await;
+        let held = covers != "another call";
+        assert_eq!(archive.blobs.entries().len(), if held { 2 } else { 1 }, "{covers}");
+        archive.stage.pass(25 * 3600);
+        archive.stage.work().await;
+        assert_eq!(archive.blobs.entries().len(), if held { 2 } else { 1 }, "{covers}: a day later");
+        org.release_hold(hold.id).await.unwrap();
+        archive.stage.pass(25 * 3600);
+        archive.stage.work().await;
+        assert_eq!(archive.blobs.entries().len(), 1, "{covers}: released");
+        assert_eq!(archive.stage.wib.system().dead_letters(9).await.unwrap(), []);
+        archive.holds().await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_goes_by_itself_unless_it_was_asked_for() {
     let archive = Archive::from("2026-02-01T18:00:00Z").await;
     let (_, [first, _]) = vector_20(&archive).await;

@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::{
+    blobs::UrlKey,
     calls::tag::TagKey,
     kit::{Error, Result, canonical},
 };
@@ -50,8 +51,15 @@ impl Signer {
     }
     /// A key for call tags, drawn from the same secret so that an installation keeps one.
     pub(crate) fn tag_key(&self) -> TagKey {
+        TagKey::new(self.drawn(b"wib call tag v1"))
+    }
+    /// A key for addresses of blobs, drawn the same way.
+    pub(crate) fn url_key(&self) -> UrlKey {
+        UrlKey::new(self.drawn(b"wib blob url v1"))
+    }
+    fn drawn(&self, purpose: &[u8]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("HMAC takes keys of any length");
-        mac.update(b"wib call tag v1");
-        TagKey::new(mac.finalize().into_bytes().into())
+        mac.update(purpose);
+        mac.finalize().into_bytes().into()
     }
 }

@@ -1,10 +1,13 @@
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::json;
+
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
     calls::{Call, CallId},
     engine::{Done, Message, NewMessage, Topic},
-    kit::{Error, OrNotFound, Result, canonical},
+    kit::{Error, OrNotFound, Result},
     live::LiveKind,
-    ports::voice::VendorRecording,
+    ports::{blobs::Kept, voice::VendorRecording},
     transcripts::{TranscriptJob, TranscriptStatus, submission},
     wib::Wib,
 };
@@ -21,12 +24,12 @@ pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
         return Ok(Done::Ack);
     }
     drop(tx);
-    let bytes = wib.voice.fetch_recording(&at_vendor, wib.settings.recording_limit).await?;
+    let limit = wib.settings.recording_limit;
+    let pieces = wib.voice.stream_recording(&at_vendor, limit).await?.map_err(Error::from).boxed();
     let ending = if known.content_type == "audio/wav" { "wav" } else { "mp3" };
     let key = format!("{organization}/recordings/{id}.{ending}");
-    let (size, hash) = (bytes.len(), canonical::sha256(&bytes));
     // The blob first: a crash in between leaves bytes that the next try writes again under the same key.
-    wib.blobs.put(&key, bytes).await?;
+    let Kept { size, hash } = wib.blobs.put_stream(&key, pieces, limit).await?;
     let mut tx = wib.store.org(organization).await?;
     let call: Call = tx.lock_call(known.call_id).await?.or_not_found("call")?;
     let mut recording: Recording = tx.find(id).await?.or_not_found("recording")?;
@@ -58,6 +61,12 @@ pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
     }
     tx.commit().await?;
     Ok(Done::Ack)
+}
+
+/// The recording that a blob of ours is of.
+pub(crate) fn id_in_key(key: &str) -> Option<RecordingId> {
+    let (folder, name) = key.rsplit_once('/')?;
+    folder.ends_with("/recordings").then(|| name.split('.').next()?.parse().ok())?
 }
 
 /// A recording that cannot be had: its row says so.

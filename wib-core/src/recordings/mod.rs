@@ -5,17 +5,19 @@ mod read;
 mod silence;
 pub(crate) mod wav;
 
-pub(crate) use keep::{fetch, give_up};
+pub(crate) use keep::{fetch, give_up, id_in_key};
 pub use read::ListRecordings;
 use serde::{Deserialize, Serialize};
 pub(crate) use silence::{silence, silence_given_up, withhold};
 
 use crate::{
+    blobs::Opened,
     calls::CallId,
-    kit::{Id, time::Timestamp},
+    kit::{Id, OrNotFound, Result, time::Timestamp},
     ports::voice::VendorRecording,
     store::Record,
     text_enum,
+    wib::Wib,
 };
 
 /// The id of a recording.
@@ -75,6 +77,13 @@ impl Recording {
     pub fn length_ms(recording: &VendorRecording) -> Option<i64> {
         let (start, end) = (recording.started_at?, recording.ended_at?);
         Some((end.as_millisecond() - start.as_millisecond()).max(0))
+    }
+}
+impl Recording {
+    /// Its bytes, where they were kept and as many as were kept.
+    pub(crate) async fn open(&self, wib: &Wib) -> Result<Opened> {
+        let key = self.blob_key.as_deref().or_not_found("audio of the recording")?;
+        Opened::open(wib, key, self.size_bytes, self.media_hash.clone()).await
     }
 }
 impl Record for Recording {

@@ -1,13 +1,18 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
+    blobs::Opened,
     calls::{CallId, seal_again},
     kit::{Error, Kind, OrNotFound, Page, PageRequest, Result, Role},
     retention,
     wib::Org,
 };
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Asks for a page of recordings, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,11 +50,12 @@ impl Org {
         Ok(recording)
     }
 
-    /// A recording with its bytes; the access is audited.
+    /// A recording, and its bytes to be read piece by piece; the access is audited.
     ///
     /// # Errors
-    /// `NotFound`; `Gone` when it was deleted; `Unavailable` when the blob cannot be read.
-    pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
+    /// `NotFound`; `Gone` when it was deleted; `Unavailable` when the blob cannot be read, with the code `BLOB_MISSING`
+    /// when there is none and `BLOB_CORRUPT` when it is not as long as what was kept.
+    pub async fn open_recording(&self, id: RecordingId) -> Result<(Recording, Opened)> {
         let recording = self.recording(id).await?;
         if recording.status == RecordingStatus::Deleted {
             return Err(Error::new(Kind::Gone, "GONE", "the recording was deleted"));
@@ -58,9 +64,30 @@ impl Org {
             let why = "payment data is being taken out of the recording";
             return Err(Error::new(Kind::Unavailable, "WITHHELD", why));
         }
+        let audio = recording.open(&self.wib).await?;
+        Ok((recording, audio))
+    }
+
+    /// A recording with its bytes, which are those that were fetched; the access is audited.
+    ///
+    /// # Errors
+    /// As [`open_recording`](Self::open_recording); `BLOB_CORRUPT` when the bytes have another hash than those.
+    pub async fn recording_audio(&self, id: RecordingId) -> Result<(Recording, Bytes)> {
+        let (recording, audio) = self.open_recording(id).await?;
+        Ok((recording, audio.whole().await?))
+    }
+
+    /// An address from which anybody gets a recording for that long, a week at most, without asking us who they are.
+    /// `None` where neither the place of the blobs has addresses nor the installation one of its own (`public_url`). The
+    /// access is audited.
+    ///
+    /// # Errors
+    /// As [`open_recording`](Self::open_recording); `Forbidden` below manager.
+    pub async fn recording_url(&self, id: RecordingId, lasting: Duration) -> Result<Option<String>> {
+        self.at_least(Role::Manager)?;
+        let (recording, _) = self.open_recording(id).await?;
         let key = recording.blob_key.as_deref().or_not_found("audio of this recording")?;
-        let bytes = self.wib.blobs.get(key).await?.or_not_found("audio of this recording")?;
-        Ok((recording, bytes))
+        self.wib.blob_url(key, &recording.content_type, lasting.min(WEEK)).await
     }
 
     /// Deletes a recording's bytes, unless a legal hold covers them. The row stays, with its hash: the chain goes on verifying.

@@ -43,9 +43,10 @@ pub(crate) async fn silence(wib: &Wib, message: &Message) -> Result<Done> {
     let known: Recording = tx.find(id).await?.or_not_found("recording")?;
     drop(tx);
     let Some(old) = known.blob_key.clone().filter(|_| known.withheld) else { return Ok(Done::Ack) };
-    let audio = wib.blobs.get(&old).await?;
+    // What is edited must be what was recorded: the edited bytes get a hash of their own.
+    let audio = known.open(wib).await?.whole().await?;
     let spans: Vec<_> = spans.iter().map(|(from, to)| from.saturating_sub(MARGIN)..to.saturating_add(MARGIN)).collect();
-    let edited = audio.and_then(|audio| wav::silenced(&audio, &spans));
+    let edited = wav::silenced(&audio, &spans);
     let key = format!("{organization}/recordings/{id}.silenced.wav");
     let kept = match edited {
         Some(bytes) => {

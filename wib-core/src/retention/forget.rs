@@ -1,16 +1,44 @@
 //! What follows a deletion: the bytes, and the vendors' copies. Each may run twice.
 
+use std::time::Duration;
+
+use super::purge::{UNDER_HOLD, refuse_under_hold};
 use crate::{
     engine::{Done, Message},
-    kit::{Error, Result},
+    kit::{Error, Result, time},
     ports::Fault,
+    recordings::{Recording, id_in_key},
+    store::Repo,
     wib::Wib,
 };
 
-/// Deletes bytes that were released.
+/// How often bytes that a hold keeps are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// How long the place of the blobs may take to delete: nobody makes a hold meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Deletes bytes that were released, unless a legal hold has come since: then they wait for its end.
 pub(crate) async fn delete_blob(wib: &Wib, message: &Message) -> Result<Done> {
     let key: String = message.payload_field("key")?;
-    wib.blobs.delete(&key).await?;
+    let mut tx = match message.organization_id {
+        Some(organization) => wib.store.org(organization).await?,
+        None => return Err(Error::internal("the deletion of a blob has no organization")),
+    };
+    if let Some(recording) = id_in_key(&key)
+        && let Some(recording) = Repo::<Recording>::find(&mut *tx, recording).await?
+        && let Some(call) = tx.lock_call(recording.call_id).await?
+    {
+        match refuse_under_hold(&mut *tx, call.account_id, call.id).await {
+            Err(held) if held.machine_code() == UNDER_HOLD => {
+                return Ok(Done::wait(time::after(wib.now(), LOOK_AGAIN), "a legal hold covers the bytes"));
+            }
+            free => free?,
+        }
+    }
+    // The lock of the chain is held until the bytes are gone: a hold comes before, and keeps them, or after.
+    let deleted = time::timeout(&*wib.clock, PATIENCE, wib.blobs.delete(&key)).await;
+    deleted.unwrap_or_else(|| Err(Error::timeout("the place of the blobs did not answer")))?;
+    tx.commit().await?;
     Ok(Done::Ack)
 }
 

@@ -137,6 +137,9 @@ pub(crate) async fn subjects_of_call(tx: &mut dyn OrgTx, call_id: CallId) -> Res
     Ok(subjects)
 }
 
+/// The code of what is not deleted because of a legal hold.
+pub(super) const UNDER_HOLD: &str = "UNDER_HOLD";
+
 /// Refuses when a legal hold covers the records of the call.
 pub(crate) async fn refuse_under_hold(tx: &mut dyn OrgTx, account: Option<AccountId>, call: CallId) -> Result<()> {
     // Holds are links of the chain: behind its lock none can come in between.
@@ -144,7 +147,7 @@ pub(crate) async fn refuse_under_hold(tx: &mut dyn OrgTx, account: Option<Accoun
     match tx.holds_on(account, Some(call)).await? {
         0 => Ok(()),
         holds => Err(Error::conflict("a legal hold covers it; nothing under a hold is deleted")
-            .code("UNDER_HOLD")
+            .code(UNDER_HOLD)
             .with("holds", holds)),
     }
 }

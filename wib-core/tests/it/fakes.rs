@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use wib_core::{
+    cache::MemoryCache,
     kit::VirtualClock,
     testing::{
         fakes::{FakeLiveTranscriber, FakeTranscriber},
         live_transcriber_suite, transcriber_suite,
     },
 };
+
+mod memory_cache {
+    use super::*;
+
+    async fn make(_: &'static str) -> (MemoryCache, Arc<VirtualClock>) {
+        let clock = Arc::new(VirtualClock::new("2026-02-13T10:00:00Z".parse().unwrap()));
+        (MemoryCache::new(clock.clone()), clock)
+    }
+    wib_core::cache_suite!(make);
+}
 
 mod transcriber {
     use super::*;

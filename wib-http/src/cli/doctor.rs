@@ -51,7 +51,7 @@ impl Doctor {
         let live = Wires { transport: Arc::new(network), clock: clock.clone(), random: Arc::new(OsRandom) };
         let house = Sandbox::new(Arc::new(SystemClock), 1, Settings::default());
         let (adapters, _) = wire::adapters(config, &live, &house)?;
-        let mut findings = vec![store(config, &*clock).await];
+        let mut findings = vec![store(config, &*clock).await, blobs(config, &clock).await?];
         let asked = adapters.probes.iter().map(|probe| ask(config, &*clock, probe));
         findings.extend(futures_util::future::join_all(asked).await);
         for port in Port::all() {
@@ -109,6 +109,26 @@ async fn store(config: &Config, clock: &dyn Clock) -> Finding {
         error,
         to_go_live: None,
     }
+}
+
+/// The place of the recordings: whether it is reached with the key that was set.
+async fn blobs(config: &Config, clock: &Arc<dyn Clock>) -> Result<Finding, Failure> {
+    let started = clock.now();
+    let answer = match &config.s3 {
+        Some(_) => wire::blobs(config, clock)?.ping().await,
+        // The folder is made at the first start.
+        None => Ok(()),
+    };
+    Ok(Finding {
+        port: "blobs",
+        adapter: if config.s3.is_some() { "s3" } else { "folder" },
+        state: "live",
+        probed: Some(if config.s3.is_some() { "the bucket" } else { "nothing" }),
+        ok: Some(answer.is_ok()),
+        latency_ms: Some(millis(&**clock, started)),
+        error: answer.err().map(|error| error.message().to_owned()),
+        to_go_live: None,
+    })
 }
 
 async fn ask(config: &Config, clock: &dyn Clock, probe: &Probe) -> Finding {

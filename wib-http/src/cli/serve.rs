@@ -48,8 +48,12 @@ pub(crate) async fn serve(config: Config) -> Outcome {
     }
     let at = listener.local_addr()?;
     tracing::info!(address = %at, public_key = wib.evidence_public_key(), "listening");
-    let app_config =
-        AppConfig { cors_origin: config.cors_origin.clone(), server: "/".to_owned(), metrics: Some(counted) };
+    let app_config = AppConfig {
+        cors_origin: config.cors_origin.clone(),
+        limits: config.limits.clone(),
+        metrics: Some(counted),
+        ..AppConfig::default()
+    };
     let router = app(wib.clone(), &app_config);
     let signals = async move {
         if let Err(error) = serve::signals().await {

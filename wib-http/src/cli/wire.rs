@@ -13,7 +13,7 @@ use wib_core::{
     compliance::RulePack,
     evidence::Signer,
     kit::{Clock, ExposeSecret, OsRandom, Random, SystemClock},
-    ports::{Bus, Port, Queue, Witness, bus::LocalBus},
+    ports::{Blobs, Bus, Cache, Port, Queue, Witness, bus::LocalBus},
     secrets::Vault,
 };
 use wib_http::{config::Config, rules};
@@ -26,7 +26,7 @@ use wib_providers::{
     witness::HttpWitness,
 };
 use wib_storage::{
-    Database, FileWitness, FolderBlobs, PgUrls, SqlStore,
+    Database, FileWitness, FolderBlobs, PgUrls, RedisCache, S3Blobs, SqlStore, StoreCache,
     bus::PgBus,
     nats::{Nats, NatsBus, NatsQueue},
 };
@@ -145,6 +145,12 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     );
     let (adapters, in_house) = adapters(config, &live, &house)?;
 
+    // An eventual cache counts nothing.
+    let counters = counters(config, &store, &clock)?;
+    let cache = match adapters.caches.first() {
+        Some(vendor) if config.redis_url.is_none() && vendor.live() => vendor.clone(),
+        _ => counters.clone(),
+    };
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
     settings.timestamp_roots = config.timestamps.roots.clone();
@@ -169,7 +175,9 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let wib = adapters
         .fill(builder)
         .store(store.clone())
-        .blobs(Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())))
+        .blobs(blobs(config, &clock)?)
+        .cache(cache)
+        .counters(counters)
         .clock(clock)
         .random(random)
         .signer(signer(config)?)
@@ -207,12 +215,24 @@ async fn bus(
 ) -> Result<Arc<dyn Bus>, Failure> {
     Ok(match (nats, database) {
         (Some(nats), _) => Arc::new(NatsBus::open(nats, SUBJECT).await?),
-        (None, Database::Postgres(_)) if config.db_pooled && config.db_owner_url.is_none() => {
-            tracing::warn!("other nodes are heard late: a pooler forgets who listens, and WIB_DB_OWNER_URL names no way past it");
-            Arc::new(LocalBus::default())
-        }
         (None, Database::Postgres(urls)) => Arc::new(PgBus::open(urls, clock.clone()).await?),
         _ => Arc::new(LocalBus::default()),
+    })
+}
+
+/// Where recordings and exports are kept.
+pub(crate) fn blobs(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Blobs>, Failure> {
+    Ok(match &config.s3 {
+        Some(settings) => Arc::new(S3Blobs::new(settings)?),
+        None => Arc::new(FolderBlobs::new(config.data.join("blobs"), clock.clone())),
+    })
+}
+
+/// Where requests are counted.
+fn counters(config: &Config, store: &SqlStore, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Cache>, Failure> {
+    Ok(match &config.redis_url {
+        Some(url) => Arc::new(RedisCache::new(url, clock.clone())?),
+        None => Arc::new(StoreCache::new(store)),
     })
 }
 

@@ -6,6 +6,7 @@ use wib_core::{
     audit::{AuditEvent, ListAudit},
     auth::UserId,
     kit::{Id, Timestamp},
+    limits::Limit,
     orgs::OrganizationId,
 };
 
@@ -34,7 +35,7 @@ struct Line {
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("audit", "/api/audit-logs")
         .and_at("/api/audit")
-        .get("/", session(), |org, query: ListAudit| async move {
+        .get("/", session().limit(Limit::Audit), |org, query: ListAudit| async move {
             let list = org.list_audit(query).await?;
             let authors = org.authors(list.items.iter().filter_map(|line| line.user_id).collect::<Vec<_>>()).await?;
             let organization_id = org.id();

@@ -6,6 +6,7 @@ use wib_core::{
     Wib,
     auth::{LogIn, SignUp, User, UserId},
     kit::{Error, ExposeSecret, Result, Role, SecretString},
+    limits::Limit,
     orgs::OrganizationId,
 };
 
@@ -133,7 +134,7 @@ pub(super) fn routes() -> Routes<Wib> {
             };
             reply::view(&Ways { credentials })
         })
-        .post("/signup", public(), |system, form: SignUpForm| async move {
+        .post("/signup", public().limit(Limit::Signup), |system, form: SignUpForm| async move {
             let command = SignUp {
                 email: form.email,
                 password: form.password,
@@ -147,7 +148,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .raw(
             Method::POST,
             "/callback/credentials",
-            public(),
+            public().limit(Limit::Login),
             Wire::json::<Begun>().takes::<LogInForm>(),
             |asked| async move { log_in(&asked).await },
         )

@@ -10,6 +10,7 @@ use wib_core::{
     collections::{AccountId, PersonId},
     compliance::StoredVerdict,
     kit::{Error, Id, Phone, Result, Role, Timestamp},
+    limits::Limit,
     orgs::OrganizationId,
     ports::voice::{AnsweredBy, Direction, HangupCause},
 };
@@ -267,7 +268,7 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .about("Lists calls, newest first.")
         .page("calls")
-        .post("/", role(Role::Agent), |org, c: PlaceCall| async move {
+        .post("/", role(Role::Agent).limit(Limit::TelnyxVoice).limit(Limit::Call), |org, c: PlaceCall| async move {
             let command = StartCall {
                 account_id: c.account_id,
                 to: c.to,
@@ -282,15 +283,19 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .status(201)
         .flat()
-        .post("/start", role(Role::Agent), |org, c: CallNumber| async move {
-            let command = StartCall { to: Some(c.phone_number), from: c.caller_id, ..StartCall::default() };
-            org.start_call(command).await.map(CallRow::from)
-        })
+        .post(
+            "/start",
+            role(Role::Agent).limit(Limit::TelnyxVoice).limit(Limit::Call),
+            |org, c: CallNumber| async move {
+                let command = StartCall { to: Some(c.phone_number), from: c.caller_id, ..StartCall::default() };
+                org.start_call(command).await.map(CallRow::from)
+            },
+        )
         .created("call")
         .get("/{id}", session(), |org, c: ById<Call>| async move { org.call(c.id).await.map(CallRow::from) })
         .about("Reads a call.")
         .item("call")
-        .post("/{id}/end", role(Role::Agent), |org, c: ById<Call>| async move {
+        .post("/{id}/end", role(Role::Agent).limit(Limit::Call), |org, c: ById<Call>| async move {
             org.end_call(c.id).await.map(CallRow::from)
         })
         .about("Hangs up.")

@@ -13,6 +13,7 @@ use wib_core::{
         RulePack,
     },
     kit::{Error, Id, List, Phone, Result, Role, Timestamp},
+    limits::Limit,
     notices::{Dispute, DisputeKind, ListDisputes},
     orgs::{Author, OrganizationId},
     violations::{
@@ -326,7 +327,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .stretch("violations")
         .get("/violations", session(), |org, query: ListViolations| async move { violations(org, query).await })
         .stretch("violations")
-        .post("/violations", role(Role::Agent), |org, c: LogViolation| async move {
+        .post("/violations", role(Role::Agent).limit(Limit::Compliance), |org, c: LogViolation| async move {
             let logged = org.log_violation(c).await?;
             violation(&org, logged).await
         })
@@ -337,12 +338,18 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .about("Reads a violation.")
         .item("violation")
-        .patch("/violations/{id}", role(Role::Compliance), |org, c: ResolveViolation| async move {
-            let resolved = org.resolve_violation(c).await?;
-            violation(&org, resolved).await
-        })
+        .patch(
+            "/violations/{id}",
+            role(Role::Compliance).limit(Limit::Compliance),
+            |org, c: ResolveViolation| async move {
+                let resolved = org.resolve_violation(c).await?;
+                violation(&org, resolved).await
+            },
+        )
         .item("violation")
-        .get("/pre-dial", session(), |org, asked: MayCall| async move { pre_dial(org, asked).await })
+        .get("/pre-dial", session().limit(Limit::Compliance), |org, asked: MayCall| async move {
+            pre_dial(org, asked).await
+        })
         .flat()
         .get("/disputes", role(Role::Compliance), |org, query: ListDisputes| async move {
             org.list_disputes(query).await.map(|list| list.map(DisputeRow::from))

@@ -10,6 +10,7 @@ use wib_core::{
     compliance::ConsentScope,
     consent::{Consent, ConsentEvent, ConsentStatus, ListConsents, RecordConsent, RevokeConsent, Source, Standing},
     kit::{Id, Phone, Role, Timestamp},
+    limits::Limit,
 };
 
 use crate::{
@@ -145,7 +146,7 @@ pub(super) fn routes() -> Routes<Wib> {
             org.list_consents(query).await.map(|list| list.map(Row::from))
         })
         .stretch("records")
-        .post("/", role(Role::Agent), |org, c: Record| async move {
+        .post("/", role(Role::Agent).limit(Limit::Collections), |org, c: Record| async move {
             let command = RecordConsent {
                 account_id: Some(c.account_id),
                 phone: c.phone,
@@ -161,7 +162,7 @@ pub(super) fn routes() -> Routes<Wib> {
             org.record_consent(command).await.map(Row::from).map_err(|e| renamed(e, NAMES))
         })
         .created("record")
-        .post("/revoke", role(Role::Agent), |org, c: Revoke| async move {
+        .post("/revoke", role(Role::Agent).limit(Limit::Collections), |org, c: Revoke| async move {
             let command = RevokeConsent {
                 account_id: Some(c.account_id),
                 phone: c.phone,

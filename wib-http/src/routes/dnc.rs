@@ -8,6 +8,7 @@ use wib_core::{
     collections::{ListNumber, ListSuppressions, Suppression},
     compliance::ListKind,
     kit::{Id, Phone, Result, Role, Timestamp},
+    limits::Limit,
 };
 
 use crate::{
@@ -66,11 +67,11 @@ pub(super) fn routes() -> Routes<Wib> {
         .raw(
             Method::POST,
             "/",
-            role(Role::Agent),
+            role(Role::Agent).limit(Limit::Compliance),
             Wire::json::<Added>().takes::<ListNumber>().also(201),
             |asked| async move { add(&asked).await },
         )
-        .delete("/{id}", role(Role::Compliance), |org, c: ById<Suppression>| async move {
+        .delete("/{id}", role(Role::Compliance).limit(Limit::Compliance), |org, c: ById<Suppression>| async move {
             org.unsuppress(c.id).await.map(|_| Done { message: "The number is no longer on the list" })
         })
         .about("Takes a number off the do-not-call list.")

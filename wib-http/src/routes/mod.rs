@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod blobs;
 mod calls;
 mod compliance;
 mod consent;
@@ -32,6 +33,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes_of_one(),
         talk::routes(),
         recordings::routes(),
+        blobs::routes(),
         compliance::routes(),
         audit::routes(),
         retention::routes(),

@@ -5,6 +5,7 @@ use wib_core::{
     auth::UserId,
     collections::{AccountId, PersonId},
     kit::{Role, Timestamp},
+    limits::Limit,
     notices::{
         CreateNotice, DisputeNotice, FileDispute, ListNotices, Notice, NoticeId, NoticeMethod, NoticeStatus,
         PendingNotice,
@@ -78,7 +79,9 @@ pub(super) fn routes() -> Routes<Wib> {
             org.list_notices(query).await.map(|list| list.map(Row::from))
         })
         .stretch("data")
-        .post("/", role(Role::Agent), |org, c: CreateNotice| async move { org.create_notice(c).await.map(Row::from) })
+        .post("/", role(Role::Agent).limit(Limit::Compliance), |org, c: CreateNotice| async move {
+            org.create_notice(c).await.map(Row::from)
+        })
         .created("data")
         .get("/pending-alerts", role(Role::Compliance), |org, _: Nothing| async move {
             Ok(org.pending_notices().await?.into_iter().map(Alert::from).collect::<Vec<_>>())
@@ -88,12 +91,12 @@ pub(super) fn routes() -> Routes<Wib> {
         .get("/{id}", session(), |org, c: ById<Notice>| async move { org.notice(c.id).await.map(Row::from) })
         .about("Reads a notice.")
         .item("data")
-        .patch("/{id}/sent", role(Role::Agent), |org, c: NoticeSent| async move {
+        .patch("/{id}/sent", role(Role::Agent).limit(Limit::Compliance), |org, c: NoticeSent| async move {
             let sent = org.notice_sent(c.id, c.sent_at).await;
             sent.map(Row::from).map_err(|e| renamed(e, &[("at", "sent_at")]))
         })
         .item("data")
-        .patch("/{id}/disputed", role(Role::Agent), |org, c: DisputeNotice| async move {
+        .patch("/{id}/disputed", role(Role::Agent).limit(Limit::Compliance), |org, c: DisputeNotice| async move {
             org.dispute_notice(c).await.map(Row::from)
         })
         .item("data")

@@ -3,6 +3,7 @@ use serde::Serialize;
 use wib_core::{
     Wib,
     kit::Role,
+    limits::Limit,
     retention::{CreateHold, LegalHold, ListHolds, PutRetention},
 };
 
@@ -22,13 +23,17 @@ pub(super) fn routes() -> Routes<Wib> {
         .get("/", session(), |org, _: Nothing| async move { org.retention_policy().await })
         .about("Reads how long things are kept.")
         .item("policy")
-        .put("/", role(Role::Admin), |org, c: PutRetention| async move { org.put_retention_policy(c).await })
+        .put("/", role(Role::Admin).limit(Limit::Retention), |org, c: PutRetention| async move {
+            org.put_retention_policy(c).await
+        })
         .item("policy")
         .get("/legal-holds", session(), |org, query: ListHolds| async move { org.list_holds(query).await })
         .stretch("legalHolds")
-        .post("/legal-holds", role(Role::Admin), |org, c: CreateHold| async move { org.create_hold(c).await })
+        .post("/legal-holds", role(Role::Admin).limit(Limit::Retention), |org, c: CreateHold| async move {
+            org.create_hold(c).await
+        })
         .item("legalHold")
-        .delete("/legal-holds/{id}", role(Role::Admin), |org, c: ById<LegalHold>| async move {
+        .delete("/legal-holds/{id}", role(Role::Admin).limit(Limit::Retention), |org, c: ById<LegalHold>| async move {
             org.release_hold(c.id).await.map(|_| Done { message: "Legal hold released" })
         })
         .about("Releases a legal hold; its row stays.")

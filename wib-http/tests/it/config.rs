@@ -34,6 +34,33 @@ fn what_the_house_does_itself_is_sandboxed_only_where_it_is_named() {
 }
 
 #[test]
+fn a_bucket_is_named_with_what_belongs_to_it() {
+    let keys = [("S3_ACCESS_KEY_ID", "id"), ("S3_SECRET_ACCESS_KEY", "hunter2")];
+    let with = |more: &[(&str, &str)]| read(&[&keys[..], more].concat());
+    let r2 = with(&[("S3_BUCKET", "calls"), ("R2_ACCOUNT_ID", "abc123")]).unwrap().s3.unwrap();
+    assert_eq!((r2.endpoint.as_deref(), r2.region.as_str()), (Some("https://abc123.r2.cloudflarestorage.com"), "auto"));
+    let amazon = with(&[("S3_BUCKET", "calls"), ("S3_REGION", "eu-central-1")]).unwrap().s3.unwrap();
+    assert_eq!((amazon.endpoint, amazon.region.as_str()), (None, "eu-central-1"));
+    assert!(read(&[]).unwrap().s3.is_none());
+    for (wrong, name) in [
+        (&[("S3_REGION", "auto")][..], "S3_BUCKET"),
+        (&[("S3_BUCKET", "calls")], "S3_REGION"),
+        (&[("S3_BUCKET", "calls"), ("S3_ENDPOINT", "ftp://x")], "S3_ENDPOINT"),
+        (&[("S3_BUCKET", "calls"), ("R2_ACCOUNT_ID", "a.b/c")], "R2_ACCOUNT_ID"),
+        (&[("S3_BUCKET", "c"), ("R2_ACCOUNT_ID", "a"), ("S3_ENDPOINT", "https://x")], "R2_ACCOUNT_ID"),
+    ] {
+        let faults = with(wrong).unwrap_err();
+        assert!(names(&faults).contains(&name) && !faults.to_string().contains("hunter2"), "{wrong:?}: {faults}");
+    }
+    let alone = read(&[("S3_BUCKET", "calls"), ("S3_REGION", "x")]).unwrap_err();
+    assert_eq!(names(&alone), ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"]);
+    let others = [("REDIS_URL", "http://:hunter2@x"), ("WIB_PROXIES", "all"), ("WIB_LIMITS_EXEMPT", "1,2")];
+    let faults = read(&others).unwrap_err();
+    assert_eq!(names(&faults), ["REDIS_URL", "WIB_PROXIES", "WIB_LIMITS_EXEMPT"]);
+    assert!(!faults.to_string().contains("hunter2"));
+}
+
+#[test]
 fn every_fault_is_told_at_once_with_its_name_and_without_its_value() {
     let faults = read(&[
         ("PORT", "eighty"),

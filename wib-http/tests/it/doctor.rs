@@ -50,6 +50,7 @@ async fn a_machine_without_keys_is_well_and_is_told_what_to_set() {
     assert_eq!(telnyx["to_go_live"], "TELNYX_API_KEY, TELNYX_CONNECTION_ID");
     assert!(telnyx["latency_ms"].is_u64());
     assert_eq!((&of(&findings, "sqlite")["ok"], &of(&findings, "sqlite")["port"]), (&true.into(), &"store".into()));
+    assert_eq!((&of(&findings, "folder")["port"], &of(&findings, "folder")["ok"]), (&"blobs".into(), &true.into()));
     for finding in &findings {
         assert!(finding["ok"] != false, "{finding}");
     }
@@ -81,6 +82,15 @@ async fn a_configured_vendor_that_answers_is_live_and_one_that_is_not_there_is_i
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (findings, code, _) = doctor(&[("XAI_API_KEY", "k"), ("XAI_BASE_URL", &format!("http://{gone}"))]).await;
     assert_eq!((code, &of(&findings, "xai")["ok"]), (Some(1), &false.into()));
+    let bucket = [
+        ("S3_BUCKET", "calls"),
+        ("S3_ENDPOINT", &format!("http://{gone}")),
+        ("S3_ACCESS_KEY_ID", "id"),
+        ("S3_SECRET_ACCESS_KEY", "k"),
+    ];
+    let (findings, code, _) = doctor(&bucket).await;
+    let error = of(&findings, "s3")["error"].as_str().unwrap();
+    assert!(code == Some(1) && error.contains("S3_ENDPOINT"), "{error}");
     let (findings, code, _) = doctor(&[("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")]).await;
     let store = of(&findings, "postgresql");
     assert_eq!((code, &store["ok"]), (Some(1), &false.into()));

@@ -8,6 +8,7 @@ mod doctor;
 mod edge;
 mod every;
 mod input;
+mod limits;
 mod openapi;
 mod serve;
 mod served;

@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
@@ -27,6 +33,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) token: String,
     store: Arc<SqlStore>,
+    asked: AtomicU32,
 }
 
 pub(crate) struct Answer {
@@ -75,7 +82,8 @@ impl Server {
         let token = begun.headers["x-session-token"].to_str().unwrap().to_owned();
         let cookie = begun.headers["set-cookie"].to_str().unwrap();
         assert!(cookie.contains(&token) && cookie.ends_with("HttpOnly; Secure; SameSite=None; Path=/; Max-Age=604800"));
-        Self { wib, app, sandbox, clock, token, store }
+        let asked = AtomicU32::new(0xC633_6401);
+        Self { wib, app, sandbox, clock, token, store, asked }
     }
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         ask(&self.app, method, path, &[("authorization", &format!("Bearer {}", self.token))], body).await
@@ -122,10 +130,12 @@ impl Server {
         let login = LogIn { email, password: password(), csrf_token, fingerprint };
         system.log_in(login).await.unwrap().token.expose_secret().to_owned()
     }
-    /// Asks with somebody's token, or none.
+    /// Asks with somebody's token, or none, from an address that nobody asked from before.
     pub(crate) async fn asks(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Answer {
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        let from = std::net::Ipv4Addr::from_bits(self.asked.fetch_add(1, Ordering::Relaxed)).to_string();
+        let mut headers = vec![("cf-connecting-ip", from.as_str())];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         ask(&self.app, method, path, &headers, body).await
     }
     pub(crate) async fn pass(&self, by: Duration) {

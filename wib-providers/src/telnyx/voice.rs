@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::Method;
 use serde::de::DeserializeOwned;
 use wib_core::{
@@ -14,11 +15,12 @@ use wib_core::{
     },
     ports::{
         Fault, Sent, VendorError, Voice,
-        voice::{Command, Conference, ConferenceOrder, Destination, Dial, HangupCause, Inspection, Leg, OpenConference, Order, Participant, Queued, VendorRecording, VoiceEvent, VoiceEventKind},
+        voice::{Command, Conference, ConferenceOrder, Destination, Dial, HangupCause, Inspection, Leg, OpenConference, Order, Participant, Queued, RecordingPieces, VendorRecording, VoiceEvent, VoiceEventKind},
     },
 };
 
 use super::{Telnyx, VENDOR, wire::{self, requests}};
+use crate::http::{Ask, Flow};
 
 /// Longest lists read to the end.
 const MOST_PAGES: u32 = 40;
@@ -130,19 +132,32 @@ impl Voice for Telnyx {
     async fn fetch_recording(&self, recording: &VendorRecording, limit: u64) -> Result<Bytes, VendorError> {
         let stale = match &recording.url {
             url if url.is_empty() => None,
-            url => match self.download(url, limit).await {
-                Err(e) if matches!(e.fault, Fault::Credentials | Fault::Missing) => Some(e),
-                done => return done,
+            url => match self.download(url, limit).send().await {
+                Err(e) if over(&e) => Some(e),
+                done => return done.map(|answer| answer.body),
             },
         };
-        let fresh = self.reread(recording).await?.into_ours().url;
-        match stale {
-            Some(e) if fresh.is_empty() || fresh == recording.url => Err(e),
-            None if fresh.is_empty() => {
-                Err(self.client.fault(Fault::Missing, Sent::Refused, "the recording has no file"))
+        let fresh = self.fresh(recording, stale).await?;
+        Ok(self.download(&fresh, limit).send().await?.body)
+    }
+
+    async fn stream_recording(&self, recording: &VendorRecording, limit: u64) -> Result<RecordingPieces, VendorError> {
+        let begun = match &recording.url {
+            url if url.is_empty() => Err(None),
+            url => match self.download(url, limit).open().await {
+                Err(e) if over(&e) => Err(Some(e)),
+                done => Ok(done?),
+            },
+        };
+        let flow = match begun {
+            Ok(flow) => flow,
+            Err(stale) => {
+                let fresh = self.fresh(recording, stale).await?;
+                self.download(&fresh, limit).open().await?
             }
-            _ => self.download(&fresh, limit).await,
-        }
+        };
+        let next = |mut flow: Flow| async move { Ok(flow.next().await?.map(|piece| (piece, flow))) };
+        Ok(stream::try_unfold(flow, next).boxed())
     }
 }
 
@@ -213,9 +228,20 @@ impl Telnyx {
         }
     }
 
-    async fn download(&self, url: &str, limit: u64) -> Result<Bytes, VendorError> {
-        let ask = self.client.ask_url("fetch_recording", url).at_most(limit).within(Duration::from_secs(300));
-        Ok(ask.send().await?.body)
+    fn download(&self, url: &str, limit: u64) -> Ask<'_> {
+        self.client.ask_url("fetch_recording", url).at_most(limit).within(Duration::from_secs(300))
+    }
+
+    /// Where a recording's file is now, after its address was refused.
+    async fn fresh(&self, recording: &VendorRecording, stale: Option<VendorError>) -> Result<String, VendorError> {
+        let fresh = self.reread(recording).await?.into_ours().url;
+        match stale {
+            Some(e) if fresh.is_empty() || fresh == recording.url => Err(e),
+            None if fresh.is_empty() => {
+                Err(self.client.fault(Fault::Missing, Sent::Refused, "the recording has no file"))
+            }
+            _ => Ok(fresh),
+        }
     }
 
     pub(super) async fn reread(&self, recording: &VendorRecording) -> Result<wire::Recording, VendorError> {
@@ -251,6 +277,11 @@ impl Telnyx {
         }
         Ok(kept.pop().map(|recording| recording.id))
     }
+}
+
+/// Whether the address of a file is over: it is signed, and for a while.
+fn over(error: &VendorError) -> bool {
+    matches!(error.fault, Fault::Credentials | Fault::Missing)
 }
 
 /// How far the start of a recording may differ between the event of its saving and the list, which tells milliseconds.

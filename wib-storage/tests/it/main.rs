@@ -4,6 +4,7 @@
 
 mod blobs;
 mod bus;
+mod cache;
 mod engines;
 mod outage;
 mod pooled;

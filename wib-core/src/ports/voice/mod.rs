@@ -12,6 +12,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{StreamExt, future, stream, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -71,6 +72,12 @@ pub trait Voice: Send + Sync + fmt::Debug {
     /// Fetches a recording's bytes, at most `limit` of them.
     async fn fetch_recording(&self, recording: &VendorRecording, limit: u64) -> Result<Bytes, VendorError>;
 
+    /// The same piece by piece as it comes, so that nobody holds it whole. Nothing is repeated once it has begun.
+    async fn stream_recording(&self, recording: &VendorRecording, limit: u64) -> Result<RecordingPieces, VendorError> {
+        let bytes = self.fetch_recording(recording, limit).await?;
+        Ok(stream::once(future::ready(Ok(bytes))).boxed())
+    }
+
     /// Ends a leg. A leg that is gone already is a success.
     async fn hang_up(&self, leg: &Leg, key: &str) -> Result<(), VendorError> {
         self.steer(leg, &Order::new(Command::HangUp, key)).await
@@ -99,6 +106,9 @@ pub trait Voice: Send + Sync + fmt::Debug {
         self.steer(leg, &Order::new(Command::SendKeys(keys), key)).await
     }
 }
+
+/// A recording's bytes as they come.
+pub type RecordingPieces = BoxStream<'static, Result<Bytes, VendorError>>;
 
 /// The vendor's names of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,0 +1,95 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::Limit;
+use crate::{
+    cache::MemoryCache,
+    kit::{
+        Clock, Error, Kind, Result,
+        time::{Timestamp, after, timeout},
+    },
+    ports::{Cache, cache::Counted},
+};
+
+/// How long the counters may take: nobody waits longer for being counted.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long they are left alone after they did not answer.
+const REST: Duration = Duration::from_secs(5);
+/// Longest key of a client that is told apart from others.
+const CLIENT: usize = 200;
+
+/// Counts what is asked and refuses what is too much.
+#[derive(Debug)]
+pub struct Limiter {
+    shared: Arc<dyn Cache>,
+    local: MemoryCache,
+    clock: Arc<dyn Clock>,
+    // Until when the shared counters are left alone.
+    resting: Mutex<Timestamp>,
+}
+
+/// How a client stands in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Of which limit.
+    pub limit: Limit,
+    /// Requests that are left in the window.
+    pub left: u64,
+    /// When the window ends.
+    pub until: Timestamp,
+}
+
+impl Limiter {
+    /// Counts in that cache.
+    #[must_use]
+    pub fn new(shared: Arc<dyn Cache>, clock: Arc<dyn Clock>) -> Self {
+        Self { shared, local: MemoryCache::new(clock.clone()), clock, resting: Mutex::new(Timestamp::MIN) }
+    }
+
+    /// Counts a request of a client against each limit, in order; how it stands where the least is left. One that is
+    /// refused is not counted against the limits behind.
+    ///
+    /// # Errors
+    /// The standing, and `RateLimited` with the time until the window ends. Never for want of an answer: without one the
+    /// process counts by itself.
+    pub async fn admit(&self, limits: &[Limit], client: &str) -> Result<Option<Standing>, (Standing, Error)> {
+        let mut least: Option<Standing> = None;
+        for limit in limits {
+            let Counted { count, until } = self.count(*limit, client).await;
+            let standing = Standing { limit: *limit, left: limit.most().saturating_sub(count), until };
+            if count > limit.most() {
+                let retry_after = until.duration_since(self.clock.now()).unsigned_abs().max(Duration::from_millis(1));
+                metrics::counter!("wib_limits_refused_total", "limit" => limit.as_str()).increment(1);
+                let error = Error::new(Kind::RateLimited { retry_after }, "RATE_LIMIT", "too many requests");
+                return Err((standing, error));
+            }
+            least = Some(least.filter(|least| least.left <= standing.left).unwrap_or(standing));
+        }
+        Ok(least)
+    }
+
+    async fn count(&self, limit: Limit, client: &str) -> Counted {
+        // Whoever has no end of names is one client, and no key of the cache grows by what is sent to us.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_');
+        let client = if client.len() <= CLIENT && client.chars().all(plain) { client } else { "strange" };
+        let key = format!("rl:{limit}:{client}");
+        let resting = || self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.caps().consistent && *resting() <= self.clock.now() {
+            let counted = timeout(&*self.clock, PATIENCE, self.shared.count(&key, 1, limit.window())).await;
+            match counted {
+                Some(Ok(counted)) => return counted,
+                failed => {
+                    let why = failed
+                        .and_then(|outcome| outcome.err())
+                        .map_or_else(|| "no answer".to_owned(), |e| e.to_string());
+                    tracing::warn!(cache = self.shared.vendor(), why, "limits are counted in this process for a while");
+                    *resting() = after(self.clock.now(), REST);
+                }
+            }
+        }
+        metrics::counter!("wib_limits_local_total", "limit" => limit.as_str()).increment(1);
+        self.local.add(&key, 1, limit.window())
+    }
+}
