@@ -204,8 +204,6 @@ fn refused(table: &str) -> Option<String> {
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
-const PLATFORM: &[&str] =
-    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs", "handed"];
 const PLATFORM: &[&str] = &[
     "organizations",
     "users",
@@ -216,6 +214,7 @@ const PLATFORM: &[&str] = &[
     "job_runs",
     "rule_packs",
     "cache",
+    "handed",
 ];
 
 /// The row of the history that stands for policies, grants and triggers.

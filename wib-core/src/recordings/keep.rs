@@ -1,5 +1,4 @@
 use futures_util::{StreamExt, TryStreamExt};
-use serde_json::json;
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{

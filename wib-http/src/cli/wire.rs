@@ -162,7 +162,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         Some(url) => Some(Nats::connect(url).await.map_err(|e| Failure::Say(format!("NATS_URL: {}", e.chain())))?),
         None => None,
     };
-    let mut builder = Wib::builder().bus(bus(config, &database, nats.as_ref(), &clock).await?);
+    let mut builder = Wib::builder().bus(bus(&database, nats.as_ref(), &clock).await?);
     if let Some(queue) = queue(nats.as_ref(), &adapters, settings.lease, &clock).await? {
         builder = builder.queue(queue);
     }
@@ -208,7 +208,6 @@ async fn queue(
 
 /// Who tells all nodes: NATS, or else PostgreSQL; else this process has nobody to tell but itself.
 async fn bus(
-    config: &Config,
     database: &Database,
     nats: Option<&Nats>,
     clock: &Arc<dyn Clock>,

@@ -7,7 +7,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection,
+    ConnectOptions, PgConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::task::JoinHandle;
@@ -201,6 +201,7 @@ impl PgBus {
     /// # Errors
     /// What the database refuses.
     pub async fn cut(urls: &PgUrls) -> Result<()> {
+        use sqlx::Connection;
         let (_login, options) = direct(urls, "wib test")?;
         let mut conn = options.connect().await.map_err(fault)?;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
