@@ -405,12 +405,14 @@ pub(crate) fn named(setting: &str, error: sqlx::Error) -> Error {
     let ours = match &error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Error::database("the database cannot be reached"),
         sqlx::Error::Tls(_) => Error::database("no encrypted connection to the database can be made"),
+        // The tunnel names its own variable.
+        #[cfg(feature = "websocket")]
+        sqlx::Error::Database(answer) if crate::tunnel::said(&**answer) => {
+            return Error::database(answer.message()).because(error);
+        }
         _ => judged(&error),
     };
-    let said = ours.message();
-    // The tunnel names its own.
-    let said = if said.starts_with("WIB_") { said.to_owned() } else { format!("{setting}: {said}") };
-    let named = Error::new(ours.kind(), ours.machine_code(), said);
+    let named = Error::new(ours.kind(), ours.machine_code(), format!("{setting}: {}", ours.message()));
     // What is wrong with an address quotes it.
     if matches!(error, sqlx::Error::Configuration(_)) { named } else { named.because(error) }
 }
@@ -420,8 +422,6 @@ fn judged(error: &sqlx::Error) -> Error {
         sqlx::Error::Database(answer) => match answer.kind() {
             ErrorKind::UniqueViolation => Error::conflict("such a row exists already"),
             ErrorKind::ForeignKeyViolation => Error::not_found("the row that it refers to"),
-            #[cfg(feature = "websocket")]
-            _ if crate::tunnel::said(&**answer) => Error::database(answer.message()),
             // PgBouncer has one code for everything.
             _ if answer.code().as_deref() == Some("08P01") && answer.message().contains("authentication failed") => {
                 refusal("28P01")
@@ -496,6 +496,10 @@ mod tests {
         assert!(conn.commit().await.is_err());
         let mut conn = db.begin(None).await.unwrap();
         assert!(conn.all(&sql("SELECT * FROM full"), vec![]).await.unwrap().is_empty());
+        // Where there is room again, work goes on by itself.
+        conn.all(&sql("PRAGMA max_page_count = 1000"), vec![]).await.unwrap();
+        conn.change(&sql("INSERT INTO full VALUES ($1)"), vec![Value::Bytes(Some(vec![0; 100_000]))]).await.unwrap();
+        conn.commit().await.unwrap();
     }
 
     #[tokio::test]

@@ -144,6 +144,8 @@ pub(crate) fn said(answer: &dyn DatabaseError) -> bool {
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     folder: PathBuf,
+    // What cleans temporary folders up leaves a locked one alone.
+    _lock: fs::File,
     door: tokio::task::JoinHandle<()>,
 }
 
@@ -156,14 +158,16 @@ impl Tunnel {
         let folder = std::env::temp_dir().join(format!("wib-{}", &random.token()[..16]));
         let open = || {
             fs::DirBuilder::new().mode(0o700).create(&folder)?;
-            UnixListener::bind(folder.join(format!(".s.PGSQL.{port}")))
+            let lock = fs::File::open(&folder)?;
+            lock.try_lock()?;
+            Ok::<_, io::Error>((UnixListener::bind(folder.join(format!(".s.PGSQL.{port}")))?, lock))
         };
-        let listener = open().map_err(|e| {
+        let (listener, lock) = open().map_err(|e| {
             let _ = fs::remove_dir(&folder);
             Error::database(format!("{SETTING}: no socket can be made in {}", folder.display())).because(e)
         })?;
         let way = Arc::new(Way { uri, tls: websocket.tls.clone() });
-        Ok(Self { folder, door: tokio::spawn(serve(listener, way)) })
+        Ok(Self { folder, _lock: lock, door: tokio::spawn(serve(listener, way)) })
     }
     /// Where the socket lies.
     pub(crate) fn folder(&self) -> &Path {

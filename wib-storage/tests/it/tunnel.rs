@@ -88,7 +88,9 @@ async fn a_proxy_that_dies_in_mid_transaction_is_an_error_to_try_again() {
     assert!(error.retryable() && error.machine_code() == "DATABASE_ERROR", "{error:?}");
     assert!(tx.commit().await.is_err());
     let error = store.org(organization).await.err().unwrap();
-    assert!(error.retryable() && error.chain().contains("WIB_DB_WEBSOCKET"), "{error:?}");
+    // Callers of the API are told no more than this; the log learns whose it is.
+    assert!(error.retryable() && error.message() == "the database does not answer", "{error:?}");
+    assert!(error.chain().contains("WIB_DB_WEBSOCKET"), "{error:?}");
     store.proxy.mend();
     let mut tx = store.org(organization).await.unwrap();
     assert_eq!(tx.find(held.id).await.unwrap(), None::<Person>, "nothing of the lost transaction is kept");
@@ -163,14 +165,29 @@ fn an_address_is_wss_and_filled_in() {
 
 #[tokio::test]
 async fn a_host_cannot_smuggle_another_address_in() {
-    for host in ["a%20b", "x&address=evil:1", "x/../y"] {
+    for host in ["a%20b", "x%26address=evil:1", "x%2F..", "x%23"] {
         let urls = PgUrls {
             app: format!("postgres://app@h/wib?host={host}").into(),
             ..through("wss://p.example.com/?a={host}")
         };
         let error = SqlStore::open(&Database::Postgres(urls), clock()).await.unwrap_err();
-        assert!(error.message().starts_with("WIB_DB_WEBSOCKET: "), "{host}: {error:?}");
+        let told = "WIB_DB_WEBSOCKET: the database's host is no name and no address";
+        assert_eq!(error.message(), told, "{host}");
     }
+}
+
+#[tokio::test]
+async fn the_socket_is_for_this_account_alone_and_gone_with_its_login() {
+    use std::os::unix::fs::PermissionsExt;
+    let login = through("wss://{host}/v2").direct().unwrap();
+    let folder = login.options().get_socket().unwrap().clone();
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(folder.join(".s.PGSQL.5432").exists());
+    let second = login.clone();
+    drop(login);
+    assert!(folder.exists(), "a copy keeps it");
+    drop(second);
+    assert!(!folder.exists());
 }
 
 /// What a proxy does with a connection.
