@@ -21,8 +21,8 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Bus, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, TimestampAuthority,
-        Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Bus, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech,
+        TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
     },
     store::{OrgTx, Store, SystemTx},

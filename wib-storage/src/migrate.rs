@@ -180,8 +180,17 @@ fn refused(table: &str) -> Option<String> {
 
 /// Tables without an owner: the platform's alone.
 #[cfg(feature = "postgres")]
-const PLATFORM: &[&str] =
-    &["organizations", "users", "sessions", "one_time_tokens", "inbox", "job_leases", "job_runs", "rule_packs", "handed"];
+const PLATFORM: &[&str] = &[
+    "organizations",
+    "users",
+    "sessions",
+    "one_time_tokens",
+    "inbox",
+    "job_leases",
+    "job_runs",
+    "rule_packs",
+    "handed",
+];
 
 /// The row of the history that stands for policies, grants and triggers.
 const RULES: i64 = 0;

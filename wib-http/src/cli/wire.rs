@@ -196,7 +196,9 @@ async fn bus(
     Ok(match (nats, database) {
         (Some(nats), _) => Arc::new(NatsBus::open(nats, SUBJECT).await?),
         (None, Database::Postgres(_)) if config.db_pooled && config.db_owner_url.is_none() => {
-            tracing::warn!("other nodes are heard late: a pooler forgets who listens, and WIB_DB_OWNER_URL names no way past it");
+            tracing::warn!(
+                "other nodes are heard late: a pooler forgets who listens, and WIB_DB_OWNER_URL names no way past it"
+            );
             Arc::new(LocalBus::default())
         }
         (None, Database::Postgres(urls)) => Arc::new(PgBus::open(urls, clock.clone()).await?),

@@ -15,7 +15,7 @@ use wib_core::{
     kit::{Clock, Error, OsRandom, Random, Result, time},
     ports::{
         Bus, VendorError,
-        bus::{Channel, Hearing, Heard, Hub, Note},
+        bus::{Channel, Heard, Hearing, Hub, Note},
     },
 };
 
@@ -48,10 +48,13 @@ impl Drop for PgBus {
     }
 }
 
+/// What the connections are called at the server.
+const HEARS: &str = "wib bus hears";
+const TELLS: &str = "wib bus tells";
+
 /// How a database is reached past a pooler.
 fn direct(urls: &PgUrls) -> Result<PgConnectOptions> {
-    let options = urls.owner()?.map_or_else(|| urls.app(), Ok)?;
-    Ok(options.application_name("wib bus"))
+    urls.owner()?.map_or_else(|| urls.app(), Ok)
 }
 
 impl PgBus {
@@ -60,12 +63,12 @@ impl PgBus {
     /// # Errors
     /// `Unavailable` when the database cannot be reached.
     pub async fn open(urls: &PgUrls, clock: Arc<dyn Clock>) -> Result<Self> {
-        let options = direct(urls)?;
+        let (options, speaks) = (direct(urls)?.application_name(HEARS), direct(urls)?.application_name(TELLS));
         let first = listen(&options).await.map_err(fault)?;
         let hub = Hub::new(VENDOR);
         let (outbox, leaving) = outbox(VENDOR);
-        let ears = Listening { options: options.clone(), hub: hub.clone(), clock: clock.clone() };
-        let tasks = [tokio::spawn(ears.run(first)), tokio::spawn(speak(options, leaving, clock))];
+        let ears = Listening { options, hub: hub.clone(), clock: clock.clone() };
+        let tasks = [tokio::spawn(ears.run(first)), tokio::spawn(speak(speaks, leaving, clock))];
         Ok(Self { hub, outbox, tasks })
     }
     /// Its listeners in this process.
@@ -179,7 +182,8 @@ async fn tell(
         // One statement is one transaction: the notes are told together, in this order. The text is bound, not built in;
         // it is outside a transaction of a pooler because this connection goes past it.
         let texts: Vec<String> = notes.iter().filter_map(written).collect();
-        let sql = "SELECT pg_notify($1, note) FROM unnest($2::text[]) WITH ORDINALITY AS notes (note, place) ORDER BY place";
+        let sql =
+            "SELECT pg_notify($1, note) FROM unnest($2::text[]) WITH ORDINALITY AS notes (note, place) ORDER BY place";
         sqlx::query(sql).bind(CHANNEL).bind(texts).execute(&mut *conn).await.map_err(fault)?;
         Ok(())
     };
@@ -187,7 +191,6 @@ async fn tell(
     told.unwrap_or_else(|| Err(Error::timeout("the database took too long")))
 }
 
-/// Ends every connection of a login's tests: what a lost server looks like.
 #[cfg(feature = "testing")]
 impl PgBus {
     /// Ends the connections of every bus on the database, as a server that is lost would.
@@ -195,10 +198,20 @@ impl PgBus {
     /// # Errors
     /// What the database refuses.
     pub async fn cut(urls: &PgUrls) -> Result<()> {
-        let mut conn = direct(urls)?.application_name("wib test").connect().await.map_err(fault)?;
+        Self::end(urls, &[HEARS, TELLS]).await
+    }
+    /// Ends only those on which others are heard: nobody who tells notices.
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn deafen(urls: &PgUrls) -> Result<()> {
+        Self::end(urls, &[HEARS]).await
+    }
+    async fn end(urls: &PgUrls, names: &[&str]) -> Result<()> {
+        let mut conn = direct(urls)?.connect().await.map_err(fault)?;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = 'wib bus' AND datname = current_database()";
-        sqlx::query(sql).execute(&mut conn).await.map_err(fault)?;
+            WHERE application_name = ANY ($1) AND datname = current_database()";
+        sqlx::query(sql).bind(names).execute(&mut conn).await.map_err(fault)?;
         conn.close().await.map_err(fault)
     }
 }
