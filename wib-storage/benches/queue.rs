@@ -84,18 +84,21 @@ fn stores(c: &mut Criterion) {
     let lite = open(Database::File(folder.path().join("wib.db")));
     let pg = runtime.block_on(postgres_store("queue", clock.clone())).expect("PostgreSQL is there");
     let many = open(Database::Postgres(PgUrls { connections: 8, ..pg.urls().clone() }));
-    for (name, store, tasks) in [("SQLite file", &lite, 1), ("PostgreSQL", &many, 1), ("PostgreSQL, 4 at once", &many, 4)] {
+    for (name, store, tasks) in
+        [("SQLite file", &lite, 1), ("PostgreSQL", &many, 1), ("PostgreSQL, 4 at once", &many, 4)]
+    {
         let mut group = c.benchmark_group(format!("engine's queue, {name}"));
-        let several = async |iterations: u64, work: &(dyn Fn() -> futures_util::future::BoxFuture<'static, ()> + Sync)| {
-            let began = Instant::now();
-            join_all((0..tasks).map(async |task| {
-                for _ in 0..iterations / tasks + u64::from(task < iterations % tasks) {
-                    work().await;
-                }
-            }))
-            .await;
-            began.elapsed()
-        };
+        let several =
+            async |iterations: u64, work: &(dyn Fn() -> futures_util::future::BoxFuture<'static, ()> + Sync)| {
+                let began = Instant::now();
+                join_all((0..tasks).map(async |task| {
+                    for _ in 0..iterations / tasks + u64::from(task < iterations % tasks) {
+                        work().await;
+                    }
+                }))
+                .await;
+                began.elapsed()
+            };
         let own = store.clone();
         group.bench_function("enqueue", |b| {
             b.to_async(&runtime).iter_custom(|iterations| {
@@ -170,17 +173,21 @@ fn pgbench(runtime: &Runtime, pg: &PgStore) {
         for (what, script) in [("enqueue", &add), (SETTLE, &settle)] {
             runtime.block_on(fill(&**pg, BACKLOG));
             let mut command = Command::new("pgbench");
-            command.args(["-n", "-M", "prepared", "-t", "800", "-c", &clients.to_string(), "-j", "1", "-f"]).arg(script);
+            command
+                .args(["-n", "-M", "prepared", "-t", "800", "-c", &clients.to_string(), "-j", "1", "-f"])
+                .arg(script);
             command.env("PGPASSWORD", "wib").args(["-U", login.get_username()]);
             match login.get_socket() {
                 Some(folder) => command.arg("-h").arg(folder),
                 None => command.args(["-h", login.get_host(), "-p", &login.get_port().to_string()]),
             };
             let output = command.arg(login.get_database().unwrap()).output();
-            let text = output.map_or_else(|e| e.to_string(), |o| {
-                String::from_utf8_lossy(&o.stdout).into_owned() + &String::from_utf8_lossy(&o.stderr)
-            });
-            let told: Vec<_> = text.lines().filter(|l| l.contains("latency") || l.contains("tps") || l.contains("rror")).collect();
+            let text = output.map_or_else(
+                |e| e.to_string(),
+                |o| String::from_utf8_lossy(&o.stdout).into_owned() + &String::from_utf8_lossy(&o.stderr),
+            );
+            let told: Vec<_> =
+                text.lines().filter(|l| l.contains("latency") || l.contains("tps") || l.contains("rror")).collect();
             println!("pgbench -c {clients}, {what}: {}", told.join("; "));
         }
     }
@@ -190,8 +197,8 @@ fn ports(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (clock, random): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(OsRandom));
-    let lite = SqlStore::open(&Database::File(folder.path().join("wib.db")), clock.clone());
-    let lite = runtime.block_on(lite).unwrap();
+    let database = Database::File(folder.path().join("wib.db"));
+    let lite = runtime.block_on(SqlStore::open(&database, clock.clone())).unwrap();
     let pg = runtime.block_on(postgres_store("queue", clock.clone())).expect("PostgreSQL is there");
     let server = Server::start("queue", Program::Nats).expect("NATS is there");
     let nats = runtime.block_on(async {

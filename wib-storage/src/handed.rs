@@ -162,8 +162,10 @@ impl Queue for StoreQueue {
     }
     async fn ack(&self, token: &LeaseToken) -> Result<bool, VendorError> {
         let Some((id, attempt)) = held(token) else { return Ok(false) };
-        let sql =
-            system_sql!(hand_ack, "DELETE FROM handed WHERE id = $1 AND queue = $2 AND status = 'leased' AND attempts = $3");
+        let sql = system_sql!(
+            hand_ack,
+            "DELETE FROM handed WHERE id = $1 AND queue = $2 AND status = 'leased' AND attempts = $3"
+        );
         Ok(self.change(sql, [id.into(), self.name.as_str().into(), attempt.into()]).await? == 1)
     }
     async fn retry(&self, token: &LeaseToken, delay: Duration) -> Result<bool, VendorError> {

@@ -81,8 +81,7 @@ pub(crate) async fn write(tx: &mut SqlOrg) -> Result<Vec<LiveEvent>> {
     );
     let mut events = Vec::with_capacity(untold.len());
     for (seq, (kind, call_id, subject_id)) in (last - many + 1..=last).zip(untold) {
-        let event =
-            LiveEvent { organization_id: tx.organization, seq, kind, call_id, subject_id, created_at: tx.now };
+        let event = LiveEvent { organization_id: tx.organization, seq, kind, call_id, subject_id, created_at: tx.now };
         tx.change(add, [seq.into(), kind.as_str().into(), call_id.into(), subject_id.into(), tx.now.into()]).await?;
         events.push(event);
     }

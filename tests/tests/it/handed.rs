@@ -414,7 +414,8 @@ async fn an_order_that_somebody_else_put_there_is_placed_once() {
     let export = scene.stage.export(call.id).await;
     let order = |call: Value, key: &str| {
         let org = scene.stage.org.id();
-        let order = json!({"type": "submit_transcription", "callId": call, "organizationId": org, "recordingR2Key": key});
+        let order =
+            json!({"type": "submit_transcription", "callId": call, "organizationId": org, "recordingR2Key": key});
         Outgoing { body: order.to_string().into(), ..Outgoing::default() }
     };
     let key = export.recordings[0].blob_key.clone().unwrap();

@@ -83,7 +83,11 @@ pub(super) async fn hand_on(wib: &Wib, message: &Message) -> Result<Next> {
         return here(message.clone());
     };
     if message.handed_at.is_some() {
-        tracing::warn!(queue = queue.vendor(), key = message.key, "an order was not settled outside and is placed here");
+        tracing::warn!(
+            queue = queue.vendor(),
+            key = message.key,
+            "an order was not settled outside and is placed here"
+        );
         count(&**queue, "taken_back");
         return here(message.clone());
     }
@@ -102,7 +106,9 @@ pub(super) async fn hand_on(wib: &Wib, message: &Message) -> Result<Next> {
             wib.handed.notify_one();
             return Ok(Next::Settled);
         }
-        Some(Err(error)) => tracing::warn!(queue = queue.vendor(), %error, "a queue does not take an order: placed here"),
+        Some(Err(error)) => {
+            tracing::warn!(queue = queue.vendor(), %error, "a queue does not take an order: placed here")
+        }
         None => tracing::warn!(queue = queue.vendor(), "a queue does not answer: the order is placed here"),
     }
     count(&**queue, "refused");
@@ -167,7 +173,11 @@ impl Consumer {
                 Ok(outcome) => count(&*self.queue, outcome),
                 // Its lease ends, outside and here, and it comes again.
                 Err(error) => {
-                    tracing::error!(queue = self.queue.vendor(), error = error.chain(), "an order could not be settled");
+                    tracing::error!(
+                        queue = self.queue.vendor(),
+                        error = error.chain(),
+                        "an order could not be settled"
+                    );
                     count(&*self.queue, "failed");
                 }
             }

@@ -6,7 +6,7 @@ use super::LiveEvent;
 use crate::{
     calls::{Call, CallId},
     kit::{Error, OrNotFound, Principal, Result, Role, time},
-    ports::bus::{Channel, Hearing, Heard, Note},
+    ports::bus::{Channel, Heard, Hearing, Note},
     wib::Org,
 };
 

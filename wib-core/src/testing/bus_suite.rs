@@ -19,7 +19,7 @@ use crate::{
     orgs::OrganizationId,
     ports::{
         Bus, Fault,
-        bus::{Channel, Hearing, Heard, Hub, Note},
+        bus::{Channel, Heard, Hearing, Hub, Note},
     },
 };
 

@@ -15,7 +15,7 @@ use wib_core::{
     kit::{Clock, Error, OsRandom, Random, Result, time},
     ports::{
         Bus, VendorError,
-        bus::{Channel, Hearing, Heard, Hub, Note},
+        bus::{Channel, Heard, Hearing, Hub, Note},
     },
 };
 
@@ -53,12 +53,9 @@ impl Drop for PgBus {
     }
 }
 
-/// How a database is reached past a pooler.
-fn direct(urls: &PgUrls, name: &str) -> Result<(PgLogin, PgConnectOptions)> {
-    let login = urls.direct()?;
-    let options = login.options().clone().application_name(name);
-    Ok((login, options))
-}
+/// What the connections are called at the server.
+const HEARS: &str = "wib bus hears";
+const TELLS: &str = "wib bus tells";
 
 impl PgBus {
     /// A bus on the database of these logins, which is listened to already.
@@ -66,12 +63,14 @@ impl PgBus {
     /// # Errors
     /// `Unavailable` when the database cannot be reached.
     pub async fn open(urls: &PgUrls, clock: Arc<dyn Clock>) -> Result<Self> {
-        let (login, options) = direct(urls, "wib bus")?;
+        let login = urls.direct()?;
+        let named_as = |name| login.options().clone().application_name(name);
+        let (options, speaks) = (named_as(HEARS), named_as(TELLS));
         let first = listen(&options).await.map_err(|error| named(login.setting(), error))?;
         let hub = Hub::new(VENDOR);
         let (outbox, leaving) = outbox(VENDOR);
-        let ears = Listening { options: options.clone(), hub: hub.clone(), clock: clock.clone() };
-        let tasks = [tokio::spawn(ears.run(first)), tokio::spawn(speak(options, leaving, clock))];
+        let ears = Listening { options, hub: hub.clone(), clock: clock.clone() };
+        let tasks = [tokio::spawn(ears.run(first)), tokio::spawn(speak(speaks, leaving, clock))];
         Ok(Self { hub, outbox, tasks, _login: login })
     }
     /// Its listeners in this process.
@@ -185,7 +184,8 @@ async fn tell(
         // One statement is one transaction: the notes are told together, in this order. The text is bound, not built in;
         // it is outside a transaction of a pooler because this connection goes past it.
         let texts: Vec<String> = notes.iter().filter_map(written).collect();
-        let sql = "SELECT pg_notify($1, note) FROM unnest($2::text[]) WITH ORDINALITY AS notes (note, place) ORDER BY place";
+        let sql =
+            "SELECT pg_notify($1, note) FROM unnest($2::text[]) WITH ORDINALITY AS notes (note, place) ORDER BY place";
         sqlx::query(sql).bind(CHANNEL).bind(texts).execute(&mut *conn).await.map_err(fault)?;
         Ok(())
     };
@@ -193,7 +193,6 @@ async fn tell(
     told.unwrap_or_else(|| Err(Error::timeout("the database took too long")))
 }
 
-/// Ends every connection of a login's tests: what a lost server looks like.
 #[cfg(feature = "testing")]
 impl PgBus {
     /// Ends the connections of every bus on the database, as a server that is lost would.
@@ -201,12 +200,22 @@ impl PgBus {
     /// # Errors
     /// What the database refuses.
     pub async fn cut(urls: &PgUrls) -> Result<()> {
+        Self::end(urls, &[HEARS, TELLS]).await
+    }
+    /// Ends only those on which others are heard: nobody who tells notices.
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn deafen(urls: &PgUrls) -> Result<()> {
+        Self::end(urls, &[HEARS]).await
+    }
+    async fn end(urls: &PgUrls, names: &[&str]) -> Result<()> {
         use sqlx::Connection;
-        let (_login, options) = direct(urls, "wib test")?;
-        let mut conn = options.connect().await.map_err(fault)?;
+        let login = urls.direct()?;
+        let mut conn = login.connect().await?;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = 'wib bus' AND datname = current_database()";
-        sqlx::query(sql).execute(&mut conn).await.map_err(fault)?;
+            WHERE application_name = ANY ($1) AND datname = current_database()";
+        sqlx::query(sql).bind(names).execute(&mut conn).await.map_err(fault)?;
         conn.close().await.map_err(fault)
     }
 }

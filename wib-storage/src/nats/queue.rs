@@ -18,14 +18,12 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{
-    jetstream::{
-        self, AckKind, Context, ErrorCode,
-        consumer::{AckPolicy, PullConsumer, pull},
-        context::{PublishError, PublishErrorKind},
-        message::{Acker, PublishMessage},
-        stream::{Config, DiscardPolicy, RetentionPolicy, Stream},
-    },
+use async_nats::jetstream::{
+    self, AckKind, Context, ErrorCode,
+    consumer::{AckPolicy, PullConsumer, pull},
+    context::{PublishError, PublishErrorKind},
+    message::{Acker, PublishMessage},
+    stream::{Config, DiscardPolicy, RetentionPolicy, Stream},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -155,7 +153,13 @@ impl NatsQueue {
         let acker = Acker::new(self.context.clone(), Some(reply.into()));
         acker.double_ack_with(how).await.map_err(|e| down(e, Sent::Unknown))
     }
-    async fn publish(&self, subject: &str, body: Bytes, key: Option<String>, delay: Duration) -> Result<(), VendorError> {
+    async fn publish(
+        &self,
+        subject: &str,
+        body: Bytes,
+        key: Option<String>,
+        delay: Duration,
+    ) -> Result<(), VendorError> {
         let mut message = PublishMessage::build().payload(body);
         if let Some(key) = key {
             message = message.message_id(key);
@@ -201,7 +205,8 @@ impl NatsQueue {
         let Some(reply) = message.reply.as_ref().map(|reply| reply.to_string()) else { return Ok(None) };
         let Some(delivery) = Delivery::of(&reply) else { return Ok(None) };
         let not_before = message.headers.as_ref().and_then(|headers| headers.get(NOT_BEFORE));
-        let not_before = not_before.and_then(|at| at.as_str().parse().ok()).and_then(|at| Timestamp::from_microsecond(at).ok());
+        let not_before =
+            not_before.and_then(|at| at.as_str().parse().ok()).and_then(|at| Timestamp::from_microsecond(at).ok());
         if let Some(at) = not_before
             && let Ok(left) = Duration::try_from(at.duration_since(now))
             && !left.is_zero()

@@ -26,7 +26,7 @@ mod postgres {
             Node { hub: bus.hub().clone(), bus: Arc::new(bus) }
         };
         let (a, b, urls) = (node().await, node().await, store.urls().clone());
-        let lose = Box::pin(async move { PgBus::cut(&urls).await.unwrap() });
+        let lose = Box::pin(async move { PgBus::deafen(&urls).await.unwrap() });
         Some(Nodes { a, b, lose: Some(lose), held: Box::new(store) })
     }
     wib_core::bus_suite!(make, outages);

@@ -110,7 +110,9 @@ async fn what_was_stored_comes_first_then_what_happens_each_once() {
     tell(&*store, ours.id, other, 1).await;
     assert_eq!(place(watch.next().await.unwrap()), 901);
     let streamed: Vec<_> = Box::pin(now.stream()).take(1).collect().await;
-    assert!(matches!(streamed[..], [Ok(Watched::Event(event))] if event.seq == 901 && event.organization_id == ours.id));
+    assert!(
+        matches!(streamed[..], [Ok(Watched::Event(event))] if event.seq == 901 && event.organization_id == ours.id)
+    );
 }
 
 #[tokio::test]
@@ -217,8 +219,7 @@ async fn a_worker_of_another_node_is_woken_by_what_is_queued() {
     for round in 1..=3 {
         let id: CallId = call();
         let payload = serde_json::json!({"inbox_id": id});
-        let message =
-            NewMessage { topic: Topic::ApplyEvent, key: id.to_string(), payload, run_at: a.clock().now() };
+        let message = NewMessage { topic: Topic::ApplyEvent, key: id.to_string(), payload, run_at: a.clock().now() };
         let mut tx = pg.system().await.unwrap();
         assert!(tx.enqueue(None, &message).await.unwrap());
         tx.commit().await.unwrap();

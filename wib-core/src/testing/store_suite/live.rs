@@ -32,7 +32,10 @@ pub async fn what_is_told_is_read_in_order_by_its_organisation(store: &dyn Store
     org!(store, a.org, |tx| {
         let told = tx.told_after(0, 9).await.expect("read");
         assert_eq!(places(&told), [1, 2, 3], "each once, without holes");
-        assert_eq!(told.iter().map(|e| e.kind).collect::<Vec<_>>(), [LiveKind::Call, LiveKind::Transcript, LiveKind::Analysis]);
+        assert_eq!(
+            told.iter().map(|e| e.kind).collect::<Vec<_>>(),
+            [LiveKind::Call, LiveKind::Transcript, LiveKind::Analysis]
+        );
         assert!(told.iter().all(|e| e.organization_id == a.org && e.call_id == a.call));
         assert_eq!(told[1].subject_id, a.transcript.uuid());
         assert_eq!(places(&tx.told_after(1, 1).await.expect("read")), [2]);
@@ -71,7 +74,7 @@ pub async fn no_place_is_seen_before_those_before_it(store: &dyn Store) {
             for _ in 0..(writer + commit) % 4 {
                 tx.newest_told().await.expect("read");
             }
-            if (writer + commit) % 5 == 0 {
+            if (writer + commit).is_multiple_of(5) {
                 drop(tx);
             } else {
                 tx.commit().await.expect("committed");
