@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Bytes that are read at once.
-const PIECE: u64 = 1 << 20;
+const PIECE: u64 = 4 << 20;
 
 /// The key that the house's own addresses are signed with.
 #[derive(Clone)]

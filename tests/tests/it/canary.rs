@@ -2,14 +2,13 @@
 //! prompt may hold it (PCI DSS v4.0.1 requirement 3.3.1).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::Write,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tracing_subscriber::fmt::MakeWriter;
@@ -19,15 +18,18 @@ use wib_core::{
     calls::{Call, PaymentState},
     collections::Account,
     engine::Worker,
-    kit::{Kind, Result, VirtualClock, time},
-    ports::{Blobs, webhook::Headers},
+    kit::{Kind, VirtualClock, time},
+    ports::webhook::Headers,
 };
 use wib_providers::{
     http::Wires,
     sandbox::{Card, Fault, FaultKind},
     transport::{Body, SendError, Transport, full},
 };
-use wib_storage::testing::{dump, memory_store};
+use wib_storage::{
+    MemoryBlobs,
+    testing::{dump, memory_store},
+};
 
 use crate::stage::{NOON, Stage, at, magic};
 
@@ -70,27 +72,6 @@ impl Transport for Overheard {
             self.prompts.clone().write_all(&bytes).unwrap();
         }
         self.inner.send(Request::from_parts(parts, full(bytes))).await
-    }
-}
-
-/// Blobs whose keys can be listed.
-#[derive(Debug, Default)]
-struct Shelf(Mutex<BTreeMap<String, Bytes>>);
-#[async_trait]
-impl Blobs for Shelf {
-    async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
-        self.0.lock().unwrap().insert(key.to_owned(), bytes);
-        Ok(())
-    }
-    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-    async fn delete(&self, key: &str) -> Result<()> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-    async fn ping(&self) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -156,14 +137,14 @@ struct Found {
 struct Actors {
     stage: Stage,
     store: Arc<wib_storage::SqlStore>,
-    shelf: Arc<Shelf>,
+    shelf: MemoryBlobs,
     prompts: Tape,
 }
 
 async fn actors() -> Actors {
     let clock = Arc::new(VirtualClock::new(at(NOON)));
     let store = Arc::new(memory_store(clock.clone()).await);
-    let (shelf, prompts) = (Arc::new(Shelf::default()), Tape::default());
+    let (shelf, prompts) = (MemoryBlobs::default(), Tape::default());
     let mut settings = Settings::default();
     settings.public_url = Some("http://sandbox.wib".to_owned());
     settings.password_cost = PasswordCost::TEST;
@@ -171,7 +152,7 @@ async fn actors() -> Actors {
         let inner = sandbox.transport();
         let transport = Arc::new(Overheard { inner, prompts: prompts.clone() });
         let wires = Wires { transport, clock: sets.clock.clone(), random: sets.random.clone() };
-        builder.blobs(shelf.clone()).settings(settings).llms(sandbox.adapters(&wires).unwrap().llms)
+        builder.blobs(Arc::new(shelf.clone())).settings(settings).llms(sandbox.adapters(&wires).unwrap().llms)
     })
     .await;
     Actors { stage, store, shelf, prompts }
@@ -277,7 +258,7 @@ async fn look(actors: &Actors, log: &Tape, calls: usize) -> Found {
     let cards: Vec<_> = PAYERS.iter().flat_map(|n| stage.sandbox.spoken_cards(&magic(*n))).collect();
     let mut hay: Vec<(String, Vec<u8>)> =
         dump(&actors.store).await.unwrap().into_iter().map(|(t, b)| (format!("table {t}"), b)).collect();
-    hay.extend(actors.shelf.0.lock().unwrap().values().map(|b| ("blob".to_owned(), b.to_vec())));
+    hay.extend(actors.shelf.entries().into_iter().map(|(_, b)| ("blob".to_owned(), b.to_vec())));
     hay.push(("log".to_owned(), log.0.lock().unwrap().clone()));
     hay.push(("prompt".to_owned(), actors.prompts.0.lock().unwrap().clone()));
     assert!(hay.iter().filter(|(place, _)| place == "blob").count() * 2 > calls, "recordings were kept");

@@ -73,7 +73,7 @@ impl S3Blobs {
         let seconds = Duration::from_secs;
         let client = ClientOptions::new()
             .with_timeout_disabled()
-            .with_read_timeout(seconds(20))
+            .with_read_timeout(seconds(30))
             .with_connect_timeout(seconds(5))
             .with_pool_idle_timeout(seconds(30));
         let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: seconds(2), base: 2.0 };

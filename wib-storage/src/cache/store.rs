@@ -137,7 +137,7 @@ impl Cache for StoreCache {
     }
     async fn get(&self, key: &str) -> Result<Option<Bytes>, VendorError> {
         CAPS.check(VENDOR, key, 0)?;
-        asked(self.read(key)).await
+        asked(Box::pin(self.read(key))).await
     }
     async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), VendorError> {
         CAPS.check(VENDOR, key, value.len())?;
@@ -146,16 +146,17 @@ impl Cache for StoreCache {
             "INSERT INTO cache (kind, key, value, count, expires_at) VALUES ('value', $1, $2, 0, $3)
             ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
         );
-        asked(self.change(sql, [key.into(), value.to_vec().into(), self.until(ttl).into()])).await.map(drop)
+        let args = [key.into(), value.to_vec().into(), self.until(ttl).into()];
+        asked(Box::pin(self.change(sql, args))).await.map(drop)
     }
     async fn delete(&self, key: &str) -> Result<(), VendorError> {
         CAPS.check(VENDOR, key, 0)?;
         let sql = system_sql!(cache_delete, "DELETE FROM cache WHERE kind = 'value' AND key = $1");
-        asked(self.change(sql, [key.into()])).await.map(drop)
+        asked(Box::pin(self.change(sql, [key.into()]))).await.map(drop)
     }
     async fn count(&self, key: &str, by: u64, window: Duration) -> Result<Counted, VendorError> {
         CAPS.check(VENDOR, key, 0)?;
-        asked(self.add(key, i64::try_from(by).unwrap_or(i64::MAX), window)).await
+        asked(Box::pin(self.add(key, i64::try_from(by).unwrap_or(i64::MAX), window))).await
     }
     async fn swap(
         &self,
@@ -165,6 +166,6 @@ impl Cache for StoreCache {
         ttl: Option<Duration>,
     ) -> Result<bool, VendorError> {
         CAPS.check(VENDOR, key, new.as_ref().map_or(0, Bytes::len))?;
-        asked(self.exchange(key, old, new, ttl)).await
+        asked(Box::pin(self.exchange(key, old, new, ttl))).await
     }
 }
