@@ -14,7 +14,7 @@ use crate::{
     db::{Conn, Db, Row},
     migrate,
     place::Database,
-    sql::OrgSql,
+    sql::{OrgSql, Sql},
     system::{self, SqlSystem},
     table::{Table, read_all},
 };
@@ -75,6 +75,12 @@ impl Store for SqlStore {
     async fn ping(&self) -> Result<()> {
         self.app.begin(None).await?.commit().await?;
         self.jobs.begin(None).await?.commit().await
+    }
+    async fn missing_steps(&self) -> Result<usize> {
+        let mut conn = self.jobs.begin(None).await?;
+        let sql = Sql::same("steps", "SELECT version FROM wib_migrations ORDER BY version");
+        let taken = conn.all(&sql, vec![]).await?.iter().map(|row| row.get("version")).collect::<Result<Vec<i64>>>()?;
+        Ok(migrate::missing(&taken))
     }
 }
 

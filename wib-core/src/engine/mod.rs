@@ -8,6 +8,7 @@
 mod inbox;
 pub mod jobs;
 mod model;
+mod outage;
 mod worker;
 pub use inbox::{Check, Health, Receipt, ReceiveError};
 pub use jobs::Scheduler;

@@ -13,6 +13,7 @@ mod wire;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+use serve::Role;
 use wib_core::kit::{Clock, Error, SystemClock};
 use wib_http::{
     AppConfig,
@@ -30,8 +31,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API, with workers and jobs (what plain `wib` does)
-    Serve,
+    /// Serve the API, with workers and jobs (what plain `wib` does), or alone
+    Serve(serve::Serve),
+    /// Carry what is queued, beside `wib serve --api`
+    Worker,
     /// Carry a few calls through the whole of it, on sandbox vendors, with no keys and no network
     Demo(demo::Demo),
     /// Change the database's tables
@@ -54,8 +57,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print the OpenAPI document
     Openapi,
-    /// Scheduled jobs
-    #[command(subcommand)]
+    /// Run scheduled jobs, as a daemon beside `wib serve --api` or one by hand
     Jobs(queue::Jobs),
     /// Dead letters
     #[command(subcommand)]
@@ -103,7 +105,7 @@ pub(crate) fn main() -> ExitCode {
     // One TLS stack, chosen before anybody needs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    match run(cli.command.unwrap_or(Command::Serve)) {
+    match run(cli.command.unwrap_or(Command::Serve(serve::Serve::default()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Silent) => ExitCode::FAILURE,
         Err(Failure::Say(text)) => {
@@ -136,7 +138,9 @@ fn run(command: Command) -> Outcome {
             let config = Config::read(std::env::vars())?;
             log(&config.log, config.log_format);
             match other {
-                Command::Serve => several()?.block_on(serve::serve(config)),
+                Command::Serve(what) => several()?.block_on(serve::run(config, what.role())),
+                Command::Worker => several()?.block_on(serve::run(config, Role::Worker)),
+                Command::Jobs(queue::Jobs { what: None }) => several()?.block_on(serve::run(config, Role::Jobs)),
                 Command::Migrate { what } => single()?.block_on(migrate(&config, what)),
                 Command::Evidence(evidence) => single()?.block_on(evidence.run(&config)),
                 Command::Law(law) => single()?.block_on(law.run(&config)),

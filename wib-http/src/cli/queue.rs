@@ -1,6 +1,6 @@
 //! What an operator does with jobs and dead letters.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use wib_core::{
     engine::{Scheduler, jobs::JOBS},
     kit::Error,
@@ -9,8 +9,14 @@ use wib_http::config::Config;
 
 use super::{Failure, Outcome, wire};
 
+#[derive(Args)]
+pub(crate) struct Jobs {
+    #[command(subcommand)]
+    pub(crate) what: Option<JobsCommand>,
+}
+
 #[derive(Subcommand)]
-pub(crate) enum Jobs {
+pub(crate) enum JobsCommand {
     /// Show every job
     List,
     /// Run one now
@@ -22,14 +28,16 @@ pub(crate) enum Jobs {
 
 impl Jobs {
     pub(crate) async fn run(self, config: &Config) -> Outcome {
-        match self {
-            Self::List => {
+        match self.what {
+            // The daemon is a process of its own.
+            None => Ok(()),
+            Some(JobsCommand::List) => {
                 for job in JOBS {
                     println!("{:<20} {:<14} {}", job.name, job.cron, job.purpose);
                 }
                 Ok(())
             }
-            Self::Run { name } => {
+            Some(JobsCommand::Run { name }) => {
                 let wired = wire::wire(config).await?;
                 match Scheduler::new(&wired.wib).run_by_name(&name).await? {
                     None => Err(Failure::Say(format!("{name} is running elsewhere"))),

@@ -1,21 +1,29 @@
-use http::Method;
+use http::{HeaderValue, Method, header};
 use wib_core::Wib;
 
 use crate::{
-    AppConfig, metrics, reply,
+    AppConfig, metrics,
+    readiness::{Needs, Readiness, Report},
+    reply,
     table::{Routes, Wire, public},
 };
 
 /// What operators and their machines ask.
 pub(super) fn routes(config: &AppConfig) -> Routes<Wib> {
-    let handle = config.metrics.clone();
+    let (handle, readiness) = (config.metrics.clone(), config.readiness.clone());
     Routes::<Wib>::at("operations", "")
         .raw(Method::GET, "/livez", public(), Wire::bytes("text/plain"), |_| async move {
             Ok(reply::with_type(200, "text/plain", "ok"))
         })
-        .raw(Method::GET, "/readyz", public(), Wire::bytes("text/plain"), |asked| async move {
-            asked.core().system().ready().await?;
-            Ok(reply::with_type(200, "text/plain", "ok"))
+        .raw(Method::GET, "/readyz", public(), Wire::json::<Report>().also(503), move |asked| {
+            let readiness = readiness.clone();
+            async move {
+                let readiness = readiness.unwrap_or_else(|| Readiness::new(asked.core(), Needs::default()));
+                let report = readiness.report().await;
+                let mut answer = reply::view_as(if report.ready() { 200 } else { 503 }, &report)?;
+                answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                Ok(answer)
+            }
         })
         .raw(Method::GET, "/metrics", public(), Wire::bytes("text/plain"), move |asked| {
             let handle = handle.clone();
