@@ -92,6 +92,12 @@ impl Readiness {
         Arc::new(Self { wib: wib.clone(), needs, began, leaving: AtomicBool::new(false), last: Mutex::new(None) })
     }
 
+    /// When the process began.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
     /// The process is about to end: it is not ready from now on, so that balancers go elsewhere.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);

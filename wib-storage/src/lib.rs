@@ -18,6 +18,8 @@ compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 
 mod analyses;
 mod audit;
+#[cfg(feature = "sqlite")]
+pub mod backup;
 pub mod blobs;
 mod caller_ids;
 mod calls;

@@ -7,14 +7,14 @@ use wib_core::{
     engine::NewMessage,
     kit::{Clock, Cursor, Error, OrNotFound, Page, PageRequest, Result, time::Timestamp},
     orgs::{Organization, OrganizationId},
-    store::{OrgTx, Store, SystemTx, Value},
+    store::{Connections, OrgTx, Store, SystemTx, Value},
 };
 
 use crate::{
     db::{Conn, Db, Row},
     migrate,
     place::Database,
-    sql::{OrgSql, Sql},
+    sql::{Engine, OrgSql, Sql},
     system::{self, SqlSystem},
     table::{Table, read_all},
 };
@@ -75,6 +75,17 @@ impl Store for SqlStore {
     async fn ping(&self) -> Result<()> {
         self.app.begin(None).await?.commit().await?;
         self.jobs.begin(None).await?.commit().await
+    }
+    fn connections(&self) -> Vec<Connections> {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let mut logins = vec![("app", &self.app)];
+        // A file has one pool for both.
+        logins.extend((self.app.engine() != Engine::Sqlite).then_some(("jobs", &self.jobs)));
+        let told = logins.into_iter().map(|(login, db)| {
+            let (size, idle, most) = db.pool();
+            Connections { login, size, idle: count(idle), most }
+        });
+        told.collect()
     }
     async fn missing_steps(&self) -> Result<usize> {
         let mut conn = self.jobs.begin(None).await?;

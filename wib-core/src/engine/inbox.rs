@@ -7,6 +7,7 @@ use crate::{
     kit::{Actor, Error, Id, Principal, Result, Role, Timestamp},
     orgs::OrganizationId,
     ports::webhook::{Headers, Refused},
+    store::Connections,
     wib::System,
 };
 
@@ -108,6 +109,12 @@ impl System {
         let began = self.wib.now();
         checks.push(check("blobs", self.wib.blobs.ping().await, began));
         Health { checks }
+    }
+
+    /// How the connections to the database stand.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connections> {
+        self.wib.store.connections()
     }
 
     /// How many steps of this program's tables the database lacks.

@@ -347,6 +347,19 @@ pub trait SystemTx: Send {
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 
+/// The connections of one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// Whose: `app` or `jobs`.
+    pub login: &'static str,
+    /// How many there are.
+    pub size: u32,
+    /// How many of them nobody uses.
+    pub idle: u32,
+    /// How many there may be.
+    pub most: u32,
+}
+
 /// A database.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -356,6 +369,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn system(&self) -> Result<Box<dyn SystemTx>>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
+    /// How its connections stand, by login.
+    fn connections(&self) -> Vec<Connections> {
+        vec![]
+    }
     /// How many steps of this program's tables the database lacks.
     async fn missing_steps(&self) -> Result<usize> {
         Ok(0)

@@ -1,11 +1,13 @@
 //! The command line. Every command reads the same configuration as the server.
 
+mod backup;
 mod demo;
 mod doctor;
 mod evidence;
 mod import;
 mod law;
 mod queue;
+mod ready;
 mod sandbox;
 mod serve;
 mod wire;
@@ -62,6 +64,12 @@ enum Command {
     /// Dead letters
     #[command(subcommand)]
     Dlq(queue::DeadLetters),
+    /// Copy the whole of an embedded installation into a folder, while it is in use
+    Backup(backup::Backup),
+    /// Put such a copy back, after checking every byte of it
+    Restore(backup::Restore),
+    /// Ask a process whether it is ready
+    Ready(ready::Ready),
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -147,6 +155,9 @@ fn run(command: Command) -> Outcome {
                 Command::Import(import) => single()?.block_on(import.run(&config)),
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
                 Command::Doctor(doctor) => single()?.block_on(doctor.run(&config)),
+                Command::Backup(backup) => single()?.block_on(backup.run(&config)),
+                Command::Restore(restore) => single()?.block_on(restore.run(&config)),
+                Command::Ready(ready) => single()?.block_on(ready.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
             }

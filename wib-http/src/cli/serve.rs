@@ -29,7 +29,7 @@ use super::{
 /// How long workers and jobs may finish what is in hand.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Where the API listens when nothing is said.
-const PORT: u16 = 8787;
+pub(crate) const PORT: u16 = 8787;
 
 #[derive(Args, Default)]
 pub(crate) struct Serve {
@@ -196,6 +196,7 @@ pub(crate) async fn run(config: Config, role: Role) -> Outcome {
     };
     let mut signals = Signals::listen()?;
     tell(&config, role);
+    metrics::build(role.name());
     let readiness = Readiness::new(&wib, Needs { works: role.works(), ..Needs::default() });
     let mut parts = Parts::start(&config, role, &wired);
     tokio::spawn(metrics::upkeep(counted.clone(), clock.clone()));
