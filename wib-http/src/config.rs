@@ -69,6 +69,8 @@ pub struct Config {
     pub cors_origin: Option<String>,
     /// `WIB_WORKERS` = 4, at most 256
     pub workers: usize,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector that traces are sent to; in a program that was built with `otel`.
+    pub otlp: Option<String>,
     /// `RUST_LOG` = info,sqlx=warn
     pub log: String,
     /// `LOG_FORMAT` = text
@@ -198,6 +200,7 @@ impl Config {
             },
             cors_origin: from.url("CORS_ORIGIN"),
             workers: from.or("WIB_WORKERS", 4),
+            otlp: from.url("OTEL_EXPORTER_OTLP_ENDPOINT"),
             log: from.or("RUST_LOG", "info,sqlx=warn".to_owned()),
             log_format: from.or("LOG_FORMAT", LogFormat::Text),
             data,
@@ -206,6 +209,9 @@ impl Config {
     fn check(&self, from: &mut Source) {
         if !(1..=256).contains(&self.workers) {
             from.fault("WIB_WORKERS", "expected 1 to 256");
+        }
+        if self.otlp.is_some() && !cfg!(feature = "otel") {
+            from.fault("OTEL_EXPORTER_OTLP_ENDPOINT", "this program was built without the feature otel");
         }
         if self.linger > Duration::from_secs(300) {
             from.fault("WIB_LINGER", "expected 0 to 300");

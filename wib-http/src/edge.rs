@@ -102,6 +102,8 @@ async fn edge<C: Core>(State(app): State<App<C>>, mut request: Request, next: Ne
         route = tracing::field::Empty,
         status = tracing::field::Empty
     );
+    #[cfg(feature = "otel")]
+    crate::otel::follow(&span, request.headers());
     let mut response = match preflight {
         Some(status) => {
             let mut response = Response::default();

@@ -8,6 +8,8 @@ mod edge;
 pub mod input;
 pub mod metrics;
 pub mod openapi;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod readiness;
 pub mod reply;
 pub mod routes;

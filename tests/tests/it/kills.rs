@@ -140,6 +140,46 @@ async fn every_message_has_its_effect_once_however_often_workers_are_killed() {
     assert_eq!(stage.printed(&["dlq", "list"]), "", "dead letters");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_told_to_end_leaves_no_message_taken() {
+    let Some(pg) = postgres_store("a worker that ends", Arc::new(SystemClock)).await else { return };
+    let mut stage = Stage::of_nodes(3, pg.urls()).await;
+    stage.settings.insert("WIB_STATUS".into(), "false".into());
+    // Whoever had to wait for the end of a lease would wait for an hour.
+    stage.settings.insert("WIB_LEASE".into(), "3600".into());
+    let (organization, _) = signed_up(&mut stage).await;
+    let organization = Some(organization.parse().unwrap());
+    let depth = async |status| {
+        let depths = pg.system().await.unwrap().queue_depths().await.unwrap();
+        depths.iter().filter(|d| d.topic == Topic::SendMail && d.status == status).map(|d| d.count).sum::<i64>()
+    };
+    let (mut rounds, mut left) = (0, 0);
+    while left == 0 {
+        let mut tx = pg.system().await.unwrap();
+        for n in 0..300 {
+            let to = format!("person-{n}@example.com").parse().unwrap();
+            let payload = serde_json::to_value(Mail::plain(to, "Kept", "text", "")).unwrap();
+            let key = format!("{rounds}-{n}");
+            let message = NewMessage { topic: Topic::SendMail, key, payload, run_at: SystemClock.now() };
+            assert!(tx.enqueue(organization, &message).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        let before = depth(MessageStatus::Done).await;
+        let mut worker = stage.node(&["worker"], "http://127.0.0.1:0");
+        while depth(MessageStatus::Done).await == before {
+            nap(5).await;
+        }
+        worker.terminate();
+        assert_eq!(worker.ended().await, Some(0));
+        assert_eq!(depth(MessageStatus::Leased).await, 0, "what was taken and not begun goes back");
+        // Once it was told in the midst of its work, this shows something.
+        left = depth(MessageStatus::Ready).await;
+        rounds += 1;
+        assert!(rounds < 20, "the worker is always done before it is told to end");
+    }
+    println!("{left} messages were left, none of them taken");
+}
+
 async fn rows(pg: &wib_storage::testing::PgStore, sql: &'static str) -> Vec<sqlx::postgres::PgRow> {
     let mut conn = pg.urls().login("jobs").connect().await.unwrap();
     sqlx::query("SELECT set_config('app.system', 'on', false)").execute(&mut conn).await.unwrap();

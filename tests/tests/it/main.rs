@@ -23,6 +23,7 @@ mod keys;
 mod kill;
 mod kills;
 mod law;
+mod nodes;
 mod orders;
 mod privacy;
 mod processes;

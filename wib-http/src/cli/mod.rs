@@ -16,6 +16,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 use serve::Role;
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 use wib_core::kit::{Clock, Error, SystemClock};
 use wib_http::{
     AppConfig,
@@ -131,7 +132,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(demo) => single()?.block_on(demo.run()),
         Command::Sandbox(port) => {
-            log("info", LogFormat::Text);
+            let _traces = log("info", LogFormat::Text, None)?;
             several()?.block_on(port.run())
         }
         Command::Openapi => {
@@ -144,7 +145,7 @@ fn run(command: Command) -> Outcome {
         Command::Law(law::Law::Pack { file }) => law::pack(&file),
         other => {
             let config = Config::read(std::env::vars())?;
-            log(&config.log, config.log_format);
+            let _traces = log(&config.log, config.log_format, config.otlp.as_deref())?;
             match other {
                 Command::Serve(what) => several()?.block_on(serve::run(config, what.role())),
                 Command::Worker => several()?.block_on(serve::run(config, Role::Worker)),
@@ -175,13 +176,42 @@ fn single() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-fn log(filter: &str, format: LogFormat) {
+/// What a command leaves behind when it ends: the last traces are sent.
+struct Traced {
+    #[cfg(feature = "otel")]
+    traces: Option<wib_http::otel::Traces>,
+}
+#[cfg(feature = "otel")]
+impl Drop for Traced {
+    fn drop(&mut self) {
+        if let Some(traces) = &self.traces {
+            traces.end();
+        }
+    }
+}
+
+/// The log, and the traces where a collector is named.
+fn log(filter: &str, format: LogFormat, collector: Option<&str>) -> Result<Traced, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-    match format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+    let lines = match format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    // The filter is the log's: traces have one of their own.
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otel")]
+    {
+        let traces = collector.map(wib_http::otel::Traces::to).transpose()?;
+        subscriber.with(traces.as_ref().map(|traces| traces.layer())).init();
+        Ok(Traced { traces })
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        let _ = collector;
+        subscriber.init();
+        Ok(Traced {})
     }
 }
 

@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 mod compliance;
 mod config;
+mod deploy;
 mod doctor;
 mod edge;
 mod every;
 mod input;
+mod numbers;
 mod openapi;
 mod serve;
 mod served;
 mod server;
 mod talk;
 mod toy;
+#[cfg(feature = "otel")]
+mod traces;
