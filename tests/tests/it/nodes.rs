@@ -24,7 +24,7 @@ use wib_core::{
     audit::AuditEvent,
     engine::{MessageStatus, NewMessage, Topic, Worker},
     evidence::Signer,
-    kit::{Clock, ExposeSecret, Id, OsRandom, Random, SystemClock, time},
+    kit::{Clock, Id, OsRandom, Random, SystemClock, VirtualClock, time},
     ports::mailer::Mail,
     store::Store,
 };
@@ -33,12 +33,12 @@ use wib_http::{
     readiness::{Needs, Readiness},
 };
 use wib_providers::sandbox::{self, Sandbox};
-use wib_storage::{Database, FolderBlobs, MemoryBlobs, PgUrls, SqlStore, testing::postgres_store};
-
-use crate::{
-    processes::{Stage as Processes, free_port, nap},
-    stage::Stage,
+use wib_storage::{
+    Database, FolderBlobs, MemoryBlobs, PgUrls, SqlStore,
+    testing::{memory_store, postgres_store},
 };
+
+use crate::processes::{Stage, free_port, nap};
 
 /// A wire to the database that can be cut: what goes through it ends, and nothing new does.
 struct Wire {
@@ -185,22 +185,38 @@ async fn a_database_that_goes_and_comes_back_is_told_of_and_work_goes_on_by_itse
     working.await.unwrap();
 }
 
-/// A stage whose blobs lie in a folder.
-async fn in_folder(folder: &Path) -> Stage {
-    let place = folder.to_owned();
-    Stage::with(crate::stage::NOON, 1, move |builder, sets| {
-        builder.blobs(Arc::new(FolderBlobs::new(place, sets.clock.clone())))
-    })
-    .await
+/// A core whose time stands still until it is moved, with its blobs in a folder.
+struct House {
+    wib: Wib,
+    clock: Arc<VirtualClock>,
+    store: Arc<SqlStore>,
+}
+impl House {
+    async fn with(blobs: &Path) -> Self {
+        let clock = Arc::new(VirtualClock::new("2026-06-01T17:30:00Z".parse().unwrap()));
+        let (time, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(OsRandom));
+        let store = Arc::new(memory_store(time.clone()).await);
+        let sandbox = Sandbox::new(time.clone(), 1, sandbox::Settings::default());
+        let blobs = Arc::new(FolderBlobs::new(blobs, time.clone()));
+        let builder = Wib::builder().store(store.clone()).blobs(blobs).signer(Signer::from_seed([9; 32]));
+        let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
+        Self { wib, clock, store }
+    }
+    fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+    fn app(&self, works: bool) -> Router {
+        let readiness = Readiness::new(&self.wib, Needs { works, ..Needs::default() });
+        app(self.wib.clone(), &AppConfig { readiness: Some(readiness), ..AppConfig::default() })
+    }
 }
 
 #[tokio::test]
 async fn a_folder_of_blobs_that_goes_and_comes_back_is_told_of_and_nothing_is_given_up() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().join("blobs");
-    let stage = in_folder(&folder).await;
-    let readiness = Readiness::new(&stage.wib, Needs { works: true, ..Needs::default() });
-    let app = app(stage.wib.clone(), &AppConfig { readiness: Some(readiness), ..AppConfig::default() });
+    let stage = House::with(&folder).await;
+    let app = stage.app(true);
     assert_eq!(ask(&app, "/readyz").await.0, 200);
     // Root may write into any folder, but nobody into a file.
     std::fs::remove_dir_all(&folder).unwrap();
@@ -235,12 +251,9 @@ async fn a_folder_of_blobs_that_goes_and_comes_back_is_told_of_and_nothing_is_gi
 
 #[tokio::test]
 async fn a_queue_that_nobody_carries_is_the_fault_of_a_process_that_should() {
-    let stage = Stage::new().await;
-    let asked = |works| {
-        let readiness = Readiness::new(&stage.wib, Needs { works, ..Needs::default() });
-        app(stage.wib.clone(), &AppConfig { readiness: Some(readiness), ..AppConfig::default() })
-    };
-    let (worker, api) = (asked(true), asked(false));
+    let folder = tempfile::tempdir().unwrap();
+    let stage = House::with(folder.path()).await;
+    let (worker, api) = (stage.app(true), stage.app(false));
     let (payload, run_at) = (json!({ "key": "recordings/one" }), stage.clock.now());
     let message = NewMessage { topic: Topic::DeleteBlob, key: "one".into(), payload, run_at };
     let mut tx = stage.store.system().await.unwrap();
@@ -263,8 +276,6 @@ async fn a_queue_that_nobody_carries_is_the_fault_of_a_process_that_should() {
 #[tokio::test]
 async fn tables_that_are_behind_are_told_of() {
     let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::new().await;
-    assert_eq!(stage.wib.system().missing_steps().await.unwrap(), 0);
     let file = folder.path().join("old.db");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(SqlStore::open(&Database::File(file.clone()), clock.clone()).await.unwrap());
@@ -283,7 +294,7 @@ async fn tables_that_are_behind_are_told_of() {
 
 #[tokio::test]
 async fn a_process_that_is_told_to_end_is_unready_at_once_and_told_twice_ends_at_once() {
-    let mut stage = Processes::set(1).await;
+    let mut stage = Stage::set(1).await;
     stage.settings.insert("WIB_LINGER".into(), "120".into());
     let mut server = stage.serve();
     stage.ready(&stage.server).await;
@@ -306,7 +317,7 @@ async fn a_process_that_is_told_to_end_is_unready_at_once_and_told_twice_ends_at
 
 #[tokio::test]
 async fn a_process_beside_the_api_answers_operators_alone_on_a_port_of_its_own() {
-    let stage = Processes::set(2).await;
+    let stage = Stage::set(2).await;
     // The API's door comes first: it makes the tables.
     let mut api = stage.node(&["serve", "--api"], &stage.server);
     stage.ready(&stage.server).await;
@@ -368,19 +379,12 @@ fn line(n: usize) -> NewMessage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
-    const LINES: usize = 600;
-    let stage = Processes::set(8).await;
+    const LINES: usize = 2_000;
+    let stage = Stage::set(8).await;
     let mut server = stage.serve();
     stage.ready(&stage.server).await;
     let (organization, _) = stage.sign_up().await;
     let (org, store) = stage.org(&organization).await;
-    for part in 0..LINES / 100 {
-        let mut tx = store.system().await.unwrap();
-        for n in 0..100 {
-            assert!(tx.enqueue(Some(org.id()), &line(part * 100 + n)).await.unwrap());
-        }
-        tx.commit().await.unwrap();
-    }
     std::fs::create_dir_all(stage.data.path().join("blobs/recordings")).unwrap();
     for n in 0..20 {
         std::fs::write(stage.data.path().join(format!("blobs/recordings/{n}")), vec![n; 70_000]).unwrap();
@@ -390,11 +394,25 @@ async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
     let place = |name: &str| elsewhere.path().join(name).to_str().unwrap().to_owned();
     let first = place("first");
     stage.printed(&["jobs", "run", "seal_audit"]);
+    for part in 0..LINES / 100 {
+        let mut tx = store.system().await.unwrap();
+        for n in 0..100 {
+            assert!(tx.enqueue(Some(org.id()), &line(part * 100 + n)).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+    }
+    let done = async || {
+        let depths = store.system().await.unwrap().queue_depths().await.unwrap();
+        depths.iter().any(|d| d.topic == Topic::WriteAudit && d.status == MessageStatus::Done)
+    };
+    while !done().await {
+        nap(5).await;
+    }
     let told = stage.printed(&["backup", &first]);
     assert!(told.contains("22 files"), "{told}");
     assert!(!stage.run(&["backup", &first]).status.success(), "a backup is not written over another");
     let began = Instant::now();
-    while store.system().await.unwrap().oldest_due(SystemClock.now()).await.unwrap().len() > 0 {
+    while !store.system().await.unwrap().oldest_due(SystemClock.now()).await.unwrap().is_empty() {
         assert!(began.elapsed() < Duration::from_secs(120), "the lines are not written");
         nap(100).await;
     }
@@ -495,7 +513,7 @@ async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
 
 #[tokio::test]
 async fn dead_letters_are_shown_replayed_and_dropped_by_hand() {
-    let stage = Processes::set(9).await;
+    let stage = Stage::set(9).await;
     let mut server = stage.serve();
     stage.ready(&stage.server).await;
     let (organization, _) = stage.sign_up().await;

@@ -21,8 +21,9 @@ fn variables(text: &str) -> BTreeSet<String> {
                 Some((name, _)) => (name, true),
                 None => (part, line.starts_with("name:") || line.starts_with("{ name:")),
             };
-            let capitals =
-                name.len() > 3 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let capitals = name.len() > 3
+                && name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
             if valued && capitals {
                 names.insert(name.to_owned());
             }
@@ -35,7 +36,7 @@ fn variables(text: &str) -> BTreeSet<String> {
 fn every_variable_of_the_deployment_files_is_one_that_is_read() {
     let known = Config::names();
     // Other programs' own.
-    let others = ["POSTGRES_PASSWORD", "POSTGRES_DB", "POSTGRES_USER", "RUST_VERSION"];
+    let others = ["DB_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_DB", "POSTGRES_USER", "RUST_VERSION"];
     let mut all = BTreeSet::new();
     for name in ["Containerfile", "compose.yaml", "deploy/kubernetes.yaml"] {
         let found = variables(&file(name));

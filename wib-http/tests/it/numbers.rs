@@ -8,7 +8,7 @@ use std::{
 
 use wib_http::metrics::{self, ALL, Shape};
 
-use crate::server::{Server, ask};
+use crate::server::{Server, ask, counted};
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -22,7 +22,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The names in quotes behind a macro that counts, a constant, or the chain's counter.
-fn counted(text: &str) -> BTreeSet<String> {
+fn names_in(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in text.match_indices("\"wib_") {
         let name: String = text[at + 1..].chars().take_while(|c| *c != '"').collect();
@@ -42,7 +42,8 @@ fn the_table_holds_what_the_source_counts_and_nothing_else() {
     for package in ["wib-core", "wib-providers", "wib-storage", "wib-http"] {
         sources(&root.join(package).join("src"), &mut files);
     }
-    let counted: BTreeSet<_> = files.iter().flat_map(|file| counted(&std::fs::read_to_string(file).unwrap())).collect();
+    let counted: BTreeSet<_> =
+        files.iter().flat_map(|file| names_in(&std::fs::read_to_string(file).unwrap())).collect();
     let told: BTreeSet<_> = ALL.iter().map(|metric| metric.name.to_owned()).collect();
     assert!(counted.len() > 30, "{counted:?}");
     let missing: Vec<_> = counted.difference(&told).collect();
@@ -54,8 +55,7 @@ fn the_table_holds_what_the_source_counts_and_nothing_else() {
 
 #[tokio::test]
 async fn a_server_at_work_shows_numbers_of_the_table_with_its_labels_and_words() {
-    // The handle of this process; other tests here count into it too.
-    let handle = metrics::install().unwrap();
+    let handle = counted();
     metrics::build("all");
     let server = Server::start().await;
     server.import("+15005550001").await;
