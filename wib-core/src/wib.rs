@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -131,6 +134,8 @@ pub struct Parts {
     pub(crate) wake: Notify,
     // Something was handed on to the queue outside.
     pub(crate) handed: Notify,
+    // When a worker of this process last took from the queue or settled something, in microseconds.
+    progress: AtomicI64,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
     pub(crate) hashing: Semaphore,
 }
@@ -249,6 +254,15 @@ impl Wib {
     /// Where a vendor's events are to go.
     pub(crate) fn webhook_url(&self, vendor: &str) -> Option<String> {
         Some(format!("{}/webhooks/{vendor}", self.settings.public_url.as_deref()?.trim_end_matches('/')))
+    }
+    /// Notes that a worker of this process goes on.
+    pub(crate) fn note_progress(&self) {
+        self.0.progress.fetch_max(self.now().as_microsecond(), Ordering::Relaxed);
+    }
+    /// When a worker of this process last took from the queue or settled something, if one ever did.
+    #[must_use]
+    pub fn last_progress(&self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.0.progress.load(Ordering::Relaxed)).ok()
     }
     /// Wakes a worker of this process, and those of others: something may be due.
     pub(crate) fn wake(&self) {
@@ -486,6 +500,7 @@ impl WibBuilder {
             settings: self.settings,
             wake: Notify::new(),
             handed: Notify::new(),
+            progress: AtomicI64::new(i64::MIN),
             hashing: Semaphore::new(HASHING),
         })))
     }

@@ -6,13 +6,15 @@ use std::{
     fs::File,
     io::Read,
     net::IpAddr,
+    num::ParseIntError,
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
-    kit::{ExposeSecret, SecretString},
+    kit::{ExposeSecret, ScaledClock, SecretString},
     orgs::OrganizationId,
     ports::Port,
     secrets::Vault,
@@ -29,8 +31,17 @@ use crate::limits::{Limits, Proxies};
 /// names, and the environment wins.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `PORT` = 8787
-    pub port: u16,
+    /// `PORT` = 8787; beside the API any free one. 0 takes a free one; the log tells which.
+    pub port: Option<u16>,
+    /// `WIB_STATUS` = true: `wib worker` and `wib jobs` answer `/livez`, `/readyz` and `/metrics`.
+    pub status: bool,
+    /// `WIB_LINGER` = 0: seconds that a server told to end goes on taking requests, unready, until balancers have left; at
+    /// most 300.
+    pub linger: Duration,
+    /// `WIB_LEASE` = 60: seconds that a worker owns a message, 5 to 3600.
+    pub lease: Duration,
+    /// `WIB_CLOCK`: `<instant>*<speed>`, a clock that runs faster from that instant on; for rehearsals, never in production.
+    pub clock: Option<ScaledClock>,
     /// `WIB_BIND` = 127.0.0.1
     pub bind: IpAddr,
     /// `WIB_DATA` = ./data: the folder of what is not in a database.
@@ -83,6 +94,8 @@ pub struct Config {
     pub cors_origin: Option<String>,
     /// `WIB_WORKERS` = 4, at most 256
     pub workers: usize,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector that traces are sent to; in a program that was built with `otel`.
+    pub otlp: Option<String>,
     /// `RUST_LOG` = info,sqlx=warn
     pub log: String,
     /// `LOG_FORMAT` = text
@@ -168,9 +181,26 @@ impl Config {
     /// [`Faults`]: all of them, each with its variable.
     pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
         let mut from = Source::new(variables);
+        let config = Self::of(&mut from);
+        config.check(&mut from);
+        from.finish(config)
+    }
+    /// The name of every variable that is read.
+    #[must_use]
+    pub fn names() -> BTreeSet<&'static str> {
+        let mut from = Source::new([]);
+        let _ = Self::of(&mut from);
+        from.asked.insert("WIB_CONFIG");
+        from.asked
+    }
+    fn of(from: &mut Source) -> Self {
         let data: PathBuf = from.or("WIB_DATA", "./data".into());
-        let config = Self {
-            port: from.or("PORT", 8787),
+        Self {
+            port: from.get("PORT", |text| text.parse().map_err(|e: ParseIntError| e.to_string())),
+            status: from.flag("WIB_STATUS", true),
+            linger: Duration::from_secs(from.or("WIB_LINGER", 0)),
+            lease: Duration::from_secs(from.or("WIB_LEASE", 60)),
+            clock: from.get("WIB_CLOCK", scaled),
             bind: from.or("WIB_BIND", IpAddr::from([127, 0, 0, 1])),
             database_url: from
                 .database("DATABASE_URL")
@@ -178,7 +208,7 @@ impl Config {
             db_owner_url: from.database("WIB_DB_OWNER_URL"),
             db_jobs_url: from.database("WIB_DB_JOBS_URL"),
             db_direct_url: from.database("WIB_DB_DIRECT_URL"),
-            db_pooled: from.flag("WIB_DB_POOLED"),
+            db_pooled: from.flag("WIB_DB_POOLED", false),
             db_connections: from.or("WIB_DB_CONNECTIONS", 10),
             db_websocket: from.websocket("WIB_DB_WEBSOCKET", "WIB_DB_WEBSOCKET_ROOTS"),
             nats_url: from.secret("NATS_URL"),
@@ -210,12 +240,11 @@ impl Config {
             },
             cors_origin: from.url("CORS_ORIGIN"),
             workers: from.or("WIB_WORKERS", 4),
+            otlp: from.url("OTEL_EXPORTER_OTLP_ENDPOINT"),
             log: from.or("RUST_LOG", "info,sqlx=warn".to_owned()),
             log_format: from.or("LOG_FORMAT", LogFormat::Text),
             data,
-        };
-        config.check(&mut from);
-        from.finish(config)
+        }
     }
     fn check(&self, from: &mut Source) {
         if !(1..=256).contains(&self.workers) {
@@ -223,6 +252,18 @@ impl Config {
         }
         if !(1..=1000).contains(&self.db_connections) {
             from.fault("WIB_DB_CONNECTIONS", "expected 1 to 1000");
+        }
+        if self.otlp.is_some() && !cfg!(feature = "otel") {
+            from.fault("OTEL_EXPORTER_OTLP_ENDPOINT", "this program was built without the feature otel");
+        }
+        if self.linger > Duration::from_secs(300) {
+            from.fault("WIB_LINGER", "expected 0 to 300");
+        }
+        if !(5..=3600).contains(&self.lease.as_secs()) {
+            from.fault("WIB_LEASE", "expected 5 to 3600");
+        }
+        if self.clock.is_some() && self.env == Env::Production {
+            from.fault("WIB_CLOCK", "is for rehearsals: in production the machine's clock is the only one");
         }
         for vendor in vendors().filter(|vendor| vendor.keyed(&self.vendors)) {
             let key = vendor.settings.iter().find(|setting| setting.kind == Kind::Key).map_or("its key", |s| s.name);
@@ -268,6 +309,16 @@ impl Config {
     /// The vendors that can fill a port.
     pub fn filling(&self, port: Port) -> impl Iterator<Item = &'static Vendor> {
         vendors().filter(move |vendor| vendor.fills(port))
+    }
+}
+
+/// An instant and how many times as fast time passes from then on.
+fn scaled(text: &str) -> Result<ScaledClock, String> {
+    let parts =
+        text.split_once('*').and_then(|(at, speed)| Some((at.trim().parse().ok()?, speed.trim().parse().ok()?)));
+    match parts {
+        Some((at, speed @ 1..=10_000)) => Ok(ScaledClock::new(at, speed)),
+        _ => Err("expected an instant, * and a speed of 1 to 10000, such as 2026-01-05T15:00:00Z*60".to_owned()),
     }
 }
 
@@ -357,13 +408,13 @@ impl Source {
     fn secret(&mut self, name: &'static str) -> Option<SecretString> {
         self.text(name).map(SecretString::from)
     }
-    fn flag(&mut self, name: &'static str) -> bool {
+    fn flag(&mut self, name: &'static str, usual: bool) -> bool {
         self.get(name, |text| match text {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
             _ => Err("expected true or false".into()),
         })
-        .unwrap_or(false)
+        .unwrap_or(usual)
     }
     fn ports(&mut self, name: &'static str) -> BTreeSet<Port> {
         let text = self.text(name).unwrap_or_default();

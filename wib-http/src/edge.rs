@@ -103,7 +103,17 @@ async fn edge<C: Core>(State(app): State<App<C>>, mut request: Request, next: Ne
     let preflight = Cors::preflight(request.method(), request.headers());
     let method = request.method().clone();
     request.extensions_mut().insert(correlation.clone());
-    let span = tracing::info_span!("request", correlation = correlation.0, method = method.as_str());
+    // The template and the status are known once it is answered; the path itself may name a person.
+    let span = tracing::info_span!(
+        "request",
+        otel.kind = "server",
+        correlation = correlation.0,
+        method = method.as_str(),
+        route = tracing::field::Empty,
+        status = tracing::field::Empty
+    );
+    #[cfg(feature = "otel")]
+    crate::otel::follow(&span, request.headers());
     let mut response = match preflight {
         Some(status) => {
             let mut response = Response::default();
@@ -125,6 +135,7 @@ async fn edge<C: Core>(State(app): State<App<C>>, mut request: Request, next: Ne
     }
     let template = response.extensions_mut().remove::<Template>();
     let route = template.as_ref().map_or("unmatched", |t| &*t.0);
+    span.record("route", route).record("status", response.status().as_u16());
     let took = clock.now().duration_since(began).unsigned_abs();
     metrics::count(&method, route, response.status(), took);
     tracing::info!(parent: &span, route, status = response.status().as_u16(), ms = took.as_millis(), "answered");

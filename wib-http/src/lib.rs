@@ -9,7 +9,10 @@ pub mod input;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod ranges;
+pub mod readiness;
 pub mod reply;
 pub mod routes;
 pub mod rules;
@@ -17,11 +20,13 @@ pub mod serve;
 pub mod table;
 pub mod webhooks;
 
+use std::sync::Arc;
+
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use wib_core::Wib;
 
-use crate::{core_api::Core, table::Table};
+use crate::{core_api::Core, readiness::Readiness, table::Table};
 
 /// What the router is told besides its core.
 #[derive(Clone)]
@@ -34,16 +39,24 @@ pub struct AppConfig {
     pub limits: limits::Limits,
     /// What `/metrics` shows; `None`: nothing is counted.
     pub metrics: Option<PrometheusHandle>,
+    /// What `/readyz` asks; `None`: the database and the blobs.
+    pub readiness: Option<Arc<Readiness>>,
 }
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { cors_origin: None, server: "/".to_owned(), limits: limits::Limits::default(), metrics: None }
+        let (limits, server) = (limits::Limits::default(), "/".to_owned());
+        Self { cors_origin: None, server, limits, metrics: None, readiness: None }
     }
 }
 
 /// The whole API over `wib`. Nests into another router; say where in [`AppConfig::server`].
 pub fn app(wib: Wib, config: &AppConfig) -> Router {
     frame(wib, routes::table(config), config)
+}
+
+/// What operators and their machines ask, alone: the door of a process that does not serve the API.
+pub fn operators(wib: Wib, config: &AppConfig) -> Router {
+    frame(wib, routes::operators(config), config)
 }
 
 /// A router of any table over any core: what `app` is made of, and what an embedder mounts for endpoints of its own.

@@ -1,32 +1,162 @@
-//! Numbers for Prometheus: requests by route template, queue depths at each scrape.
+//! Numbers for Prometheus: one table of all of them, what is counted here, and what is looked up at each scrape.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use wib_core::{
+    Wib,
     engine::{MessageStatus, QueueDepth, Topic},
-    kit::{Clock, text::TextEnum, time},
+    kit::{Clock, Timestamp, text::TextEnum, time},
 };
+
+use crate::readiness::Report;
+
+/// What a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// It only grows.
+    Counter,
+    /// It is as it is.
+    Gauge,
+    /// Many, in buckets of seconds.
+    Seconds,
+    /// Many, as quantiles of seconds: too many labels for buckets.
+    Quantiles,
+}
+
+/// One of the numbers that `/metrics` may show.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub shape: Shape,
+    /// Its labels. Every value is a word of ours, a vendor's name or a route template: nothing that callers choose.
+    pub labels: &'static [&'static str],
+    /// What it tells.
+    pub about: &'static str,
+}
 
 const REQUESTS: &str = "wib_http_requests_total";
 const SECONDS: &str = "wib_http_request_seconds";
 const DEPTH: &str = "wib_queue_depth";
+const OLDEST: &str = "wib_queue_oldest_due_seconds";
+const READY: &str = "wib_ready";
+const POOL: &str = "wib_storage_connections";
+const UPTIME: &str = "wib_process_uptime_seconds";
+const BUILD: &str = "wib_build_info";
+
+const fn metric(name: &'static str, shape: Shape, labels: &'static [&'static str], about: &'static str) -> Metric {
+    Metric { name, shape, labels, about }
+}
+
+/// Every number there is, by name.
+pub const ALL: &[Metric] = {
+    use Shape::{Counter, Gauge, Quantiles, Seconds};
+    &[
+        metric(
+            "wib_audit_events_total",
+            Counter,
+            &["outcome"],
+            "Lines of the audit log: written, queued, retried, lost",
+        ),
+        metric("wib_audit_lost_total", Counter, &[], "Lines of the audit log that could be neither written nor queued"),
+        metric("wib_audit_sealed_total", Counter, &[], "Lines of the audit log that were sealed into a chain"),
+        metric(BUILD, Gauge, &["version", "role"], "Always 1: which program this is and what it does"),
+        metric("wib_calls_ended_total", Counter, &["status"], "Calls that ended, by how"),
+        metric("wib_calls_received_total", Counter, &[], "Calls that came in"),
+        metric("wib_calls_recovered_total", Counter, &[], "Calls whose end was found by asking the vendor"),
+        metric("wib_calls_sealed_total", Counter, &[], "Calls that were sealed into a chain"),
+        metric("wib_calls_started_total", Counter, &[], "Calls that were permitted and ordered"),
+        metric("wib_checkpoint_stamp_age_seconds", Gauge, &["kind", "name"], "Age of the newest stamp of an outsider"),
+        metric("wib_checkpoints_published_total", Counter, &["kind", "outcome"], "Checkpoints given to outsiders"),
+        metric("wib_dead_letters_total", Counter, &["topic"], "Messages that were given up"),
+        metric("wib_dials_recovered_total", Counter, &[], "Dials of unknown outcome that were found at the vendor"),
+        metric("wib_events_unknown_total", Counter, &["vendor"], "Events that belong to nothing of ours"),
+        metric(SECONDS, Seconds, &["method", "route"], "Seconds from a request's arrival to the head of its answer"),
+        metric(REQUESTS, Counter, &["method", "route", "status"], "Requests by route template and status"),
+        metric("wib_job_last_run_timestamp_seconds", Gauge, &["job"], "When this process last began a job, Unix time"),
+        metric("wib_job_leases_lost_total", Counter, &["job"], "Jobs under way whose lease went to another node"),
+        metric("wib_job_runs_total", Counter, &["job", "outcome"], "Runs of scheduled jobs"),
+        metric("wib_job_seconds", Seconds, &["job"], "Seconds that a run of a job took"),
+        metric("wib_leases_lost_total", Counter, &["topic"], "Messages whose lease went to another worker meanwhile"),
+        metric(
+            "wib_live_messages_skipped_total",
+            Counter,
+            &["vendor"],
+            "Messages of a live session that were not known",
+        ),
+        metric(
+            "wib_llm_failovers_total",
+            Counter,
+            &["vendor"],
+            "Times that the next model was asked after this vendor's",
+        ),
+        metric("wib_mail_events_total", Counter, &["vendor", "ends_mail"], "What became of mails, as vendors told"),
+        metric("wib_message_seconds", Seconds, &["topic"], "Seconds that the handler of a message took"),
+        metric(
+            "wib_messages_total",
+            Counter,
+            &["topic", "outcome"],
+            "Messages that were handled: done, later, retry, lost",
+        ),
+        metric("wib_opt_outs_total", Counter, &[], "Requests not to be called any more"),
+        metric(UPTIME, Gauge, &[], "Seconds since this process began"),
+        metric("wib_purges_total", Counter, &["kind", "cause"], "Things that retention or erasure deleted"),
+        metric(DEPTH, Gauge, &["topic", "status"], "Messages in the queue"),
+        metric(OLDEST, Gauge, &["topic"], "Seconds that the oldest due message has waited for a worker"),
+        metric(READY, Gauge, &["part"], "Whether a part does what it should, as /readyz tells: 1 or 0"),
+        metric("wib_recordings_silenced_total", Counter, &[], "Recordings that payment data was taken out of"),
+        metric(
+            "wib_rules_reads_total",
+            Counter,
+            &["outcome"],
+            "Changes of the folder of rules, by what became of them",
+        ),
+        metric("wib_seals_refused_total", Counter, &[], "Seals that the state of their chain refused"),
+        metric(
+            "wib_speech_failovers_total",
+            Counter,
+            &["vendor"],
+            "Times that the next voice was asked after this vendor's",
+        ),
+        metric(POOL, Gauge, &["login", "state"], "Connections to the database: used, idle, and the most there may be"),
+        metric("wib_storage_statement_seconds", Quantiles, &["statement"], "Seconds that a statement took"),
+        metric("wib_storage_statements_total", Counter, &["statement", "failed"], "Statements sent to the database"),
+        metric("wib_vendor_request_seconds", Seconds, &["vendor", "operation"], "Seconds that a vendor took to answer"),
+        metric("wib_vendor_requests_total", Counter, &["vendor", "operation", "outcome"], "Requests to vendors"),
+        metric("wib_verdicts_total", Counter, &["outcome"], "Verdicts on calls that were asked for"),
+        metric("wib_violations_total", Counter, &["code"], "Violations that were found"),
+        metric("wib_webhooks_total", Counter, &["vendor", "outcome"], "Deliveries: accepted, duplicate, refused"),
+    ]
+};
 
 /// Makes this process count. Once per process; the handle goes into [`AppConfig`](crate::AppConfig).
 ///
 /// # Errors
 /// When something else counts already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &buckets)?
-        .install_recorder()?;
-    describe_counter!(REQUESTS, "Requests by method, route template and status");
-    describe_histogram!(SECONDS, "Seconds from a request's arrival to the head of its answer");
-    describe_gauge!(DEPTH, "Messages by topic and status");
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+    let mut builder = PrometheusBuilder::new();
+    for metric in ALL.iter().filter(|metric| metric.shape == Shape::Seconds) {
+        builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), &buckets)?;
+    }
+    let handle = builder.install_recorder()?;
+    for Metric { name, shape, about, .. } in ALL {
+        match shape {
+            Shape::Counter => describe_counter!(*name, *about),
+            Shape::Gauge => describe_gauge!(*name, *about),
+            Shape::Seconds | Shape::Quantiles => describe_histogram!(*name, *about),
+        }
+    }
     Ok(handle)
+}
+
+/// Tells which program this is, and what it does.
+pub fn build(role: &'static str) {
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "role" => role).set(1.0);
 }
 
 /// Folds what was counted every few seconds, for ever: without it an unread server would keep every single time.
@@ -48,11 +178,49 @@ pub(crate) fn count(method: &Method, route: &str, status: StatusCode, took: Dura
     histogram!(SECONDS, "method" => method, "route" => route.to_owned()).record(took);
 }
 
+/// Looks up what is not counted as it happens: the queue, the pools, how the parts stand. What cannot be had is left as it
+/// was: what is counted is shown even when the database is down.
+pub(crate) async fn look(wib: &Wib, began: Timestamp, report: &Report) {
+    gauge!(UPTIME).set(seconds(began, wib.clock().now()));
+    for part in &report.checks {
+        gauge!(READY, "part" => part.part).set(if part.ok { 1.0 } else { 0.0 });
+    }
+    for pool in wib.system().connections() {
+        for (state, count) in [("used", pool.size.saturating_sub(pool.idle)), ("idle", pool.idle), ("most", pool.most)]
+        {
+            gauge!(POOL, "login" => pool.login, "state" => state).set(f64::from(count));
+        }
+    }
+    if report.checks.iter().any(|part| part.part == "database" && !part.ok) {
+        return;
+    }
+    match wib.system().queue_depths().await {
+        Ok(told) => depths(&told),
+        Err(error) => return tracing::warn!(cause = error.chain(), "queue depths are not known"),
+    }
+    match wib.system().oldest_due().await {
+        Ok(told) => oldest(&told, wib.clock().now()),
+        Err(error) => tracing::warn!(cause = error.chain(), "the oldest due messages are not known"),
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}
+
 /// Notes how many messages of each topic stand how; what is not told of is nought.
-pub(crate) fn depths(told: &[QueueDepth]) {
+fn depths(told: &[QueueDepth]) {
     for (topic, status) in Topic::ALL.iter().flat_map(|t| MessageStatus::ALL.iter().map(move |s| (*t, *s))) {
         let count = told.iter().find(|d| d.topic == topic && d.status == status).map_or(0, |d| d.count);
         #[expect(clippy::cast_precision_loss, reason = "queues hold fewer than 2^53 messages")]
         gauge!(DEPTH, "topic" => topic.as_str(), "status" => status.as_str()).set(count as f64);
+    }
+}
+
+fn oldest(told: &[(Topic, Timestamp)], now: Timestamp) {
+    let told: BTreeMap<_, _> = told.iter().copied().collect();
+    for topic in Topic::ALL {
+        let waits = told.get(topic).map_or(0.0, |due| seconds(*due, now));
+        gauge!(OLDEST, "topic" => topic.as_str()).set(waits);
     }
 }

@@ -29,6 +29,9 @@ fn base36(mut n: u64) -> String {
     }
 }
 
+/// Seconds after which something of ours that is down may be asked again.
+const SOON: u64 = 5;
+
 /// What an error body says of its request.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -86,6 +89,9 @@ pub(crate) fn failure(error: &Error, style: Style, place: &Place) -> Response {
     let mut response = json(status, &body);
     if let Some(wait) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, wait.into());
+    }
+    if error.kind() == Kind::Unavailable {
+        response.headers_mut().insert(header::RETRY_AFTER, SOON.into());
     }
     response
 }

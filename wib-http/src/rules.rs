@@ -64,7 +64,6 @@ impl Follower {
     /// Follows that folder for that core.
     #[must_use]
     pub fn new(wib: &Wib, folder: PathBuf) -> Self {
-        metrics::describe_counter!(READS, "Changes of the folder of rules, by what became of them");
         Self { wib: wib.clone(), folder, told: None }
     }
     /// Looks at the folder once; whether other rules are in force now. The old rules stay when it cannot be read whole.

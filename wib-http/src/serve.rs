@@ -45,22 +45,49 @@ pub async fn serve(
     }
 }
 
-/// Returns at the first SIGTERM or SIGINT.
-///
-/// # Errors
-/// When the process may not listen for signals.
-pub async fn signals() -> io::Result<()> {
+/// What a process is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: by whoever runs it, and balancers may send requests still.
+    Terminate,
+    /// SIGINT: by somebody at the keyboard.
+    Interrupt,
+}
+
+/// The signals that a process is told to end by, one after another.
+#[derive(Debug)]
+pub struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    term: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    int: tokio::signal::unix::Signal,
+}
+impl Signals {
+    /// Listens from now on: until then a signal ends the process at once.
+    ///
+    /// # Errors
+    /// When the process may not listen.
+    pub fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+    /// The next one.
+    pub async fn next(&mut self) -> Signal {
+        #[cfg(unix)]
         tokio::select! {
             biased;
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+            _ = self.term.recv() => Signal::Terminate,
+            _ = self.int.recv() => Signal::Interrupt,
         }
-        Ok(())
+        #[cfg(not(unix))]
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Signal::Interrupt,
+            Err(_) => std::future::pending().await,
+        }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

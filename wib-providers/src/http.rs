@@ -26,6 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
 use wib_core::{
     kit::{
         Clock, Random,
@@ -373,10 +374,14 @@ impl Ask<'_> {
     pub async fn send(mut self) -> Result<Answer, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = match Box::pin(self.opened(course.deadline)).await {
-                Ok(flow) => flow.whole().await.map_err(Failed::from),
-                Err(failed) => Err(failed),
+            let span = self.span(course.tries);
+            let tried = async {
+                match Box::pin(self.opened(course.deadline)).await {
+                    Ok(flow) => flow.whole().await.map_err(Failed::from),
+                    Err(failed) => Err(failed),
+                }
             };
+            let outcome = tried.instrument(span).await;
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
             }
@@ -390,7 +395,8 @@ impl Ask<'_> {
     pub async fn open(mut self) -> Result<Flow, VendorError> {
         let mut course = Course::new(&self);
         loop {
-            let outcome = Box::pin(self.opened(course.deadline)).await;
+            let span = self.span(course.tries);
+            let outcome = Box::pin(self.opened(course.deadline)).instrument(span).await;
             if let Some(end) = course.judge(&self, outcome).await {
                 return end;
             }
@@ -553,6 +559,12 @@ impl Ask<'_> {
             retry_after,
             ..self.client.fault(fault, sent, &said)
         }
+    }
+
+    /// The span of one try: which vendor and which operation, nothing that is said.
+    fn span(&self, tries: u32) -> tracing::Span {
+        let (vendor, operation) = (self.client.vendor, self.operation);
+        tracing::info_span!("vendor", otel.kind = "client", vendor, operation, tries)
     }
 
     fn note(&self, started: Timestamp, failed: Option<&VendorError>) {

@@ -80,6 +80,15 @@ impl Db {
         let _ = organization;
         Ok(Conn { tx, failed: false })
     }
+    /// Connections that there are, that nobody uses, and that there may be.
+    pub(crate) fn pool(&self) -> (u32, usize, u32) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Lite(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
+            #[cfg(feature = "postgres")]
+            Self::Pg { pool, .. } => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
+        }
+    }
     pub(crate) async fn close(&self) {
         match self {
             #[cfg(feature = "sqlite")]

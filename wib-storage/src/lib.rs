@@ -20,6 +20,8 @@ compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 mod ai;
 mod analyses;
 mod audit;
+#[cfg(feature = "sqlite")]
+pub mod backup;
 pub mod blobs;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 pub mod bus;

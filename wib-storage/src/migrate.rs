@@ -252,6 +252,11 @@ pub async fn up(database: &Database, now: Timestamp) -> Result<usize> {
     Work::open(database).await?.up(&rules, now, true).await
 }
 
+/// How many steps are not among those taken.
+pub(crate) fn missing(taken: &[i64]) -> usize {
+    ALL.iter().filter(|step| !taken.contains(&step.version())).count()
+}
+
 /// Brings SQLite up to date on a connection of the pool.
 #[cfg(feature = "sqlite")]
 pub(crate) async fn in_place(pool: &SqlitePool, now: Timestamp) -> Result<()> {

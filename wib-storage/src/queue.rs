@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wib_core::{
-    engine::{InboxEvent, JobRun, Message, NewMessage, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
     kit::{
         Error, Id, Result,
         time::{Timestamp, after},
@@ -104,6 +104,7 @@ async fn held<const N: usize>(
 ) -> Result<bool> {
     let held = tx.change(sql, args).await? == 1;
     if !held {
+        metrics::counter!("wib_leases_lost_total", "topic" => message.topic.as_str()).increment(1);
         tracing::debug!(message = %message.id, topic = %message.topic, "lease lost");
     }
     Ok(held)
@@ -183,6 +184,15 @@ pub(crate) async fn take_handed(
     row.as_ref().map(message).transpose()
 }
 
+pub(crate) async fn release(tx: &mut SqlSystem, m: &Message) -> Result<bool> {
+    let sql = system_sql!(
+        release,
+        "UPDATE queue SET status = 'ready', due_at = run_at, attempts = attempts - 1
+        WHERE id = $1 AND status = 'leased' AND attempts = $2 AND run_at = $3"
+    );
+    held(tx, sql, m, [m.id.into(), m.attempts.into(), m.run_at.into()]).await
+}
+
 pub(crate) async fn bury(tx: &mut SqlSystem, m: &Message, now: Timestamp, error: &str) -> Result<()> {
     let sql = system_sql!(
         bury,
@@ -193,9 +203,27 @@ pub(crate) async fn bury(tx: &mut SqlSystem, m: &Message, now: Timestamp, error:
     held(tx, sql, m, args).await.map(|_| ())
 }
 
-pub(crate) async fn dead_letters(tx: &mut SqlSystem, limit: i64) -> Result<Vec<Message>> {
-    let sql = system_sql!(dead_letters, "SELECT * FROM queue WHERE status = 'dead' ORDER BY run_at, id LIMIT $1");
-    tx.all(sql, [limit.into()]).await?.iter().map(message).collect()
+pub(crate) async fn dead_letters(tx: &mut SqlSystem, topic: Option<Topic>, limit: i64) -> Result<Vec<Message>> {
+    let sql = system_sql!(
+        dead_letters,
+        "SELECT * FROM queue WHERE status = 'dead' AND ($1 = '' OR topic = $1) ORDER BY run_at, id LIMIT $2"
+    );
+    let topic = topic.map_or("", Topic::as_str);
+    tx.all(sql, [topic.into(), limit.into()]).await?.iter().map(message).collect()
+}
+
+pub(crate) async fn find(tx: &mut SqlSystem, id: Id<Message>) -> Result<Option<(Message, MessageStatus)>> {
+    let sql = system_sql!(message, "SELECT * FROM queue WHERE id = $1");
+    let read = |row: Row| Ok((message(&row)?, row.get("status")?));
+    tx.one(sql, [id.into()]).await?.map(read).transpose()
+}
+
+pub(crate) async fn drop_letter(tx: &mut SqlSystem, id: Id<Message>, now: Timestamp) -> Result<bool> {
+    let sql = system_sql!(
+        drop_letter,
+        "UPDATE queue SET status = 'done', ended_at = $2, started_at = NULL WHERE id = $1 AND status = 'dead'"
+    );
+    Ok(tx.change(sql, [id.into(), now.into()]).await? == 1)
 }
 
 pub(crate) async fn replay(tx: &mut SqlSystem, id: Id<Message>, now: Timestamp) -> Result<bool> {
@@ -215,6 +243,15 @@ pub(crate) async fn depths(tx: &mut SqlSystem) -> Result<Vec<QueueDepth>> {
     let read =
         |row: &Row| Ok(QueueDepth { topic: row.get("topic")?, status: row.get("status")?, count: row.get("n")? });
     tx.all(sql, []).await?.iter().map(read).collect()
+}
+
+pub(crate) async fn oldest_due(tx: &mut SqlSystem, now: Timestamp) -> Result<Vec<(Topic, Timestamp)>> {
+    let sql = system_sql!(
+        oldest_due,
+        "SELECT topic, MIN(due_at) AS due_at FROM queue
+        WHERE status IN ('ready', 'leased') AND due_at <= $1 GROUP BY topic ORDER BY topic"
+    );
+    tx.all(sql, [now.into()]).await?.iter().map(|row| Ok((row.get("topic")?, row.get("due_at")?))).collect()
 }
 
 pub(crate) async fn next_due(tx: &mut SqlSystem) -> Result<Option<Timestamp>> {

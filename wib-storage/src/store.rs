@@ -8,7 +8,7 @@ use wib_core::{
     kit::{Clock, Cursor, Error, OrNotFound, Page, PageRequest, Result, time::Timestamp},
     orgs::{Organization, OrganizationId},
     ports::Bus,
-    store::{OrgTx, Store, SystemTx, Value},
+    store::{Connections, OrgTx, Store, SystemTx, Value},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     live::{self, Buses, Untold},
     migrate,
     place::Database,
-    sql::OrgSql,
+    sql::{Engine, OrgSql, Sql},
     system::{self, SqlSystem},
     table::{Table, read_all},
 };
@@ -82,6 +82,23 @@ impl Store for SqlStore {
     async fn ping(&self) -> Result<()> {
         self.app.begin(None).await?.commit().await?;
         self.jobs.begin(None).await?.commit().await
+    }
+    fn connections(&self) -> Vec<Connections> {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let mut logins = vec![("app", &self.app)];
+        // A file has one pool for both.
+        logins.extend((self.app.engine() != Engine::Sqlite).then_some(("jobs", &self.jobs)));
+        let told = logins.into_iter().map(|(login, db)| {
+            let (size, idle, most) = db.pool();
+            Connections { login, size, idle: count(idle), most }
+        });
+        told.collect()
+    }
+    async fn missing_steps(&self) -> Result<usize> {
+        let mut conn = self.jobs.begin(None).await?;
+        let sql = Sql::same("steps", "SELECT version FROM wib_migrations ORDER BY version");
+        let taken = conn.all(&sql, vec![]).await?.iter().map(|row| row.get("version")).collect::<Result<Vec<i64>>>()?;
+        Ok(migrate::missing(&taken))
     }
 }
 

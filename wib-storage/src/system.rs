@@ -8,7 +8,7 @@ use wib_core::{
     auth::{Session, User, UserId},
     calls::CallId,
     compliance::{CollectorRole, KeptPack},
-    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic},
     evidence::StampKind,
     kit::{
         Error, Id, Phone, Result,
@@ -391,17 +391,29 @@ impl SystemTx for SqlSystem {
     ) -> Result<Option<Message>> {
         queue::take_handed(self, id, topic, (now, after(now, lease))).await
     }
+    async fn release(&mut self, message: &Message) -> Result<bool> {
+        queue::release(self, message).await
+    }
     async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()> {
         queue::bury(self, message, now, error).await
     }
-    async fn dead_letters(&mut self, limit: i64) -> Result<Vec<Message>> {
-        queue::dead_letters(self, limit).await
+    async fn dead_letters(&mut self, topic: Option<Topic>, limit: i64) -> Result<Vec<Message>> {
+        queue::dead_letters(self, topic, limit).await
+    }
+    async fn message(&mut self, id: Id<Message>) -> Result<Option<(Message, MessageStatus)>> {
+        queue::find(self, id).await
+    }
+    async fn drop_letter(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool> {
+        queue::drop_letter(self, id, now).await
     }
     async fn replay(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool> {
         queue::replay(self, id, now).await
     }
     async fn queue_depths(&mut self) -> Result<Vec<QueueDepth>> {
         queue::depths(self).await
+    }
+    async fn oldest_due(&mut self, now: Timestamp) -> Result<Vec<(Topic, Timestamp)>> {
+        queue::oldest_due(self, now).await
     }
     async fn next_due(&mut self) -> Result<Option<Timestamp>> {
         queue::next_due(self).await

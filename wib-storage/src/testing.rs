@@ -147,6 +147,9 @@ mod postgres {
         async fn ping(&self) -> Result<()> {
             self.store.ping().await
         }
+        async fn missing_steps(&self) -> Result<usize> {
+            self.store.missing_steps().await
+        }
     }
 
     /// An empty store on PostgreSQL, with three logins.

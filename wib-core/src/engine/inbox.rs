@@ -1,11 +1,13 @@
 use serde::Serialize;
+use serde_json::json;
 
-use super::QueueDepth;
+use super::{MessageStatus, QueueDepth, Topic};
 use crate::{
     calls::CallId,
-    kit::{Error, Result},
+    kit::{Actor, Error, Id, Principal, Result, Role, Timestamp},
     orgs::OrganizationId,
     ports::webhook::{Headers, Refused},
+    store::Connections,
     wib::System,
 };
 
@@ -109,6 +111,36 @@ impl System {
         Health { checks }
     }
 
+    /// How the connections to the database stand.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connections> {
+        self.wib.store.connections()
+    }
+
+    /// How many steps of this program's tables the database lacks.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn missing_steps(&self) -> Result<usize> {
+        self.wib.store.missing_steps().await
+    }
+
+    /// Whether bytes can be kept.
+    ///
+    /// # Errors
+    /// `Unavailable` with why not.
+    pub async fn blobs_ready(&self) -> Result<()> {
+        self.wib.blobs.ping().await
+    }
+
+    /// Since when the oldest message of each topic has been due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn oldest_due(&self) -> Result<Vec<(Topic, Timestamp)>> {
+        self.tx().await?.oldest_due(self.wib.now()).await
+    }
+
     /// Messages by topic and status.
     ///
     /// # Errors
@@ -122,7 +154,48 @@ impl System {
     /// # Errors
     /// When the database does not answer.
     pub async fn dead_letters(&self, limit: i64) -> Result<Vec<super::Message>> {
-        self.tx().await?.dead_letters(limit.clamp(1, 1000)).await
+        self.dead_letters_of(None, limit).await
+    }
+
+    /// Dead letters of a topic, or of all, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dead_letters_of(&self, topic: Option<Topic>, limit: i64) -> Result<Vec<super::Message>> {
+        self.tx().await?.dead_letters(topic, limit.clamp(1, 1000)).await
+    }
+
+    /// A message, and how it stands.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn message(&self, id: Id<super::Message>) -> Result<Option<(super::Message, MessageStatus)>> {
+        self.tx().await?.message(id).await
+    }
+
+    /// Settles a dead letter without its work being done, with a line in the audit log of its organisation; whether it was
+    /// one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn drop_letter(&self, id: Id<super::Message>) -> Result<bool> {
+        let Some((letter, MessageStatus::Dead)) = self.message(id).await? else { return Ok(false) };
+        let mut tx = self.tx().await?;
+        if !tx.drop_letter(id, self.wib.now()).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        let topic = letter.topic.as_str();
+        tracing::warn!(message = %id, topic, "a dead letter was dropped by hand");
+        if let Some(organization_id) = letter.organization_id {
+            let org = Principal { organization_id, actor: Actor::System, role: Role::Owner };
+            let org = self.wib.org(org).await?;
+            let mut tx = org.tx().await?;
+            let told = json!({"topic": topic, "attempts": letter.attempts});
+            org.audit("queue:letter_dropped", ("message", Some(id.uuid()))).with(told).write(&mut *tx).await;
+            tx.commit().await?;
+        }
+        Ok(true)
     }
 
     /// Puts a dead letter back to work; whether it was one.

@@ -9,6 +9,7 @@ mod consumer;
 mod inbox;
 pub mod jobs;
 mod model;
+mod outage;
 mod worker;
 pub use consumer::Consumer;
 pub use inbox::{Check, Health, Receipt, ReceiveError};

@@ -1,11 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::{
     Consumer, Message, Topic,
     consumer::{self, Next, TAKE_BACK},
+    outage::Outage,
 };
 use crate::{
     analysis, audit, calls,
@@ -125,6 +127,7 @@ impl Topic {
 #[derive(Clone, Debug)]
 pub struct Worker {
     wib: Wib,
+    outage: Arc<Outage>,
 }
 
 impl Worker {
@@ -132,11 +135,13 @@ impl Worker {
     const BATCH: i64 = 5;
     /// How long an idle worker sleeps at most: another process may have queued something.
     const IDLE: Duration = Duration::from_millis(500);
+    /// The longest wait before a queue that could not be read is asked again.
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// A worker of this installation.
     #[must_use]
     pub fn new(wib: &Wib) -> Self {
-        Self { wib: wib.clone() }
+        Self { wib: wib.clone(), outage: Arc::default() }
     }
 
     /// Runs what is due now, one after another, at most one batch; how many there were.
@@ -144,14 +149,41 @@ impl Worker {
     /// # Errors
     /// When the queue itself cannot be read. What a handler fails with goes to its message.
     pub async fn step(&self) -> Result<usize> {
+        self.step_unless(|| false).await
+    }
+
+    /// A step that begins nothing more once it is told to stop: what it took and has not begun goes back at once, so that
+    /// nobody waits for the end of its lease.
+    async fn step_unless(&self, stopped: impl Fn() -> bool) -> Result<usize> {
         self.wib.keep_rules().await?;
         let mut tx = self.wib.store.system().await?;
         let batch = tx.lease(self.wib.now(), self.wib.settings.lease, Self::BATCH).await?;
         tx.commit().await?;
-        for message in &batch {
-            if let Next::Run(message) = consumer::hand_on(&self.wib, message).await? {
-                self.settle(&message, How::Leased).await?;
+        self.wib.note_progress();
+        for (begun, message) in batch.iter().enumerate() {
+            if stopped() {
+                let mut tx = self.wib.store.system().await?;
+                for message in &batch[begun..] {
+                    tx.release(message).await?;
+                }
+                tx.commit().await?;
+                break;
             }
+            // Neither the key nor what is carried: both may name a person.
+            let span = tracing::info_span!(
+                "message",
+                topic = message.topic.as_str(),
+                message = %message.id,
+                attempts = message.attempts
+            );
+            let work = async {
+                if let Next::Run(message) = consumer::hand_on(&self.wib, message).await? {
+                    self.settle(&message, How::Leased).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            work.instrument(span).await?;
+            self.wib.note_progress();
         }
         Ok(batch.len())
     }
@@ -211,12 +243,22 @@ impl Worker {
 
     async fn lane(&self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let wait = match self.step().await {
+            let step = self.step_unless(|| *stop.borrow()).await;
+            if step.is_ok()
+                && let Some(since) = self.outage.over()
+            {
+                tracing::info!(%since, "the queue is read again");
+            }
+            let wait = match step {
                 Ok(0) => Self::IDLE,
                 Ok(_) => continue,
                 Err(error) => {
-                    tracing::error!(error = error.chain(), "the queue could not be read");
-                    Self::IDLE * 4
+                    let met = self.outage.met(self.wib.now());
+                    if met.tell {
+                        let (times, since) = (met.times, met.since);
+                        tracing::error!(error = error.chain(), times, %since, "the queue could not be read");
+                    }
+                    self.wib.random().backoff(met.times, Self::IDLE * 2, Self::PATIENCE)
                 }
             };
             let now = self.wib.now();
@@ -233,7 +275,10 @@ impl Worker {
     pub(super) async fn settle(&self, message: &Message, how: How) -> Result<After> {
         let wib = &self.wib;
         let topic = message.topic.as_str();
+        let began = wib.now();
         let outcome = self.handle(message).await;
+        let took = Duration::try_from(wib.now().duration_since(began)).unwrap_or_default();
+        metrics::histogram!("wib_message_seconds", "topic" => topic).record(took.as_secs_f64());
         let mut tx = wib.store.system().await?;
         let (word, after) = match outcome {
             Ok(Done::Ack) => {
@@ -271,17 +316,22 @@ impl Worker {
         let (wib, topic, why) = (&self.wib, message.topic.as_str(), error.chain());
         tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
         let limits = message.topic.limits();
-        if !retryable(error) || message.attempts >= limits.tries {
+        // What is down is ours, the disk or the database: nothing was tried, and once it is up the work goes on by itself.
+        let ours = error.kind() == Kind::Unavailable;
+        if !ours && (!retryable(error) || message.attempts >= limits.tries) {
             return self.give_up(message, &why).await;
         }
         let tries = u32::try_from(message.attempts).unwrap_or(u32::MAX);
-        let mut wait = wib.random().backoff(tries, limits.base, limits.cap);
+        let mut wait = match ours {
+            true => wib.random().backoff(1, Self::PATIENCE, Self::PATIENCE),
+            false => wib.random().backoff(tries, limits.base, limits.cap),
+        };
         if let Kind::RateLimited { retry_after } = error.kind() {
             wait = wait.max(retry_after.min(Duration::from_secs(600)));
         }
         let at = time::after(wib.now(), wait);
         let mut tx = wib.store.system().await?;
-        put_back(&mut *tx, message, how, at, (&why, started, true)).await?;
+        put_back(&mut *tx, message, how, at, (&why, started, !ours)).await?;
         tx.commit().await?;
         metrics::counter!("wib_messages_total", "topic" => topic, "outcome" => "retry").increment(1);
         Ok(After::Later(at))

@@ -19,4 +19,4 @@ pub use page::{Cursor, List, Page, PageRequest, Stretch};
 pub use phone::Phone;
 pub use random::{OsRandom, Random, SeededRandom};
 pub use secrecy::{ExposeSecret, SecretString};
-pub use time::{Clock, SystemClock, Timestamp, VirtualClock};
+pub use time::{Clock, ScaledClock, SystemClock, Timestamp, VirtualClock};

@@ -29,7 +29,7 @@ use crate::{
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     compliance::{CollectorRole, KeptPack, StoredVerdict},
     contacts::Contact,
-    engine::{InboxEvent, JobRun, Message, NewMessage, Owner, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     live::{LiveEvent, LiveKind},
@@ -362,14 +362,22 @@ pub trait SystemTx: Send {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<Message>>;
+    /// Gives back a lease whose work has not begun, as if it had never been taken; whether it was still held.
+    async fn release(&mut self, message: &Message) -> Result<bool>;
     /// Given up, with the reason.
     async fn bury(&mut self, message: &Message, now: Timestamp, error: &str) -> Result<()>;
-    /// Dead letters, oldest first.
-    async fn dead_letters(&mut self, limit: i64) -> Result<Vec<Message>>;
+    /// Dead letters, oldest first; of one topic when it is named.
+    async fn dead_letters(&mut self, topic: Option<Topic>, limit: i64) -> Result<Vec<Message>>;
+    /// A message, and how it stands.
+    async fn message(&mut self, id: Id<Message>) -> Result<Option<(Message, MessageStatus)>>;
+    /// Settles a dead letter without its work being done; whether it was one. Its key stays taken until it is purged.
+    async fn drop_letter(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool>;
     /// Puts a dead letter back; whether it was one.
     async fn replay(&mut self, id: Id<Message>, now: Timestamp) -> Result<bool>;
     /// Messages by topic and status.
     async fn queue_depths(&mut self) -> Result<Vec<QueueDepth>>;
+    /// Since when the oldest message of each topic has been due: what waits for a worker, or was left by one.
+    async fn oldest_due(&mut self, now: Timestamp) -> Result<Vec<(Topic, Timestamp)>>;
     /// When the next message that is not done or dead is due.
     async fn next_due(&mut self) -> Result<Option<Timestamp>>;
     /// Removes done messages, applied inbox events and what was told of calls, older than then; how many.
@@ -397,6 +405,19 @@ pub trait SystemTx: Send {
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 
+/// The connections of one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// Whose: `app` or `jobs`.
+    pub login: &'static str,
+    /// How many there are.
+    pub size: u32,
+    /// How many of them nobody uses.
+    pub idle: u32,
+    /// How many there may be.
+    pub most: u32,
+}
+
 /// A database.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -408,6 +429,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn tell_on(&self, bus: &Arc<dyn Bus>);
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
+    /// How its connections stand, by login.
+    fn connections(&self) -> Vec<Connections> {
+        vec![]
+    }
+    /// How many steps of this program's tables the database lacks.
+    async fn missing_steps(&self) -> Result<usize> {
+        Ok(0)
+    }
 }
 
 /// The statuses that the wire calls active.

@@ -1,11 +1,13 @@
 //! The command line. Every command reads the same configuration as the server.
 
+mod backup;
 mod demo;
 mod doctor;
 mod evidence;
 mod import;
 mod law;
 mod queue;
+mod ready;
 mod sandbox;
 mod secrets;
 mod serve;
@@ -14,6 +16,8 @@ mod wire;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+use serve::Role;
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 use wib_core::kit::{Clock, Error, SystemClock};
 use wib_http::{
     AppConfig,
@@ -31,8 +35,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API, with workers and jobs (what plain `wib` does)
-    Serve,
+    /// Serve the API, with workers and jobs (what plain `wib` does), or alone
+    Serve(serve::Serve),
+    /// Carry what is queued, beside `wib serve --api`
+    Worker,
     /// Carry a few calls through the whole of it, on sandbox vendors, with no keys and no network
     Demo(demo::Demo),
     /// Change the database's tables
@@ -55,8 +61,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print the OpenAPI document
     Openapi,
-    /// Scheduled jobs
-    #[command(subcommand)]
+    /// Run scheduled jobs, as a daemon beside `wib serve --api` or one by hand
     Jobs(queue::Jobs),
     /// Dead letters
     #[command(subcommand)]
@@ -64,6 +69,12 @@ enum Command {
     /// Secrets of organisations
     #[command(subcommand)]
     Secrets(secrets::Secrets),
+    /// Copy the whole of an embedded installation into a folder, while it is in use
+    Backup(backup::Backup),
+    /// Put such a copy back, after checking every byte of it
+    Restore(backup::Restore),
+    /// Ask a process whether it is ready
+    Ready(ready::Ready),
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -107,7 +118,7 @@ pub(crate) fn main() -> ExitCode {
     // One TLS stack, chosen before anybody needs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    match run(cli.command.unwrap_or(Command::Serve)) {
+    match run(cli.command.unwrap_or(Command::Serve(serve::Serve::default()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Silent) => ExitCode::FAILURE,
         Err(Failure::Say(text)) => {
@@ -125,7 +136,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(demo) => single()?.block_on(demo.run()),
         Command::Sandbox(port) => {
-            log("info", LogFormat::Text);
+            let _traces = log("info", LogFormat::Text, None)?;
             several()?.block_on(port.run())
         }
         Command::Openapi => {
@@ -138,15 +149,20 @@ fn run(command: Command) -> Outcome {
         Command::Law(law::Law::Pack { file }) => law::pack(&file),
         other => {
             let config = Config::read(std::env::vars())?;
-            log(&config.log, config.log_format);
+            let _traces = log(&config.log, config.log_format, config.otlp.as_deref())?;
             match other {
-                Command::Serve => several()?.block_on(serve::serve(config)),
+                Command::Serve(what) => several()?.block_on(serve::run(config, what.role())),
+                Command::Worker => several()?.block_on(serve::run(config, Role::Worker)),
+                Command::Jobs(queue::Jobs { what: None }) => several()?.block_on(serve::run(config, Role::Jobs)),
                 Command::Migrate { what } => single()?.block_on(migrate(&config, what)),
                 Command::Evidence(evidence) => single()?.block_on(evidence.run(&config)),
                 Command::Law(law) => single()?.block_on(law.run(&config)),
                 Command::Import(import) => single()?.block_on(import.run(&config)),
                 Command::Jobs(jobs) => single()?.block_on(jobs.run(&config)),
                 Command::Doctor(doctor) => single()?.block_on(doctor.run(&config)),
+                Command::Backup(backup) => single()?.block_on(backup.run(&config)),
+                Command::Restore(restore) => single()?.block_on(restore.run(&config)),
+                Command::Ready(ready) => single()?.block_on(ready.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
                 Command::Secrets(secrets) => single()?.block_on(secrets.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
@@ -165,13 +181,42 @@ fn single() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-fn log(filter: &str, format: LogFormat) {
+/// What a command leaves behind when it ends: the last traces are sent.
+struct Traced {
+    #[cfg(feature = "otel")]
+    traces: Option<wib_http::otel::Traces>,
+}
+#[cfg(feature = "otel")]
+impl Drop for Traced {
+    fn drop(&mut self) {
+        if let Some(traces) = &self.traces {
+            traces.end();
+        }
+    }
+}
+
+/// The log, and the traces where a collector is named.
+fn log(filter: &str, format: LogFormat, collector: Option<&str>) -> Result<Traced, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "info".into());
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-    match format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+    let lines = match format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    // The filter is the log's: traces have one of their own.
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otel")]
+    {
+        let traces = collector.map(wib_http::otel::Traces::to).transpose()?;
+        subscriber.with(traces.as_ref().map(|traces| traces.layer())).init();
+        Ok(Traced { traces })
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        let _ = collector;
+        subscriber.init();
+        Ok(Traced {})
     }
 }
 

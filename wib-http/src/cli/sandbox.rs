@@ -62,8 +62,9 @@ impl Port {
         let (stop, stopped) = watch::channel(false);
         let deliveries = tokio::spawn(deliver(sandbox.clone(), network, stopped));
         let app = Router::new().fallback(answer).with_state(sandbox);
-        let signals = async {
-            let _ = serve::signals().await;
+        let mut signals = serve::Signals::listen()?;
+        let signals = async move {
+            signals.next().await;
         };
         serve::serve(listener, app, clock, signals).await?;
         let _ = stop.send(true);

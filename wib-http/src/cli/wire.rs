@@ -1,6 +1,7 @@
 //! From a configuration to a wired core.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{ErrorKind, Read, Write},
     path::Path,
@@ -22,7 +23,7 @@ use wib_providers::{
     rfc3161::Rfc3161,
     sandbox::{self, Sandbox},
     transport::Network,
-    vendor::{Adapters, Given},
+    vendor::{Adapters, Given, Vendor},
     witness::HttpWitness,
 };
 use wib_storage::{
@@ -132,7 +133,10 @@ pub(crate) fn rules(config: &Config) -> Result<RulePack, Failure> {
 /// Wires everything that the configuration names; what has no key is sandboxed.
 pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     make_folder(config)?;
-    let clock = super::clock();
+    let clock: Arc<dyn Clock> = match config.clock {
+        Some(scaled) => Arc::new(scaled),
+        None => super::clock(),
+    };
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let database = database(config)?;
     let store = Arc::new(SqlStore::open(&database, clock.clone()).await?);
@@ -153,6 +157,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     };
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
+    settings.lease = config.lease;
     settings.timestamp_roots = config.timestamps.roots.clone();
     if in_house && settings.public_url.is_none() {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.
@@ -207,11 +212,7 @@ async fn queue(
 }
 
 /// Who tells all nodes: NATS, or else PostgreSQL; else this process has nobody to tell but itself.
-async fn bus(
-    database: &Database,
-    nats: Option<&Nats>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Bus>, Failure> {
+async fn bus(database: &Database, nats: Option<&Nats>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Bus>, Failure> {
     Ok(match (nats, database) {
         (Some(nats), _) => Arc::new(NatsBus::open(nats, SUBJECT).await?),
         (None, Database::Postgres(urls)) => Arc::new(PgBus::open(urls, clock.clone()).await?),
@@ -233,6 +234,19 @@ fn counters(config: &Config, store: &SqlStore, clock: &Arc<dyn Clock>) -> Result
         Some(url) => Arc::new(RedisCache::new(url, clock.clone())?),
         None => Arc::new(StoreCache::new(store)),
     })
+}
+
+/// The settings that would give the sandboxed vendors of the house an address elsewhere, in the order of their names.
+pub(crate) fn in_house(config: &Config) -> Vec<&'static str> {
+    let sandboxed = config.sandboxed().into_iter();
+    let vendors = sandboxed.flat_map(|port| config.filling(port).filter(|vendor| vendor.sandboxed()));
+    let addresses = vendors.filter(|vendor| lives_here(config, vendor)).map(|v| v.address().unwrap_or(v.name));
+    addresses.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether a sandboxed vendor lives in the house: one with an address of its own does not.
+fn lives_here(config: &Config, vendor: &Vendor) -> bool {
+    !vendor.address().is_some_and(|name| config.vendors.contains_key(name))
 }
 
 /// The outsiders who remember checkpoints.
@@ -261,7 +275,7 @@ pub(crate) fn adapters(config: &Config, live: &Wires, house: &Sandbox) -> Result
             if if sandbox { !vendor.sandboxed() } else { !vendor.keyed(&config.vendors) } {
                 continue;
             }
-            let here = sandbox && !vendor.address().is_some_and(|name| config.vendors.contains_key(name));
+            let here = sandbox && lives_here(config, vendor);
             in_house |= here;
             let given = Given {
                 wires: if here { inside.clone() } else { live.clone() },

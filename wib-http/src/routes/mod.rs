@@ -22,6 +22,12 @@ use wib_core::Wib;
 
 use crate::{AppConfig, openapi, table::Table};
 
+/// The endpoints of operators alone.
+#[must_use]
+pub fn operators(config: &AppConfig) -> Table<Wib> {
+    Table::new([operations::routes(config)])
+}
+
 /// Every endpoint of the contract that is served.
 #[must_use]
 pub fn table(config: &AppConfig) -> Table<Wib> {

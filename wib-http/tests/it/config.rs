@@ -13,7 +13,7 @@ fn names(faults: &Faults) -> Vec<&str> {
 #[test]
 fn nothing_set_is_a_sandboxed_server_on_this_machine() {
     let config = read(&[]).unwrap();
-    assert_eq!((config.port, config.bind.to_string().as_str(), config.env), (8787, "127.0.0.1", Env::Development));
+    assert_eq!((config.port, config.bind.to_string().as_str(), config.env), (None, "127.0.0.1", Env::Development));
     assert_eq!(config.database_url.expose_secret(), "sqlite:./data/wib.db");
     let needing: Vec<_> = Port::all().iter().copied().filter(|port| port.needs_vendor()).collect();
     assert!(needing.len() > 4 && !needing.contains(&Port::Cache));
@@ -155,7 +155,7 @@ fn a_file_gives_what_the_environment_does_not_and_its_unknown_names_are_faults()
     write!(file, "PORT = 9000\nWIB_WORKERS = 8\nWIB_DB_POOLED = true\nWIB_SANDBOX = [\"voice\"]\n").unwrap();
     let path = file.path().to_str().unwrap().to_owned();
     let config = read(&[("WIB_CONFIG", &path), ("PORT", "9001")]).unwrap();
-    assert_eq!((config.port, config.workers, config.db_pooled), (9001, 8, true));
+    assert_eq!((config.port, config.workers, config.db_pooled), (Some(9001), 8, true));
     assert!(config.sandbox.contains(&Port::Voice));
     write!(file, "POTR = 1\nWIB_DATA = {{ x = 1 }}\n").unwrap();
     assert_eq!(names(&read(&[("WIB_CONFIG", &path)]).unwrap_err()), ["WIB_DATA", "POTR"]);

@@ -162,7 +162,7 @@ async fn a_callers_trace_goes_on_with_a_span_of_ours() {
 
 #[tokio::test]
 async fn requests_are_counted_by_route_template() {
-    let counted = wib_http::metrics::install().unwrap();
+    let counted = crate::server::counted();
     get("/things/00000000-0000-0000-0000-000000000001", "viewer").await;
     send(request("BREW", "/things/anywhere/else", "", "")).await;
     let text = counted.render();

@@ -4,14 +4,18 @@
 mod compliance;
 mod config;
 mod database;
+mod deploy;
 mod doctor;
 mod edge;
 mod every;
 mod input;
 mod limits;
+mod numbers;
 mod openapi;
 mod serve;
 mod served;
 mod server;
 mod talk;
 mod toy;
+#[cfg(feature = "otel")]
+mod traces;

@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -10,6 +10,7 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 use wib_core::{
@@ -24,6 +25,12 @@ use wib_core::{
 use wib_http::{AppConfig, app};
 use wib_providers::sandbox::{self, Sandbox};
 use wib_storage::{Database, MemoryBlobs, SqlStore};
+
+/// What this process counts into, whichever test is first.
+pub(crate) fn counted() -> PrometheusHandle {
+    static COUNTED: OnceLock<PrometheusHandle> = OnceLock::new();
+    COUNTED.get_or_init(|| wib_http::metrics::install().unwrap()).clone()
+}
 
 /// The whole server over a sandbox, and somebody's token.
 pub(crate) struct Server {

@@ -100,6 +100,10 @@ macro_rules! store_suite {
             a_start_is_marked_only_on_a_lease_that_holds
             a_retry_waits_and_counts_as_it_is_told
             dead_letters_are_replayed
+            a_message_is_shown_and_a_dead_letter_dropped
+            a_lease_that_was_not_begun_goes_back
+            the_oldest_due_message_of_each_topic_is_told
+            no_step_is_missing
             depths_and_the_next_due_time_are_told
             purging_spares_what_is_not_done
             a_job_has_one_holder

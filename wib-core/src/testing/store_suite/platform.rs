@@ -236,16 +236,87 @@ pub async fn dead_letters_are_replayed(store: &dyn Store) {
     });
     system!(store, |tx| {
         assert!(tx.lease(at(9999), hour(), 9).await.expect("leased").is_empty());
-        let dead = tx.dead_letters(9).await.expect("read");
+        let dead = tx.dead_letters(None, 9).await.expect("read");
         assert_eq!(dead.iter().map(|m| m.key.as_str()).collect::<Vec<_>>(), ["1", "2"], "oldest first");
         assert_eq!(dead[0].last_error.as_deref(), Some("no such number"));
-        assert_eq!(tx.dead_letters(1).await.expect("read").len(), 1);
+        assert_eq!(tx.dead_letters(None, 1).await.expect("read").len(), 1);
+        assert_eq!(tx.dead_letters(Some(Topic::Dial), 9).await.expect("read").len(), 2);
+        assert!(tx.dead_letters(Some(Topic::Seal), 9).await.expect("read").is_empty());
         assert!(tx.replay(dead[0].id, at(50)).await.expect("replayed"));
         assert!(!tx.replay(dead[0].id, at(50)).await.expect("asked"), "it is none any more");
         assert!(!tx.replay(id(), at(50)).await.expect("asked"));
         let again = tx.lease(at(50), hour(), 9).await.expect("leased");
         assert_eq!(again.iter().map(|m| (m.id, m.attempts)).collect::<Vec<_>>(), [(dead[0].id, 1)], "with fresh tries");
     });
+}
+
+/// It is shown however it stands; a dead one is dropped once, and its key stays taken.
+pub async fn a_message_is_shown_and_a_dead_letter_dropped(store: &dyn Store) {
+    let t = tenant(store).await;
+    system!(store, |tx| {
+        assert_eq!(tx.message(id()).await.expect("read"), None);
+        assert!(tx.enqueue(Some(t.org), &a_message(Topic::Dial, "k", 0)).await.expect("queued"));
+    });
+    let held = leased(store, 0).await;
+    system!(store, |tx| {
+        let (shown, status) = tx.message(held.id).await.expect("read").expect("it is there");
+        assert_eq!((shown, status), (held.clone(), MessageStatus::Leased));
+        assert!(!tx.drop_letter(held.id, at(1)).await.expect("asked"), "it is none yet");
+        tx.bury(&held, at(2), "no such number").await.expect("buried");
+        assert_eq!(tx.message(held.id).await.expect("read").map(|(_, status)| status), Some(MessageStatus::Dead));
+        assert!(tx.drop_letter(held.id, at(3)).await.expect("dropped"));
+        assert!(!tx.drop_letter(held.id, at(4)).await.expect("asked"), "it is none any more");
+        assert!(!tx.drop_letter(id(), at(4)).await.expect("asked"));
+        assert!(!tx.replay(held.id, at(4)).await.expect("asked"));
+        assert!(tx.dead_letters(None, 9).await.expect("read").is_empty());
+        let (shown, status) = tx.message(held.id).await.expect("read").expect("it is there");
+        assert_eq!((status, shown.last_error.as_deref()), (MessageStatus::Done, Some("no such number")));
+        assert!(!tx.enqueue(Some(t.org), &a_message(Topic::Dial, "k", 0)).await.expect("known"));
+        assert_eq!(tx.purge(at(4)).await.expect("purged"), 1);
+        assert_eq!(tx.message(held.id).await.expect("read"), None);
+    });
+}
+
+/// What was taken and not begun goes back as if it had not been: due at once, with its mark, without a try used up.
+pub async fn a_lease_that_was_not_begun_goes_back(store: &dyn Store) {
+    system!(store, |tx| tx.enqueue(None, &a_message(Topic::Dial, "k", 0)).await.expect("queued"));
+    let first = leased(store, 0).await;
+    system!(store, |tx| {
+        assert!(tx.mark_started(&first, at(1)).await.expect("asked"));
+        tx.retry(&first, at(5), "no answer", true, true).await.expect("put back");
+    });
+    let second = leased(store, 5).await;
+    system!(store, |tx| {
+        assert!(!tx.release(&first).await.expect("asked"), "the lease is another's");
+        assert!(tx.release(&second).await.expect("given back"));
+        assert!(!tx.release(&second).await.expect("asked"), "once");
+        tx.acknowledge(&second, at(6)).await.expect("too late");
+    });
+    let third = leased(store, 6).await;
+    assert_eq!(third, Message { attempts: 2, run_at: at(5), ..second });
+    assert_eq!(third.started_at, Some(at(1)));
+}
+
+/// By topic: what waits, and what a worker left; not what is to come, done or dead.
+pub async fn the_oldest_due_message_of_each_topic_is_told(store: &dyn Store) {
+    system!(store, |tx| {
+        for (topic, key, due) in [(Topic::Dial, "a", 5), (Topic::Dial, "b", 7), (Topic::Seal, "a", 90)] {
+            assert!(tx.enqueue(None, &a_message(topic, key, due)).await.expect("queued"));
+        }
+        assert!(tx.oldest_due(at(4)).await.expect("read").is_empty());
+        assert_eq!(tx.oldest_due(at(60)).await.expect("read"), [(Topic::Dial, at(5))]);
+        let held = tx.lease(at(8), Duration::from_secs(10), 9).await.expect("leased");
+        assert!(tx.oldest_due(at(17)).await.expect("read").is_empty(), "both are in hand");
+        assert_eq!(tx.oldest_due(at(99)).await.expect("read"), [(Topic::Dial, at(18)), (Topic::Seal, at(90))]);
+        tx.acknowledge(&held[0], at(9)).await.expect("done");
+        tx.bury(&held[1], at(9), "x").await.expect("buried");
+        assert_eq!(tx.oldest_due(at(99)).await.expect("read"), [(Topic::Seal, at(90))]);
+    });
+}
+
+/// A database that is up to date lacks nothing.
+pub async fn no_step_is_missing(store: &dyn Store) {
+    assert_eq!(store.missing_steps().await.expect("read"), 0);
 }
 
 /// Messages by topic and status; the end of a lease is a due time too.
