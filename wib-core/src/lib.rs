@@ -27,16 +27,19 @@
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
 //! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
+//! | [`billing`] | the organisation's own subscription, invoices and their dunning |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; chains of models |
-//! | [`engine`] | inbox, outbox, queue, jobs, workers |
+//! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
 pub mod ai;
 pub mod analysis;
 pub mod audit;
 pub mod auth;
+pub mod billing;
 pub mod caller_ids;
 pub mod calls;
 pub mod circumstances;
@@ -48,17 +51,21 @@ pub mod disclosures;
 pub mod engine;
 pub mod evidence;
 pub mod imports;
+pub mod jobs;
 pub mod kit;
 pub mod licences;
+pub mod likelihood;
 pub mod lists;
 mod mail;
 pub mod notices;
 pub mod orgs;
+pub mod payments;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
 pub mod retention;
 pub mod store;
+pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transcripts;

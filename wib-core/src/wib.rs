@@ -21,8 +21,8 @@ use crate::{
     },
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech, TimestampAuthority,
-        Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Embedder, Heartbeat, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Speech,
+        TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
     },
     store::{OrgTx, Store, SystemTx},
 };
@@ -99,6 +99,7 @@ pub struct Parts {
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
     billing: Option<Arc<dyn Billing>>,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -247,6 +248,8 @@ wired! {
     trunks: dyn Trunks;
     /// Whose gateway browsers call by, when there is one.
     webrtc: dyn Webrtc;
+    /// Who is told after each tick of the schedule that went well, when somebody is.
+    heartbeat: dyn Heartbeat;
 }
 
 /// What [`Wib::builder`] collects.
@@ -265,6 +268,7 @@ pub struct WibBuilder {
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
     billing: Option<Arc<dyn Billing>>,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -311,6 +315,8 @@ impl WibBuilder {
         webrtc: dyn Webrtc;
         /// Who moves money; nobody by default.
         billing: dyn Billing;
+        /// Who is told after each tick of the schedule that went well; nobody by default.
+        heartbeat: dyn Heartbeat;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -395,6 +401,7 @@ impl WibBuilder {
             trunks: self.trunks,
             webrtc: self.webrtc,
             billing: self.billing,
+            heartbeat: self.heartbeat,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             random: self.random.unwrap_or_else(|| Arc::new(OsRandom)),
             embedder: self.embedder,

@@ -18,6 +18,7 @@ compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 
 mod analyses;
 mod audit;
+mod billing;
 pub mod blobs;
 mod caller_ids;
 mod calls;
@@ -27,9 +28,11 @@ mod db;
 mod evidence;
 mod keep;
 mod law;
+mod likelihood;
 mod lists;
 pub mod migrate;
 mod orgs;
+mod payments;
 mod place;
 mod queue;
 mod recordings;
@@ -38,6 +41,7 @@ mod stamps;
 mod store;
 mod system;
 mod table;
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transcripts;

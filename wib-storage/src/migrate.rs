@@ -66,6 +66,8 @@ migrations![
     "0012_flow",
     "0013_violations",
     "0014_numbers",
+    "0018_money",
+    "0019_jobs",
 ];
 
 /// The version of the tables that this program works with.
@@ -86,6 +88,8 @@ const APPEND_ONLY: &[&str] = &[
     "consents",
     "disclosures",
     "rule_packs",
+    "collection_payments",
+    "billing_events",
 ];
 
 /// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::{Message, Topic};
 use crate::{
-    analysis, audit, calls,
+    analysis, audit, billing, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     ports::webhook::EventBody,
     recordings, retention, transcripts, translation,
@@ -322,9 +322,12 @@ impl Worker {
                 crate::mail::heard(&inbox.vendor, &event);
                 Ok(Done::Ack)
             }
+            EventBody::Billing(event) => {
+                billing::apply(&self.wib, &inbox.vendor, &event).await?;
+                Ok(Done::Ack)
+            }
             // Nothing asks for these yet.
             EventBody::Message(_)
-            | EventBody::Billing(_)
             | EventBody::RedactedAudio { .. }
             | EventBody::LiveSession { .. }
             | EventBody::Other(_) => Ok(Done::Ack),
