@@ -16,6 +16,7 @@ use wib_core::{
 };
 use wib_http::{config::Config, rules};
 use wib_providers::{
+    heartbeat::HttpHeartbeat,
     http::Wires,
     rfc3161::Rfc3161,
     sandbox::{self, Sandbox},
@@ -138,6 +139,9 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let mut builder = Wib::builder();
     if let Some(url) = &config.timestamps.url {
         builder = builder.timestamp_authority(Arc::new(Rfc3161::new(live.clone(), url)));
+    }
+    if let Some(url) = &config.heartbeat_url {
+        builder = builder.heartbeat(Arc::new(HttpHeartbeat::new(live.clone(), url)));
     }
     for witness in witnesses(config, &live, &clock) {
         builder = builder.witness(witness);

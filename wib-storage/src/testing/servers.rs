@@ -62,10 +62,7 @@ impl Program {
             Self::PgBouncer { host, port: to, pool } => {
                 let users = format!("{folder}/users");
                 // Whoever the server takes: the tests' logins share one password.
-                std::fs::write(
-                    &users,
-                    "\"wib_test_owner\" \"wib\"\n\"wib_test_app\" \"wib\"\n\"wib_test_jobs\" \"wib\"\n",
-                )?;
+                std::fs::write(&users, "\"wib_test_owner\" \"wib\"\n\"wib_test_app\" \"wib\"\n\"wib_test_jobs\" \"wib\"\n")?;
                 let file = format!("{folder}/pgbouncer.ini");
                 std::fs::write(
                     &file,
@@ -187,8 +184,9 @@ impl Drop for Server {
 
 /// Whom a server of root's tests runs as.
 pub(super) fn unprivileged() -> Option<String> {
-    let says =
-        |args: &[&str]| Command::new("id").args(args).output().ok().filter(|o| o.status.success()).map(|o| o.stdout);
+    let says = |args: &[&str]| {
+        Command::new("id").args(args).output().ok().filter(|o| o.status.success()).map(|o| o.stdout)
+    };
     (says(&["-u"])? == b"0\n")
         .then(|| if says(&["-u", "postgres"]).is_some() { "postgres" } else { "nobody" }.to_owned())
 }
@@ -213,3 +211,4 @@ pub(super) fn as_user(user: &str) -> Command {
     }
     command
 }
+
