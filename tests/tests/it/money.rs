@@ -849,7 +849,8 @@ async fn lines_of_the_audit_log_that_were_given_up_are_written_with_their_own_da
 #[tokio::test]
 async fn a_failed_transcript_that_nothing_works_on_is_ordered_again() {
     let shop = Shop::open().await;
-    let account = shop.debtor().await;
+    // Somebody who answers and talks.
+    let account = shop.account("+15005550001").await;
     let call = shop.start(&account).await.unwrap();
     shop.sealed(call.id).await;
     let mut tx = shop.store.org(shop.org.id()).await.unwrap();

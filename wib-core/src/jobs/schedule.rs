@@ -58,6 +58,15 @@ pub struct JobReport {
     pub duration_ms: Option<i64>,
 }
 
+/// How a run comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// Its tick has passed.
+    Due,
+    /// Somebody asked for it.
+    ByHand { take_over: bool },
+}
+
 impl Scheduler {
     /// A scheduler of this process.
     #[must_use]
@@ -100,12 +109,7 @@ impl Scheduler {
     /// `Invalid` for a name that is not in the table; when the database does not answer.
     pub async fn run_now(&self, name: &str, take_over: bool) -> Result<Option<JobRun>> {
         let job = JOBS.iter().find(|j| j.name == name).ok_or_else(|| Error::field("name", "is not a job"))?;
-        if take_over {
-            let mut tx = self.wib.store.system().await?;
-            tx.break_job(job.name).await?;
-            tx.commit().await?;
-        }
-        match self.begin(job, true).await? {
+        match self.begin(job, Begin::ByHand { take_over }).await? {
             Some(run) => self.run(job, run, &[job.name]).await.map(Some),
             None => Ok(None),
         }
@@ -123,7 +127,7 @@ impl Scheduler {
     async fn catch_up(&self, job: &Job, runs: &mut Vec<JobRun>) -> Result<()> {
         // As many as can be due, and one more that says that nothing is.
         for _ in 0..READ {
-            match self.begin(job, false).await? {
+            match self.begin(job, Begin::Due).await? {
                 Some(run) => runs.push(self.run(job, run, &[TICK, job.name]).await?),
                 None => return Ok(()),
             }
@@ -133,9 +137,12 @@ impl Scheduler {
 
     /// Takes a job and writes the run down that is due, or one by hand; `None` when nothing is, or another node has it.
     /// Whether a tick is due is decided behind the lease, so that it runs once.
-    async fn begin(&self, job: &Job, by_hand: bool) -> Result<Option<JobRun>> {
+    async fn begin(&self, job: &Job, how: Begin) -> Result<Option<JobRun>> {
         let now = self.wib.now();
         let mut tx = self.wib.store.system().await?;
+        if how == (Begin::ByHand { take_over: true }) {
+            tx.break_job(job.name).await?;
+        }
         if !tx.lease_job(job.name, &self.node, now, LEASE).await? {
             return Ok(None);
         }
@@ -145,7 +152,7 @@ impl Scheduler {
             metrics::counter!("wib_job_runs_total", "job" => job.name, "outcome" => RunOutcome::Broken.as_str())
                 .increment(broken.unsigned_abs());
         }
-        let due_at = if by_hand {
+        let due_at = if how != Begin::Due {
             Some(now)
         } else {
             let known = tx.last_run(job.name).await?.is_some();
@@ -359,7 +366,9 @@ fn due(job: &Job, runs: &[JobRun], known: bool, now: Timestamp) -> Result<Option
     };
     let patience = |tick: Timestamp| {
         let tries: Vec<_> = runs.iter().filter(|run| run.due_at == tick && run.outcome != RunOutcome::Ok).collect();
-        let Some(last) = tries.iter().filter_map(|run| run.ended_at).max() else { return true };
+        // Whoever takes over from a node that died has waited for its lease.
+        let over = |run: &JobRun| if run.outcome == RunOutcome::Broken { Some(run.started_at) } else { run.ended_at };
+        let Some(last) = tries.iter().filter_map(|run| over(run)).max() else { return true };
         // A clock that was set back must not make it wait for longer than it would have.
         let wait = WAITS.get(tries.len() - 1).copied().unwrap_or(WAITS[1]);
         tries.len() < TRIES && (last > now || time::after(last, wait) <= now)
