@@ -27,18 +27,21 @@
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
 //! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
+//! | [`billing`] | the organisation's own subscription, invoices and their dunning |
 //! | [`live`] | calls watched while they happen |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
-//! | [`ai`] | guards in front of every model; chains of models |
+//! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`], [`limits`] | bytes that are read and lent; values for a while; how often something may be asked |
-//! | [`engine`] | inbox, outbox, queue, jobs, workers |
+//! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
 pub mod ai;
 pub mod analysis;
 pub mod audit;
 pub mod auth;
+pub mod billing;
 pub mod blobs;
 pub mod cache;
 pub mod caller_ids;
@@ -52,20 +55,24 @@ pub mod disclosures;
 pub mod engine;
 pub mod evidence;
 pub mod imports;
+pub mod jobs;
 pub mod kit;
 pub mod licences;
+pub mod likelihood;
 pub mod limits;
 pub mod lists;
 pub mod live;
 mod mail;
 pub mod notices;
 pub mod orgs;
+pub mod payments;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
 pub mod retention;
 pub mod secrets;
 pub mod store;
+pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transcripts;

@@ -28,7 +28,7 @@ use crate::{
     limits::Limiter,
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Bus, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech,
+        Billing, Blobs, Bus, Cache, Embedder, Heartbeat, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech,
         TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
     },
@@ -111,6 +111,7 @@ pub struct Parts {
     trunks: Option<Arc<dyn Trunks>>,
     webrtc: Option<Arc<dyn Webrtc>>,
     billing: Option<Arc<dyn Billing>>,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -294,6 +295,8 @@ wired! {
     webrtc: dyn Webrtc;
     /// Who hands transcription orders on, when somebody outside does.
     queue: dyn Queue;
+    /// Who is told after each tick of the schedule that went well, when somebody is.
+    heartbeat: dyn Heartbeat;
 }
 
 /// What [`Wib::builder`] collects.
@@ -316,6 +319,7 @@ pub struct WibBuilder {
     billing: Option<Arc<dyn Billing>>,
     queue: Option<Arc<dyn Queue>>,
     bus: Option<Arc<dyn Bus>>,
+    heartbeat: Option<Arc<dyn Heartbeat>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -369,6 +373,8 @@ impl WibBuilder {
         queue: dyn Queue;
         /// Who tells all nodes what happens; by default this process alone hears of it.
         bus: dyn Bus;
+        /// Who is told after each tick of the schedule that went well; nobody by default.
+        heartbeat: dyn Heartbeat;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -482,6 +488,7 @@ impl WibBuilder {
             trunks: self.trunks,
             webrtc: self.webrtc,
             billing: self.billing,
+            heartbeat: self.heartbeat,
             clock,
             random,
             embedder: self.embedder,

@@ -88,6 +88,8 @@ pub struct Config {
     pub limits: Limits,
     /// `WIB_TSA_*`
     pub timestamps: Timestamps,
+    /// `WIB_HEARTBEAT_URL`: what is asked with `HEAD` after each tick of the schedule that went well.
+    pub heartbeat_url: Option<String>,
     /// `WIB_WITNESS_*`
     pub witness: WitnessSettings,
     /// `CORS_ORIGIN`: the site whose browsers may call.
@@ -233,6 +235,7 @@ impl Config {
                 url: from.url("WIB_TSA_URL"),
                 roots: from.get("WIB_TSA_ROOTS", read_roots).unwrap_or_default(),
             },
+            heartbeat_url: from.url("WIB_HEARTBEAT_URL"),
             witness: WitnessSettings {
                 url: from.url("WIB_WITNESS_URL"),
                 token: from.secret("WIB_WITNESS_TOKEN"),

@@ -7,6 +7,8 @@
 #[cfg(feature = "_speech")]
 pub mod audio;
 mod decimal;
+#[cfg(feature = "heartbeat")]
+pub mod heartbeat;
 pub mod http;
 #[cfg(feature = "_chat")]
 pub mod openai_compatible;

@@ -59,6 +59,13 @@ impl Audit for SqlOrg {
         );
         self.count(sql, []).await
     }
+    async fn sealed_until(&mut self) -> Result<Option<Timestamp>> {
+        let sql = org_sql!(
+            sealed_until,
+            "SELECT MAX(created_at) AS at FROM audit_events WHERE organization_id = $1 AND sealed_seq IS NOT NULL"
+        );
+        self.rows(sql, []).await?.first().map_or(Ok(None), |row| row.get("at"))
+    }
     async fn seal_audit(&mut self, (at, id): (Timestamp, Id<AuditEvent>), seq: i64) -> Result<i64> {
         let sql = org_sql!(
             seal_audit,

@@ -212,6 +212,11 @@ impl Keeping for SqlOrg {
             "UPDATE violations SET context = $3, notes = NULL WHERE organization_id = $1 AND call_id IN
                 (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
         );
+        let tasks = org_sql!(
+            forget_tasks,
+            "UPDATE tasks SET title = $3, notes = NULL WHERE organization_id = $1 AND source IS NULL AND title <> $3
+            AND account_id IN (SELECT id FROM accounts WHERE organization_id = $1 AND person_id = $2)"
+        );
         let empty = Value::Json(Some(json!({})));
         Ok(vec![
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
@@ -224,6 +229,7 @@ impl Keeping for SqlOrg {
             counted("texts of addresses", self.change(places, [person.into()]).await?),
             counted("notes", self.change(notes, [person.into()]).await?),
             counted("analyses", self.change(analyses, [person.into(), blank_insight()]).await?),
+            counted("words of tasks", self.change(tasks, [person.into(), TOMBSTONE.into()]).await?),
             counted("translations", self.change(translations, [person.into(), json!([]).into()]).await?),
         ])
     }

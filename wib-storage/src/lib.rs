@@ -22,6 +22,7 @@ mod analyses;
 mod audit;
 #[cfg(feature = "sqlite")]
 pub mod backup;
+mod billing;
 pub mod blobs;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 pub mod bus;
@@ -35,12 +36,14 @@ mod evidence;
 mod handed;
 mod keep;
 mod law;
+mod likelihood;
 mod lists;
 mod live;
 pub mod migrate;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod orgs;
+mod payments;
 mod place;
 mod queue;
 mod recordings;
@@ -50,6 +53,7 @@ mod stamps;
 mod store;
 mod system;
 mod table;
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transcripts;

@@ -36,7 +36,7 @@ fn holding(words: &str) -> String {
 
 impl SqlOrg {
     /// A stretch of what two statements say; both take the same arguments, the first with limit and offset behind them.
-    async fn list<T: Table, const N: usize, const M: usize>(
+    pub(crate) async fn list<T: Table, const N: usize, const M: usize>(
         &mut self,
         rows: OrgSql<N>,
         total: OrgSql<M>,
@@ -60,6 +60,8 @@ macro_rules! list_sql {
         )
     };
 }
+
+pub(crate) use list_sql;
 
 #[async_trait]
 impl Lists for SqlOrg {

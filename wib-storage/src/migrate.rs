@@ -69,6 +69,8 @@ migrations![
     "0015_secrets",
     "0016_cache",
     "0017_bus",
+    "0018_money",
+    "0019_jobs",
     "0021_ai",
 ];
 
@@ -91,6 +93,8 @@ const APPEND_ONLY: &[&str] = &[
     "consents",
     "disclosures",
     "rule_packs",
+    "collection_payments",
+    "billing_events",
 ];
 
 /// What may change in such a table nevertheless, once: the columns that may not, and what the change must be.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wib_core::{
-    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, RunOutcome, Topic},
     kit::{
         Error, Id, Result,
         time::{Timestamp, after},
@@ -283,18 +283,50 @@ pub(crate) async fn lease_job(
     now: Timestamp,
     lease: Duration,
 ) -> Result<bool> {
+    // A lease that ends later than any could that is made now is of a clock that went ahead.
     let sql = system_sql!(
         lease_job,
         "INSERT INTO job_leases (job, node, held_until) VALUES ($1, $2, $3)
         ON CONFLICT (job) DO UPDATE SET node = excluded.node, held_until = excluded.held_until
-        WHERE job_leases.held_until <= $4 OR job_leases.node = excluded.node"
+        WHERE job_leases.held_until <= $4 OR job_leases.held_until > $5 OR job_leases.node = excluded.node"
     );
-    Ok(tx.change(sql, [job.into(), node.into(), after(now, lease).into(), now.into()]).await? == 1)
+    let ahead = after(now, lease.saturating_mul(2));
+    let args = [job.into(), node.into(), after(now, lease).into(), now.into(), ahead.into()];
+    Ok(tx.change(sql, args).await? == 1)
 }
 
 pub(crate) async fn release_job(tx: &mut SqlSystem, job: &str, node: &str) -> Result<()> {
     let sql = system_sql!(release_job, "DELETE FROM job_leases WHERE job = $1 AND node = $2");
     tx.change(sql, [job.into(), node.into()]).await.map(|_| ())
+}
+
+pub(crate) async fn break_job(tx: &mut SqlSystem, job: &str) -> Result<()> {
+    let sql = system_sql!(break_job, "DELETE FROM job_leases WHERE job = $1");
+    tx.change(sql, [job.into()]).await.map(|_| ())
+}
+
+pub(crate) async fn break_runs(tx: &mut SqlSystem, job: &str, now: Timestamp) -> Result<i64> {
+    let sql = system_sql!(
+        break_runs,
+        "UPDATE job_runs SET outcome = 'broken', ended_at = $2, error = 'its node went away'
+        WHERE job = $1 AND outcome = 'running'"
+    );
+    Ok(i64::try_from(tx.change(sql, [job.into(), now.into()]).await?).unwrap_or(i64::MAX))
+}
+
+fn run(row: &Row) -> Result<JobRun> {
+    Ok(JobRun {
+        id: row.get("id")?,
+        job: row.get("job")?,
+        node: row.get("node")?,
+        due_at: row.get("due_at")?,
+        started_at: row.get("started_at")?,
+        ended_at: row.get("ended_at")?,
+        outcome: row.get("outcome")?,
+        processed: row.get("processed")?,
+        errors: row.get("errors")?,
+        error: row.get("error")?,
+    })
 }
 
 pub(crate) async fn last_run(tx: &mut SqlSystem, job: &str) -> Result<Option<JobRun>> {
@@ -303,28 +335,61 @@ pub(crate) async fn last_run(tx: &mut SqlSystem, job: &str) -> Result<Option<Job
         "SELECT * FROM job_runs WHERE job = $1
         ORDER BY due_at DESC, started_at DESC, id DESC LIMIT 1"
     );
-    let read = |row: Row| {
-        Ok(JobRun {
-            id: row.get("id")?,
-            job: row.get("job")?,
-            due_at: row.get("due_at")?,
-            started_at: row.get("started_at")?,
-            ended_at: row.get("ended_at")?,
-            processed: row.get("processed")?,
-            error: row.get("error")?,
-        })
-    };
-    tx.one(sql, [job.into()]).await?.map(read).transpose()
+    tx.one(sql, [job.into()]).await?.as_ref().map(run).transpose()
+}
+
+pub(crate) async fn runs_since(tx: &mut SqlSystem, job: &str, since: Timestamp, limit: i64) -> Result<Vec<JobRun>> {
+    let sql = system_sql!(
+        runs_since,
+        "SELECT * FROM job_runs WHERE job = $1 AND due_at >= $2 ORDER BY due_at, started_at, id LIMIT $3"
+    );
+    tx.all(sql, [job.into(), since.into(), limit.into()]).await?.iter().map(run).collect()
+}
+
+pub(crate) async fn history(
+    tx: &mut SqlSystem,
+    job: Option<&str>,
+    outcome: Option<RunOutcome>,
+    limit: i64,
+) -> Result<Vec<JobRun>> {
+    let sql = system_sql!(
+        history,
+        "SELECT * FROM job_runs WHERE ($1 IS NULL OR job = $1) AND ($2 IS NULL OR outcome = $2)
+        ORDER BY started_at DESC, id DESC LIMIT $3"
+    );
+    let args = [job.map(str::to_owned).into(), outcome.into(), limit.into()];
+    tx.all(sql, args).await?.iter().map(run).collect()
+}
+
+pub(crate) async fn purge_runs(tx: &mut SqlSystem, before: Timestamp) -> Result<i64> {
+    let sql = system_sql!(purge_runs, "DELETE FROM job_runs WHERE ended_at < $1");
+    Ok(i64::try_from(tx.change(sql, [before.into()]).await?).unwrap_or(i64::MAX))
 }
 
 pub(crate) async fn put_run(tx: &mut SqlSystem, run: &JobRun) -> Result<()> {
     let sql = system_sql!(
         put_run,
-        "INSERT INTO job_runs (id, job, due_at, started_at, ended_at, processed, error)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET
-            ended_at = excluded.ended_at, processed = excluded.processed, error = excluded.error"
+        "INSERT INTO job_runs (id, job, node, due_at, started_at, ended_at, outcome, processed, errors, error)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET
+            ended_at = excluded.ended_at, outcome = excluded.outcome, processed = excluded.processed,
+            errors = excluded.errors, error = excluded.error"
     );
-    let (job, due, started) = (run.job.as_str().into(), run.due_at.into(), run.started_at.into());
-    let args = [run.id.into(), job, due, started, run.ended_at.into(), run.processed.into(), run.error.clone().into()];
+    let args = [
+        run.id.into(),
+        run.job.as_str().into(),
+        run.node.as_str().into(),
+        run.due_at.into(),
+        run.started_at.into(),
+        run.ended_at.into(),
+        run.outcome.as_str().into(),
+        run.processed.into(),
+        run.errors.into(),
+        run.error.clone().into(),
+    ];
     tx.change(sql, args).await.map(|_| ())
+}
+
+pub(crate) async fn remove_letter(tx: &mut SqlSystem, id: Id<Message>) -> Result<bool> {
+    let sql = system_sql!(remove_letter, "DELETE FROM queue WHERE id = $1 AND status = 'dead'");
+    Ok(tx.change(sql, [id.into()]).await? == 1)
 }

@@ -8,23 +8,26 @@ use wib_core::{
     auth::{Session, User, UserId},
     calls::CallId,
     compliance::{CollectorRole, KeptPack},
-    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, RunOutcome, Topic},
     evidence::StampKind,
     kit::{
         Error, Id, Phone, Result,
-        time::{Timestamp, after},
+        time::{Date, Timestamp, after},
     },
     orgs::{Member, Organization, OrganizationId},
     ports::{voice::Leg, webhook::Event},
     store::{Column, SystemTx, Value},
+    usage::DaySum,
 };
 
 use crate::{
+    billing,
     db::{Conn, Row},
-    queue,
+    likelihood, payments, queue,
     sql::{Sql, SystemSql, system_sql},
     stamps,
     table::{insert, read_all},
+    transcripts,
 };
 
 /// A transaction without an organisation.
@@ -41,6 +44,10 @@ impl SqlSystem {
     }
     pub(crate) async fn change<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<u64> {
         self.conn.change(&sql.0, args.into()).await
+    }
+    pub(crate) async fn owners<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<Vec<Owner>> {
+        let owner = |row: &Row| Ok(Owner { organization_id: row.get("organization_id")?, record: row.get("record")? });
+        self.all(sql, args).await?.iter().map(owner).collect()
     }
     async fn owner<const N: usize>(&mut self, sql: SystemSql<N>, args: [Value; N]) -> Result<Option<Owner>> {
         let row = self.one(sql, args).await?;
@@ -426,6 +433,62 @@ impl SystemTx for SqlSystem {
     }
     async fn release_job(&mut self, job: &str, node: &str) -> Result<()> {
         queue::release_job(self, job, node).await
+    }
+    async fn break_job(&mut self, job: &str) -> Result<()> {
+        queue::break_job(self, job).await
+    }
+    async fn break_runs(&mut self, job: &str, now: Timestamp) -> Result<i64> {
+        queue::break_runs(self, job, now).await
+    }
+    async fn runs_since(&mut self, job: &str, since: Timestamp, limit: i64) -> Result<Vec<JobRun>> {
+        queue::runs_since(self, job, since, limit).await
+    }
+    async fn history(&mut self, job: Option<&str>, outcome: Option<RunOutcome>, limit: i64) -> Result<Vec<JobRun>> {
+        queue::history(self, job, outcome, limit).await
+    }
+    async fn purge_runs(&mut self, before: Timestamp) -> Result<i64> {
+        queue::purge_runs(self, before).await
+    }
+    async fn remove_letter(&mut self, id: Id<Message>) -> Result<bool> {
+        queue::remove_letter(self, id).await
+    }
+    async fn failed_transcripts(
+        &mut self,
+        ended_since: Timestamp,
+        idle: Timestamp,
+        failures: i64,
+        limit: i64,
+    ) -> Result<Vec<Owner>> {
+        transcripts::failed(self, ended_since, idle, failures, limit).await
+    }
+    async fn sums_of_calls(&mut self, from: Timestamp, until: Timestamp) -> Result<Vec<(OrganizationId, DaySum)>> {
+        likelihood::sums_of_calls(self, from, until).await
+    }
+    async fn due_payments(&mut self, today: Date, limit: i64) -> Result<Vec<Owner>> {
+        payments::due(self, today, limit).await
+    }
+    async fn doubtful_payments(&mut self, before: Timestamp, limit: i64) -> Result<Vec<Owner>> {
+        payments::doubtful(self, before, limit).await
+    }
+    async fn organization_of_customer(&mut self, vendor: &str, customer: &str) -> Result<Option<OrganizationId>> {
+        billing::organization_of_customer(self, vendor, customer).await
+    }
+    async fn follow_plan(&mut self, organization: OrganizationId) -> Result<()> {
+        billing::follow_plan(self, organization).await
+    }
+    async fn owners_addresses(&mut self, organization: OrganizationId, limit: i64) -> Result<Vec<String>> {
+        billing::owners_addresses(self, organization, limit).await
+    }
+    async fn organizations_to_dun(
+        &mut self,
+        since: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<OrganizationId>> {
+        billing::organizations_to_dun(self, since, now, limit).await
+    }
+    async fn organizations_to_score(&mut self, limit: i64) -> Result<Vec<OrganizationId>> {
+        likelihood::organizations_to_score(self, limit).await
     }
     async fn last_run(&mut self, job: &str) -> Result<Option<JobRun>> {
         queue::last_run(self, job).await

@@ -113,3 +113,27 @@ pub(crate) async fn write(wib: &Wib, message: &Message) -> Result<Done> {
     metrics::counter!("wib_audit_events_total", "outcome" => "retried").increment(1);
     Ok(Done::Ack)
 }
+
+/// Writes a line that was given up, with its own date; a seal that lies over that date by now would call it put in behind
+/// its back, and so it is dated now and says when it happened.
+pub(crate) async fn flush(wib: &Wib, letter: &Message) -> Result<()> {
+    let organization =
+        letter.organization_id.ok_or_else(|| Error::internal("a line of the audit log has no organization"))?;
+    let mut event: AuditEvent = letter.payload_field("event")?;
+    let mut tx = wib.store.org(organization).await?;
+    // Nothing is sealed meanwhile.
+    tx.lock_chain_head().await?;
+    if Repo::<AuditEvent>::find(&mut *tx, event.id).await?.is_some() {
+        return Ok(());
+    }
+    if tx.sealed_until().await?.is_some_and(|until| event.created_at <= until) {
+        if let Some(metadata) = event.metadata.as_object_mut() {
+            metadata.insert("happened_at".to_owned(), json!(event.created_at));
+        }
+        event.created_at = wib.now();
+    }
+    tx.insert(&event).await?;
+    tx.commit().await?;
+    metrics::counter!("wib_audit_events_total", "outcome" => "flushed").increment(1);
+    Ok(())
+}

@@ -7,13 +7,13 @@
 
 mod consumer;
 mod inbox;
-pub mod jobs;
 mod model;
-mod outage;
+pub(crate) mod outage;
 mod worker;
 pub use consumer::Consumer;
 pub use inbox::{Check, Health, Receipt, ReceiveError};
-pub use jobs::Scheduler;
-pub use model::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic};
+pub use model::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, RunOutcome, Topic};
 pub(crate) use worker::Done;
 pub use worker::{Limits, Worker};
+
+pub use crate::jobs::{self, Scheduler};

@@ -149,6 +149,20 @@ pub struct InboxEvent {
     pub received_at: Timestamp,
 }
 
+text_enum! {
+    /// How a run of a job stands.
+    pub enum RunOutcome {
+        /// It goes on.
+        Running = "running",
+        /// It ended well, though parts of its work may have failed.
+        Ok = "ok",
+        /// It failed.
+        Failed = "failed",
+        /// Its node went away, or lost it to another.
+        Broken = "broken",
+    }
+}
+
 /// One run of a scheduled job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRun {
@@ -156,16 +170,29 @@ pub struct JobRun {
     pub id: Id<JobRun>,
     /// Which job.
     pub job: String,
-    /// The tick it stands for.
+    /// Which process ran it.
+    pub node: String,
+    /// The tick it stands for; the instant it began when somebody ran it by hand.
     pub due_at: Timestamp,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// How it stands.
+    pub outcome: RunOutcome,
     /// What it did, in rows.
     pub processed: i64,
+    /// Rows that failed.
+    pub errors: i64,
     /// Why it failed.
     pub error: Option<String>,
+}
+impl JobRun {
+    /// How long it took, in milliseconds, once it has ended.
+    #[must_use]
+    pub fn duration_ms(&self) -> Option<i64> {
+        Some((self.ended_at?.as_millisecond() - self.started_at.as_millisecond()).max(0))
+    }
 }
 
 /// How many messages of a topic stand how.

@@ -10,7 +10,7 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    analysis, audit, calls,
+    analysis, audit, billing, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     ports::{
         bus::{Channel, Hearing},
@@ -433,9 +433,12 @@ impl Worker {
                 crate::mail::heard(&inbox.vendor, &event);
                 Ok(Done::Ack)
             }
+            EventBody::Billing(event) => {
+                billing::apply(&self.wib, &inbox.vendor, &event).await?;
+                Ok(Done::Ack)
+            }
             // Nothing asks for these yet.
             EventBody::Message(_)
-            | EventBody::Billing(_)
             | EventBody::RedactedAudio { .. }
             | EventBody::LiveSession { .. }
             | EventBody::Other(_) => Ok(Done::Ack),

@@ -9,7 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
+
+/// A day of the calendar.
+pub use jiff::civil::Date;
 
 /// An instant in UTC. Ours are cut to microseconds, which is what both databases hold.
 pub type Timestamp = jiff::Timestamp;
@@ -43,6 +47,18 @@ pub fn after(at: Timestamp, by: Duration) -> Timestamp {
 #[must_use]
 pub fn before(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The day of an instant, in UTC.
+#[must_use]
+pub fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+/// The first instant of a day, in UTC.
+#[must_use]
+pub fn first_of(day: Date) -> Timestamp {
+    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 /// The future's answer, or `None` when it took longer than `limit` on that clock.

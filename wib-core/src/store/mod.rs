@@ -6,15 +6,18 @@
 mod keep;
 mod law;
 mod lists;
+mod money;
 mod numbers;
 mod secrets;
 mod value;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
 use uuid::Uuid;
@@ -29,7 +32,7 @@ use crate::{
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
     compliance::{CollectorRole, KeptPack, StoredVerdict},
     contacts::Contact,
-    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, RunOutcome, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     live::{LiveEvent, LiveKind},
@@ -38,7 +41,7 @@ use crate::{
     recordings::{Recording, RecordingId},
     transcripts::{Transcript, TranscriptJob},
     translation::Translation,
-    usage::Usage,
+    usage::{DaySum, Usage},
 };
 
 /// A kind of row of one organisation.
@@ -201,6 +204,8 @@ pub trait Audit: Repo<AuditEvent> {
     async fn unsealed_audit(&mut self, until: Timestamp, limit: i64) -> Result<Vec<AuditEvent>>;
     /// How many lines no batch has.
     async fn count_unsealed_audit(&mut self) -> Result<i64>;
+    /// The date of the youngest line under a seal.
+    async fn sealed_until(&mut self) -> Result<Option<Timestamp>>;
     /// Puts the lines that no batch has, up to this one, under the link of that place; how many.
     async fn seal_audit(&mut self, last: (Timestamp, Id<AuditEvent>), seq: i64) -> Result<i64>;
     /// The lines under a link, by date and id, at most `limit`.
@@ -253,6 +258,10 @@ pub trait OrgTx:
     + Keeping
     + Spending
     + Telling
+    + Payments
+    + Tasks
+    + Scores
+    + Bills
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -386,6 +395,51 @@ pub trait SystemTx: Send {
     async fn lease_job(&mut self, job: &str, node: &str, now: Timestamp, lease: Duration) -> Result<bool>;
     /// Gives a job's lease back.
     async fn release_job(&mut self, job: &str, node: &str) -> Result<()>;
+    /// Gives a job's lease back in the name of whoever holds it: for operators who know that it is gone.
+    async fn break_job(&mut self, job: &str) -> Result<()>;
+    /// Notes that the runs of a job which go on are broken: whoever holds its lease ran none of them. How many.
+    async fn break_runs(&mut self, job: &str, now: Timestamp) -> Result<i64>;
+    /// Runs of a job that are due at or after then, by due and start, at most `limit`.
+    async fn runs_since(&mut self, job: &str, since: Timestamp, limit: i64) -> Result<Vec<JobRun>>;
+    /// Runs, of one job when named, that ended so when named, the latest start first, at most `limit`.
+    async fn history(&mut self, job: Option<&str>, outcome: Option<RunOutcome>, limit: i64) -> Result<Vec<JobRun>>;
+    /// Removes runs that ended before then; how many.
+    async fn purge_runs(&mut self, before: Timestamp) -> Result<i64>;
+    /// Removes a dead letter whose work was done otherwise; whether it was one.
+    async fn remove_letter(&mut self, id: Id<Message>) -> Result<bool>;
+    /// Transcript jobs that failed and that no message works on, of calls that ended since then and rest since `idle`,
+    /// oldest first, at most `limit`.
+    async fn failed_transcripts(
+        &mut self,
+        ended_since: Timestamp,
+        idle: Timestamp,
+        failures: i64,
+        limit: i64,
+    ) -> Result<Vec<Owner>>;
+    /// Calls of every organisation that were made from then until before then, added up.
+    async fn sums_of_calls(&mut self, from: Timestamp, until: Timestamp) -> Result<Vec<(OrganizationId, DaySum)>>;
+    /// Scheduled payments whose day has come and that may be tried, the oldest first, at most `limit`.
+    async fn due_payments(&mut self, today: Date, limit: i64) -> Result<Vec<Owner>>;
+    /// Scheduled payments that the vendor was asked for before then and that nobody heard of, oldest first, at most
+    /// `limit`.
+    async fn doubtful_payments(&mut self, before: Timestamp, limit: i64) -> Result<Vec<Owner>>;
+    /// The organisation that is that customer of a vendor.
+    async fn organization_of_customer(&mut self, vendor: &str, customer: &str) -> Result<Option<OrganizationId>>;
+    /// Has an organisation's plan be what its billing account says, when it says one.
+    async fn follow_plan(&mut self, organization: OrganizationId) -> Result<()>;
+    /// Mail addresses of an organisation's owners, the oldest members first, at most `limit`.
+    async fn owners_addresses(&mut self, organization: OrganizationId, limit: i64) -> Result<Vec<String>>;
+    /// Organisations whose subscription is past due, with an unpaid invoice that was declined since then and whose next
+    /// dunning step is due by now; by id, at most `limit`.
+    async fn organizations_to_dun(
+        &mut self,
+        since: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<OrganizationId>>;
+    /// Organisations that pay for the service and have open accounts, those that were scored longest ago first, at most
+    /// `limit`.
+    async fn organizations_to_score(&mut self, limit: i64) -> Result<Vec<OrganizationId>>;
     /// The last run of a job.
     async fn last_run(&mut self, job: &str) -> Result<Option<JobRun>>;
     /// Adds or completes a run.

@@ -3,7 +3,10 @@
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::kit::{Currency, Id, Phone, time::Timestamp};
+use crate::kit::{
+    Currency, Id, Phone,
+    time::{self, Timestamp},
+};
 
 /// One value of a statement or a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +104,21 @@ macro_rules! plain {
 }
 plain! { bool => Bool, i64 => Int, String => Text, Uuid => Uuid, Timestamp => Time, Json => Json, Vec<u8> => Bytes, f64 => Float }
 
+/// A day is kept as its first instant in UTC.
+impl Column for jiff::civil::Date {
+    const KIND: ValueKind = ValueKind::Time;
+    fn into_value(self) -> Value {
+        time::first_of(self).into_value()
+    }
+    fn from_value(value: Value) -> Result<Self, String> {
+        Timestamp::from_value(value).map(time::day_of)
+    }
+}
+impl From<jiff::civil::Date> for Value {
+    fn from(day: jiff::civil::Date) -> Self {
+        day.into_value()
+    }
+}
 impl<T: Column> Column for Option<T> {
     const KIND: ValueKind = T::KIND;
     fn into_value(self) -> Value {

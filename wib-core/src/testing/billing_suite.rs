@@ -8,7 +8,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    kit::{Clock, Currency, Money, time::before},
+    kit::{
+        Clock, Currency, Money,
+        time::{after, before},
+    },
     ports::{
         Billing, Fault, Sent, VendorError,
         billing::{
@@ -16,9 +19,9 @@ use crate::{
             ConfirmPayment, Customer, CustomerChange, Decline, EditCustomer, EditItem, EditSubscription, EventFilter,
             FirstPayment, Interval, InvoiceFilter, InvoiceStatus, ItemChange, Metadata, NewCheckout, NewCustomer,
             NewItem, NewMeter, NewPayment, NewPortal, NewPrice, NewProduct, NewRecurring, NewRefund, NewSetup,
-            NewSubscription, PaymentChange, PaymentMethodId, PaymentStatus, Price, PriceFilter, PriceUsage, Proration,
-            RefundFilter, RefundStatus, SetupStatus, Slice, SubscriptionChange, SubscriptionFilter, SubscriptionStatus,
-            UnitAmount, UsageEvent, UsageFilter, every,
+            NewSubscription, PaymentChange, PaymentFilter, PaymentMethodId, PaymentStatus, Price, PriceFilter,
+            PriceUsage, Proration, RefundFilter, RefundStatus, SetupStatus, Slice, SubscriptionChange,
+            SubscriptionFilter, SubscriptionStatus, UnitAmount, UsageEvent, UsageFilter, every,
         },
     },
 };
@@ -102,6 +105,7 @@ macro_rules! billing_suite {
             a_decline_says_why_and_stays_declined_under_its_key
             a_bank_that_wants_the_payer_is_told_apart
             money_is_given_back_once
+            payments_are_found_by_what_we_wrote_on_them
             products_and_prices_come_back
             a_subscription_is_made_changed_and_ended
             a_first_payment_that_fails_is_told
@@ -365,6 +369,36 @@ pub async fn a_bank_that_wants_the_payer_is_told_apart(bench: &BillingBench) {
     let alone = NewPayment { off_session: true, ..bench.charge(700, &bench.confirms) };
     let error = refused(billing.create_payment(&alone, "k2").await);
     assert_eq!(Decline::of(&error), Some(Decline::AuthenticationRequired));
+}
+
+/// At once, the newest first, of one customer, from a second on; what was declined too.
+pub async fn payments_are_found_by_what_we_wrote_on_them(bench: &BillingBench) {
+    let billing = &bench.billing;
+    let (ours, other) = (bench.payer(&bench.good).await, bench.customer("other").await);
+    let method = ours.default_payment_method.clone().expect("it is saved");
+    let charge = |customer: &Customer, minor, label: &str| NewPayment {
+        customer: Some(customer.id.clone()),
+        metadata: Metadata::default().with("scheduled_payment", label),
+        ..bench.charge(minor, &method)
+    };
+    let first = billing.create_payment(&charge(&ours, 100, "a"), "k1").await.expect("paid");
+    let second = billing.create_payment(&charge(&ours, 200, "b"), "k2").await.expect("paid");
+    let away = NewPayment { customer: Some(other.id.clone()), ..bench.charge(300, &bench.good) };
+    billing.create_payment(&away, "k3").await.expect("paid");
+    let list = async |wanted: PaymentFilter| {
+        let (items, whole) = every(10, async |page| billing.payments(&wanted, &page).await).await.expect("listed");
+        assert!(whole);
+        items
+    };
+    let found = list(PaymentFilter { customer: Some(ours.id.clone()), since: None }).await;
+    assert_eq!(found.iter().map(|one| &one.id).collect::<Vec<_>>(), [&second.id, &first.id]);
+    assert_eq!(found[0].metadata.get("scheduled_payment").map(String::as_str), Some("b"));
+    assert_eq!((found[0].received, &found[0].status), (Money::usd(200), &PaymentStatus::Succeeded));
+    assert_eq!(list(PaymentFilter::default()).await.len(), 3);
+    let since = Some(first.created_at);
+    assert_eq!(list(PaymentFilter { customer: Some(ours.id.clone()), since }).await.len(), 2);
+    let since = Some(after(second.created_at, Duration::from_secs(2)));
+    assert!(list(PaymentFilter { customer: Some(ours.id), since }).await.is_empty());
 }
 
 /// In parts, up to the whole, never beyond.

@@ -1,5 +1,9 @@
-//! Usage: one immutable row for everything that costs.
+//! Usage: one immutable row for everything that costs, and the sums of each day.
 
+mod daily;
+
+pub(crate) use daily::aggregate;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -52,4 +56,38 @@ impl Record for Usage {
     fn id(&self) -> Id<Self> {
         self.id
     }
+}
+
+/// What an organisation used on a day, in UTC; one each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageStats {
+    /// Its id.
+    pub id: Id<UsageStats>,
+    /// Which day.
+    pub day: Date,
+    /// Calls that were started on it.
+    pub total_calls: i64,
+    /// How long they took from their start to their end, in whole seconds.
+    pub total_duration_seconds: i64,
+    /// Those with a recording.
+    pub total_recordings: i64,
+    /// When it was added up.
+    pub updated_at: Timestamp,
+}
+impl Record for UsageStats {
+    const NAME: &'static str = "usage of a day";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+/// What a day came to, before it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DaySum {
+    /// Calls.
+    pub calls: i64,
+    /// Seconds.
+    pub seconds: i64,
+    /// Calls with a recording.
+    pub recordings: i64,
 }

@@ -14,6 +14,7 @@ mod guards;
 mod imports;
 #[cfg(feature = "testing")]
 mod models;
+mod money;
 mod oracle;
 mod packs;
 #[cfg(feature = "testing")]

@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use wib_core::{
-    engine::{Message, MessageStatus, Scheduler, Topic, jobs::JOBS},
+    engine::{Message, MessageStatus, Scheduler, Topic},
+    jobs::JOBS,
     kit::{Error, Id, Timestamp, text::TextEnum},
 };
 use wib_http::config::Config;
@@ -24,6 +25,17 @@ pub(crate) enum JobsCommand {
     Run {
         /// Its name
         name: String,
+        /// Take it over from a node that is known to be gone
+        #[arg(long)]
+        take_over: bool,
+    },
+    /// Show runs, newest first
+    History {
+        /// Of one job
+        name: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: i64,
     },
 }
 
@@ -38,18 +50,44 @@ impl Jobs {
                 }
                 Ok(())
             }
-            Some(JobsCommand::Run { name }) => {
+            Some(JobsCommand::Run { name, take_over }) => {
                 let wired = wire::wire(config).await?;
-                match Scheduler::new(&wired.wib).run_by_name(&name).await? {
+                match Scheduler::new(&wired.wib).run_now(&name, take_over).await? {
                     None => Err(Failure::Say(format!("{name} is running elsewhere"))),
                     Some(run) => match run.error {
                         Some(error) => Err(Failure::Say(error)),
+                        None if run.errors > 0 => {
+                            println!("{name}: {} rows, {} failed", run.processed, run.errors);
+                            Ok(())
+                        }
                         None => {
                             println!("{name}: {} rows", run.processed);
                             Ok(())
                         }
                     },
                 }
+            }
+            Some(JobsCommand::History { name, limit }) => {
+                if let Some(name) = &name
+                    && JOBS.iter().all(|job| job.name != name)
+                {
+                    return Err(Failure::Say(format!("{name} is not a job")));
+                }
+                let wired = wire::wire(config).await?;
+                for run in wired.wib.system().job_history(name.as_deref(), limit).await? {
+                    let took = run.duration_ms().map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+                    let why = run.error.unwrap_or_default();
+                    println!(
+                        "{}  {:<20} {:<8} {:>6} rows {:>4} failed {took:>9}  due {}  {why}",
+                        run.started_at,
+                        run.job,
+                        run.outcome.as_str(),
+                        run.processed,
+                        run.errors,
+                        run.due_at
+                    );
+                }
+                Ok(())
             }
         }
     }

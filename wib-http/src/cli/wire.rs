@@ -19,6 +19,7 @@ use wib_core::{
 };
 use wib_http::{config::Config, rules};
 use wib_providers::{
+    heartbeat::HttpHeartbeat,
     http::Wires,
     rfc3161::Rfc3161,
     sandbox::{self, Sandbox},
@@ -173,6 +174,9 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     }
     if let Some(url) = &config.timestamps.url {
         builder = builder.timestamp_authority(Arc::new(Rfc3161::new(live.clone(), url)));
+    }
+    if let Some(url) = &config.heartbeat_url {
+        builder = builder.heartbeat(Arc::new(HttpHeartbeat::new(live.clone(), url)));
     }
     for witness in witnesses(config, &live, &clock) {
         builder = builder.witness(witness);

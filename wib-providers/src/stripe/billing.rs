@@ -9,7 +9,7 @@ use wib_core::ports::{
         Balance, BillingEvent, CancelNow, CheckoutId, CheckoutMode, CheckoutSession, ConfirmPayment, Customer,
         CustomerId, Dispute, DisputeId, EditCustomer, EditItem, EditSubscription, EventFilter, FirstPayment, Invoice,
         InvoiceFilter, InvoiceId, ItemChange, Listed, Meter, Metadata, NewCheckout, NewCustomer, NewItem, NewMeter,
-        NewPayment, NewPortal, NewPrice, NewProduct, NewRefund, NewSetup, NewSubscription, PaymentIntent,
+        NewPayment, NewPortal, NewPrice, NewProduct, NewRefund, NewSetup, NewSubscription, PaymentFilter, PaymentIntent,
         PaymentIntentId, PaymentMethod, PaymentMethodId, PortalSession, Price, PriceFilter, PriceId, PriceUsage,
         Product, ProductId, Proration, Refund, RefundFilter, RefundId, SetupIntent, SetupIntentId, Slice, Subscription,
         SubscriptionFilter, SubscriptionId, SubscriptionItem, SubscriptionItemId, SubscriptionStatus, UnitAmount,
@@ -219,6 +219,10 @@ impl Billing for Stripe {
     }
     async fn payment(&self, id: &PaymentIntentId) -> Billed<PaymentIntent> {
         self.get("payment", "/v1/payment_intents/{}", id.as_str()).await
+    }
+    async fn payments(&self, wanted: &PaymentFilter, page: &Slice) -> Billed<Listed<PaymentIntent>> {
+        let filter = Form::default().maybe("customer", wanted.customer.as_ref()).time("created[gte]", wanted.since);
+        self.list(self.listing("payments", "/v1/payment_intents"), &filter, page).await
     }
     async fn confirm_payment(&self, id: &PaymentIntentId, how: &ConfirmPayment, key: &str) -> Billed<PaymentIntent> {
         let form = Form::default()

@@ -70,6 +70,9 @@ pub trait Billing: Send + Sync + std::fmt::Debug {
     async fn create_payment(&self, new: &NewPayment, key: &str) -> Result<PaymentIntent, VendorError>;
     /// How a payment stands.
     async fn payment(&self, id: &PaymentIntentId) -> Result<PaymentIntent, VendorError>;
+    /// Payments, newest first. One that was answered is there at once: whoever lost an answer finds it here by what was
+    /// written on it.
+    async fn payments(&self, wanted: &PaymentFilter, page: &Slice) -> Result<Listed<PaymentIntent>, VendorError>;
     /// Charges, with another payment method when one is named.
     async fn confirm_payment(
         &self,

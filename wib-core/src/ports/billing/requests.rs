@@ -408,6 +408,15 @@ pub struct SubscriptionFilter {
     pub price: Option<PriceId>,
 }
 
+/// Which payments are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentFilter {
+    /// Of that customer.
+    pub customer: Option<CustomerId>,
+    /// Made from then on; cut to the second.
+    pub since: Option<Timestamp>,
+}
+
 /// Which refunds are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefundFilter {

@@ -23,10 +23,10 @@ use crate::{
             Decline, Dispute, DisputeId, EditCustomer, EditItem, EditSubscription, EventFilter, FirstPayment, Interval,
             Invoice, InvoiceFilter, InvoiceId, InvoiceLine, InvoiceReason, InvoiceStatus, ItemChange, Labels, Listed,
             Metadata, Meter, NewCheckout, NewCustomer, NewItem, NewMeter, NewPayment, NewPortal, NewPrice, NewProduct,
-            NewRefund, NewSetup, NewSubscription, PaymentChange, PaymentFailure, PaymentIntent, PaymentIntentId,
-            PaymentMethod, PaymentMethodId, PaymentMethodKind, PaymentStatus, Period, PortalSession, Price,
-            PriceFilter, PriceId, PriceUsage, Product, ProductId, Proration, Recurring, Refund, RefundFilter, RefundId,
-            RefundStatus, SetupIntent, SetupIntentId, SetupStatus, Slice, Subscription, SubscriptionChange,
+            NewRefund, NewSetup, NewSubscription, PaymentChange, PaymentFailure, PaymentFilter, PaymentIntent,
+            PaymentIntentId, PaymentMethod, PaymentMethodId, PaymentMethodKind, PaymentStatus, Period, PortalSession,
+            Price, PriceFilter, PriceId, PriceUsage, Product, ProductId, Proration, Recurring, Refund, RefundFilter,
+            RefundId, RefundStatus, SetupIntent, SetupIntentId, SetupStatus, Slice, Subscription, SubscriptionChange,
             SubscriptionFilter, SubscriptionId, SubscriptionItem, SubscriptionItemId, SubscriptionStatus, UnitAmount,
             UsageEvent, UsageFilter, UsageSummary, check_key,
         },
@@ -563,6 +563,14 @@ impl Billing for FakeBilling {
     }
     async fn payment(&self, id: &PaymentIntentId) -> Billed<PaymentIntent> {
         self.look(id.as_str(), |state| state.payments.iter().find(|payment| payment.id == *id))
+    }
+    async fn payments(&self, wanted: &PaymentFilter, slice: &Slice) -> Billed<Listed<PaymentIntent>> {
+        let state = self.state();
+        let fits = |payment: &&PaymentIntent| {
+            (wanted.customer.is_none() || payment.customer == wanted.customer)
+                && wanted.since.is_none_or(|since| payment.created_at.as_second() >= since.as_second())
+        };
+        page(state.payments.iter().filter(fits).cloned(), slice)
     }
     async fn confirm_payment(&self, id: &PaymentIntentId, how: &ConfirmPayment, key: &str) -> Billed<PaymentIntent> {
         self.once(key, (id, how), |state, now| {

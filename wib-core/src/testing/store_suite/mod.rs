@@ -15,6 +15,10 @@ use crate::{
     analysis::{Analysis, Insight, Sentiment},
     audit::{AuditEvent, Noted},
     auth::{Session, User, UserId},
+    billing::{
+        BillingAccount, BillingNote, BillingNoteKind, DunningAction, DunningLevel, DunningStep, InvoiceState,
+        KnownInvoice, KnownSubscription, SubscriptionState,
+    },
     caller_ids::{AgentLine, CallerId, CallerIdStatus, InboundRoute, NumberPurpose, OwnNumber, RouteTarget},
     calls::{Call, CallEvent, CallFacts, CallId, CallLeg, CallStatus, FlowType, LegRole},
     circumstances::Circumstance,
@@ -26,14 +30,19 @@ use crate::{
     consent::{Consent, ConsentEvent, Preference, Source},
     contacts::{Contact, ContactKind, ContactSource},
     disclosures::{Disclosure, SpokenBy},
-    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, QueueDepth, Topic},
+    engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, RunOutcome, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, LinkFormat, Stamp, StampKind},
     imports::AccountStatus,
     kit::{Currency, Id, Kind, OsRandom, Page, PageRequest, Phone, Result, Role, Stretch, time::Timestamp},
     licences::Licence,
+    likelihood::{CollectionSettings, Factor, Factors, History, LikelihoodScore},
     lists::ListCheck,
     notices::{Dispute, DisputeKind, Notice, NoticeMethod, NoticeStatus},
     orgs::{Member, Organization, OrganizationId, Plan},
+    payments::{
+        AuthorizationForm, CollectionPayment, Frequency, PayBy, PaymentAuthorization, PaymentPlan, PlanId, PlanStatus,
+        ScheduledPayment, ScheduledStatus,
+    },
     ports::{
         transcriber::Utterance,
         voice::{AnsweredBy, Direction, HangupCause, Leg},
@@ -43,10 +52,11 @@ use crate::{
     recordings::{Recording, RecordingId, RecordingStatus},
     retention::{HoldStatus, LegalHold, MarkStatus, RetentionMark, RetentionPolicy, SubjectKind},
     secrets::TenantSecret,
-    store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, Store},
+    store::{ConsentFilter, Edit, Known, KnownKind, NoticeFilter, OrgTx, People, Record, Repo, ScheduledFilter, Store},
+    tasks::{Task, TaskKind, TaskStatus},
     transcripts::{Transcript, TranscriptId, TranscriptJob, TranscriptStatus, Utterances},
     translation::{Language, Translation},
-    usage::{Usage, UsageKind},
+    usage::{DaySum, Usage, UsageKind, UsageStats},
     violations::{Violation, ViolationCode, ViolationKind, ViolationStatus},
 };
 
@@ -117,6 +127,23 @@ macro_rules! store_suite {
             stretches_of_every_list_join_to_the_whole_of_one_tenant
             lists_are_filtered
             runs_of_a_job_are_completed_and_the_last_is_told
+            runs_are_read_back_broken_and_purged
+            a_lease_of_a_clock_that_went_ahead_holds_nobody_up
+            dead_letters_of_a_topic_are_removed
+            failed_transcripts_that_nothing_works_on_are_found
+            calls_of_a_day_are_added_up
+            every_record_of_money_comes_back_as_it_went
+            every_text_of_moneys_enums_can_be_kept
+            money_is_one_tenants
+            unique_rules_of_money_answer_with_a_conflict
+            payments_are_due_oldest_first_and_doubtful_when_asked_long_ago
+            plans_payments_and_tasks_are_listed_and_locked
+            what_happened_with_accounts_is_read
+            accounts_at_risk_are_found_once
+            a_days_usage_is_kept_once
+            customers_lead_to_their_organisation_and_its_plan
+            overdue_invoices_are_dunned_when_it_is_time
+            organisations_are_scored_in_turn
             numbers_caller_ids_and_lines_come_back_and_change
             the_pool_gives_what_was_shown_longest_ago
             a_number_of_the_pool_is_given_to_one_at_a_time
@@ -145,6 +172,7 @@ mod keep;
 mod law;
 mod lists;
 mod live;
+mod money;
 mod numbers;
 mod platform;
 mod questions;
@@ -157,6 +185,7 @@ pub use keep::*;
 pub use law::*;
 pub use lists::*;
 pub use live::*;
+pub use money::*;
 pub use numbers::*;
 pub use platform::*;
 pub use questions::*;

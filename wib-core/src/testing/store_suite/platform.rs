@@ -387,26 +387,98 @@ pub async fn a_job_has_one_holder(store: &dyn Store) {
     });
 }
 
-/// By the tick it stands for.
-pub async fn runs_of_a_job_are_completed_and_the_last_is_told(store: &dyn Store) {
-    let run = |due| JobRun {
+fn a_run(job: &str, due: i64) -> JobRun {
+    JobRun {
         id: id(),
-        job: "sweep".to_owned(),
+        job: job.to_owned(),
+        node: "n1".to_owned(),
         due_at: at(due),
         started_at: at(due + 1),
         ended_at: None,
+        outcome: RunOutcome::Running,
         processed: 0,
+        errors: 0,
         error: None,
-    };
-    let (late, early) = (run(60), run(0));
+    }
+}
+
+/// By the tick it stands for.
+pub async fn runs_of_a_job_are_completed_and_the_last_is_told(store: &dyn Store) {
+    let (late, early) = (a_run("sweep", 60), a_run("sweep", 0));
     system!(store, |tx| {
         assert_eq!(tx.last_run("sweep").await.expect("read"), None);
         tx.put_run(&late).await.expect("put");
         tx.put_run(&early).await.expect("put");
         assert_eq!(tx.last_run("sweep").await.expect("read").as_ref(), Some(&late));
-        let done = JobRun { ended_at: Some(at(70)), processed: 3, error: Some("half".to_owned()), ..late };
+        let (outcome, ended_at) = (RunOutcome::Failed, Some(at(70)));
+        let done = JobRun { ended_at, outcome, processed: 3, errors: 2, error: Some("half".to_owned()), ..late };
         tx.put_run(&done).await.expect("completed");
         assert_eq!(tx.last_run("sweep").await.expect("read"), Some(done));
         assert_eq!(tx.last_run("other").await.expect("read"), None);
+    });
+}
+
+/// By job, outcome and time; what a dead node left running is broken.
+pub async fn runs_are_read_back_broken_and_purged(store: &dyn Store) {
+    let done = JobRun { ended_at: Some(at(5)), outcome: RunOutcome::Ok, ..a_run("sweep", 0) };
+    let (first, second, other) = (a_run("sweep", 60), a_run("sweep", 120), a_run("other", 90));
+    system!(store, |tx| {
+        for run in [&done, &first, &second, &other] {
+            tx.put_run(run).await.expect("put");
+        }
+        let ids = |runs: Vec<JobRun>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+        assert_eq!(ids(tx.runs_since("sweep", at(0), 9).await.expect("read")), [done.id, first.id, second.id]);
+        assert_eq!(ids(tx.runs_since("sweep", at(60), 1).await.expect("read")), [first.id]);
+        assert_eq!(ids(tx.history(None, None, 3).await.expect("read")), [second.id, other.id, first.id]);
+        let ok = tx.history(Some("sweep"), Some(RunOutcome::Ok), 9).await.expect("read");
+        assert_eq!(ok, [done.clone()]);
+        assert_eq!(tx.break_runs("sweep", at(200)).await.expect("broken"), 2);
+        assert_eq!(tx.break_runs("sweep", at(201)).await.expect("broken"), 0);
+        let broken = tx.history(Some("sweep"), Some(RunOutcome::Broken), 9).await.expect("read");
+        assert_eq!(broken.iter().map(|run| run.ended_at).collect::<Vec<_>>(), [Some(at(200)); 2]);
+        assert!(broken.iter().all(|run| run.error.is_some()));
+        let running = tx.history(Some("other"), None, 9).await.expect("read");
+        assert_eq!(running, [other.clone()], "another job's goes on");
+        assert_eq!(tx.purge_runs(at(100)).await.expect("purged"), 1);
+        assert_eq!(tx.purge_runs(at(900)).await.expect("purged"), 2);
+        assert_eq!(tx.history(None, None, 9).await.expect("read"), [other], "what goes on stays");
+    });
+}
+
+/// Two leases ahead is further than any clock of ours could have put it. An operator may break any.
+pub async fn a_lease_of_a_clock_that_went_ahead_holds_nobody_up(store: &dyn Store) {
+    let minute = Duration::from_secs(60);
+    system!(store, |tx| {
+        assert!(tx.lease_job("sweep", "ahead", at(100_000), minute).await.expect("asked"));
+        assert!(tx.lease_job("sweep", "b", at(0), minute).await.expect("asked"), "it is taken over");
+        assert!(!tx.lease_job("sweep", "c", at(59), minute).await.expect("asked"));
+        assert!(!tx.lease_job("sweep", "c", at(-59), minute).await.expect("asked"), "a clock somewhat behind");
+        assert!(!tx.lease_job("sweep", "ahead", at(0), minute).await.expect("asked"));
+        tx.break_job("sweep").await.expect("broken");
+        assert!(tx.lease_job("sweep", "c", at(0), minute).await.expect("asked"));
+    });
+}
+
+/// Of that topic alone, dead ones alone.
+pub async fn dead_letters_of_a_topic_are_removed(store: &dyn Store) {
+    let t = tenant(store).await;
+    org!(store, t.org, |tx| {
+        for (topic, key) in [(Topic::WriteAudit, "a"), (Topic::WriteAudit, "b"), (Topic::Seal, "c")] {
+            tx.enqueue(&a_message(topic, key, 0)).await.expect("queued");
+        }
+    });
+    system!(store, |tx| {
+        let leased = tx.lease(at(1), hour(), 9).await.expect("leased");
+        for message in leased.iter().filter(|m| m.key != "b") {
+            tx.bury(message, at(2), "no").await.expect("buried");
+        }
+        let dead = tx.dead_letters(Some(Topic::WriteAudit), 9).await.expect("read");
+        assert_eq!(dead.iter().map(|m| m.key.as_str()).collect::<Vec<_>>(), ["a"]);
+        let alive = leased.iter().find(|m| m.key == "b").expect("leased");
+        assert!(!tx.remove_letter(alive.id).await.expect("asked"), "it is not dead");
+        assert!(tx.remove_letter(dead[0].id).await.expect("removed"));
+        assert!(!tx.remove_letter(dead[0].id).await.expect("asked"));
+        assert!(tx.dead_letters(Some(Topic::WriteAudit), 9).await.expect("read").is_empty());
+        assert_eq!(tx.dead_letters(None, 9).await.expect("read").len(), 1);
     });
 }

@@ -67,6 +67,13 @@ const ROUTES: &[Route] = &[
     post("setup_intents", "create_setup", SETUP, |till, args| till.create_setup(args)),
     get("setup_intents/{}", "setup", &[], |till, args| till.find("setup_intent", args.id)),
     post("payment_intents", "create_payment", PAYMENT, |till, args| till.create_payment(args)),
+    get("payment_intents", "payments", &["customer", "created[gte]", "limit", "starting_after"], |till, args| {
+        let customer = args.form["customer"].clone();
+        let from = args.form["created"]["gte"].as_str().and_then(|at| at.parse().ok()).unwrap_or(i64::MIN);
+        till.page("payment_intent", "/v1/payment_intents", args, |payment| {
+            (customer.is_null() || payment["customer"] == customer) && payment["created"].as_i64().is_some_and(|at| at >= from)
+        })
+    }),
     get("payment_intents/{}", "payment", &[], |till, args| till.find("payment_intent", args.id)),
     post("payment_intents/{}/confirm", "confirm_payment", &["payment_method", "return_url", "off_session"], |till, args| till.confirm_payment(args)),
     post("payment_intents/{}/capture", "capture_payment", &["amount_to_capture"], |till, args| till.capture_payment(args)),

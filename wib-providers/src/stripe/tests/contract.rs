@@ -10,7 +10,7 @@ use wib_core::{
         ConfirmPayment, Customer, Dispute, EditCustomer, EditItem, EditSubscription, EventFilter, FirstPayment,
         Interval, Invoice, InvoiceFilter, InvoiceStatus, ItemChange, Metadata, Meter, NewCheckout, NewCustomer, NewItem,
         NewMeter, NewPayment, NewPortal, NewPrice, NewProduct, NewRecurring, NewRefund, NewSetup, NewSubscription,
-        PaymentIntent, PaymentMethod, PortalSession, Price, PriceFilter, Product, Proration, Refund, RefundFilter,
+        PaymentFilter, PaymentIntent, PaymentMethod, PortalSession, Price, PriceFilter, Product, Proration, Refund, RefundFilter,
         RefundReason, SetupIntent, Slice, Subscription, SubscriptionFilter, SubscriptionItem, UnitAmount, UsageEvent,
         UsageFilter, UsageSummary,
     },
@@ -240,6 +240,9 @@ async fn contract_every_request_and_answer_is_what_the_document_says() {
     proof.run("pay_invoice", &[], async || stripe.pay_invoice(&invoice, method_too.clone(), key).await).await;
     proof.run("void_invoice", &[], async || stripe.void_invoice(&invoice, key).await).await;
 
+    let wanted = PaymentFilter { customer: customer_too.clone(), since: Some(Timestamp::UNIX_EPOCH) };
+    proof.run("payments", &[], async || stripe.payments(&wanted, &page).await).await;
+
     let new = NewRefund {
         minor: Some(5),
         reason: Some(RefundReason::RequestedByCustomer),
@@ -287,7 +290,6 @@ const LEFT_OUT: &[&str] = &[
     "get /v1/events/{id}",
     "get /v1/invoiceitems",
     "get /v1/invoiceitems/{id}",
-    "get /v1/payment_intents",
     "get /v1/payment_intents/search",
     "get /v1/payment_methods",
     "get /v1/payment_methods/{id}",
