@@ -7,7 +7,7 @@ use crate::kit::time::{Timestamp, after};
 
 /// Trouble that many meet at once and again and again: it is told of at once, then once a minute, and when it is over.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Option<Trouble>>);
+pub(crate) struct Outage(Mutex<Option<Trouble>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
@@ -18,13 +18,13 @@ struct Trouble {
 
 /// How an outage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(crate) struct Standing {
     /// How often it was met, this time included.
-    pub(super) times: u32,
+    pub(crate) times: u32,
     /// Since when.
-    pub(super) since: Timestamp,
+    pub(crate) since: Timestamp,
     /// Whether it is to be told of now.
-    pub(super) tell: bool,
+    pub(crate) tell: bool,
 }
 
 impl Outage {
@@ -34,7 +34,7 @@ impl Outage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// It was met.
-    pub(super) fn met(&self, now: Timestamp) -> Standing {
+    pub(crate) fn met(&self, now: Timestamp) -> Standing {
         let mut trouble = self.lock();
         let (tell, now_it_is) = match *trouble {
             None => (true, Trouble { since: now, told: now, times: 1 }),
@@ -48,7 +48,7 @@ impl Outage {
         Standing { times: now_it_is.times, since: now_it_is.since, tell }
     }
     /// It was not met; since when it had been, when it had.
-    pub(super) fn over(&self) -> Option<Timestamp> {
+    pub(crate) fn over(&self) -> Option<Timestamp> {
         self.lock().take().map(|trouble| trouble.since)
     }
 }
