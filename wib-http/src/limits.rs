@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(client(Proxies::Private, None, &[]), "unknown");
         for proxy in ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "::ffff:192.168.1.1"] {
             assert_eq!(client(Proxies::Private, Some(proxy), &[cf]), "198.51.100.1", "{proxy}");
-            assert_eq!(client(Proxies::None, Some(proxy), &[cf]) == "198.51.100.1", false, "{proxy}");
+            assert_ne!(client(Proxies::None, Some(proxy), &[cf]), "198.51.100.1", "{proxy}");
         }
         assert_eq!(client(Proxies::Private, Some("203.0.113.7"), &[cf, xff]), "203.0.113.7");
         assert_eq!(client(Proxies::Any, Some("203.0.113.7"), &[cf]), "198.51.100.1");
