@@ -1,11 +1,7 @@
 //! What an operator does with jobs and dead letters.
 
 use clap::Subcommand;
-use wib_core::{
-    engine::Scheduler,
-    jobs::JOBS,
-    kit::Error,
-};
+use wib_core::{engine::Scheduler, jobs::JOBS, kit::Error};
 use wib_http::config::Config;
 
 use super::{Failure, Outcome, wire};
