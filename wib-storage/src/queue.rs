@@ -86,7 +86,7 @@ pub(crate) async fn lease(tx: &mut SqlSystem, now: Timestamp, lease: Duration, l
             UPDATE queue SET status = 'leased', attempts = attempts + 1, due_at = $2 FROM due WHERE queue.id = due.id
             RETURNING queue.*",
         sqlite: "UPDATE queue SET status = 'leased', attempts = attempts + 1, due_at = $2 WHERE id IN (
-                SELECT id FROM queue WHERE status IN ('ready', 'leased') AND due_at <= $1 ORDER BY due_at, id LIMIT $3)
+                SELECT id FROM queue INDEXED BY queue_due WHERE status IN ('ready', 'leased') AND due_at <= $1 ORDER BY due_at, id LIMIT $3)
             RETURNING *"
     );
     let rows = tx.all(sql, [now.into(), after(now, lease).into(), limit.into()]).await?;

@@ -303,6 +303,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(TALK)
         .chain(LEGS)
         .chain(crate::secrets::CHANGES)
+        .chain(crate::money::MONEY)
         .map(|(name, _)| *name)
         .chain(SILENT.iter().copied())
         .collect();

@@ -83,7 +83,9 @@ fn the_seven_jobs_have_their_four_schedules() {
     }
     let order: Vec<_> = JOBS.iter().map(|job| job.name).filter(|name| seven.contains_key(name)).collect();
     assert_eq!(order.last(), Some(&"prevention_scan"));
-    assert!(order.iter().position(|n| *n == "process_payments") < order.iter().position(|n| *n == "dunning_escalation"));
+    assert!(
+        order.iter().position(|n| *n == "process_payments") < order.iter().position(|n| *n == "dunning_escalation")
+    );
 }
 
 #[tokio::test]
@@ -160,8 +162,7 @@ async fn every_missed_day_is_added_up_for_itself_and_other_jobs_run_once() {
     assert_eq!(dues(&runs, "cleanup_sessions"), ["2026-06-05T10:00:00Z"]);
     let (from, to) = ("2026-06-01".parse().unwrap(), "2026-06-30".parse().unwrap());
     let kept = stage.org.usage_stats(from, to).await.unwrap();
-    let kept: Vec<_> =
-        kept.iter().map(|s| (s.day.to_string(), s.total_calls, s.total_duration_seconds)).collect();
+    let kept: Vec<_> = kept.iter().map(|s| (s.day.to_string(), s.total_calls, s.total_duration_seconds)).collect();
     let expected = [("2026-06-01", 1, 10), ("2026-06-02", 2, 50), ("2026-06-04", 1, 40)];
     assert_eq!(kept, expected.map(|(day, calls, seconds)| (day.to_owned(), calls, seconds)));
     assert!(tick(&stage.wib).await.is_empty(), "nothing is due any more");

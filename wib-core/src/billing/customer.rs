@@ -33,6 +33,9 @@ impl Org {
         let customer = billing.create_customer(&new, &format!("customer:{}", self.id())).await?;
         let mut tx = self.tx().await?;
         let row = link(&self.wib, &mut *tx, billing.vendor(), customer.id.as_str(), email).await?;
+        let told = serde_json::json!({"vendor": row.vendor, "customer_id": row.customer_id});
+        let about = ("billing_account", Some(row.id.uuid()));
+        self.audit("billing:customer_created", about).is(&told).write(&mut *tx).await;
         tx.commit().await?;
         Ok(row)
     }
