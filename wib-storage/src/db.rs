@@ -74,7 +74,7 @@ impl Db {
                 let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config({set}, true){begins}"));
                 let judge = |error| seats.judge(login.setting(), error);
                 let tx = watched("begin", Engine::Postgres, pool.begin_with(begin), judge).await?;
-                Ok(Tx::Pg { tx: Box::new(tx), keep: !pooled, _seat: Seats::take(seats, pool.size()) })
+                Ok::<_, Error>(Tx::Pg { tx: Box::new(tx), keep: !pooled, _seat: Seats::take(seats, pool.size()) })
             }
         }?;
         let _ = organization;
