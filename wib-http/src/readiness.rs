@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use wib_core::{
-    Wib,
+    System, Wib,
     kit::{Error, Kind, Result, Timestamp, time},
 };
 
@@ -124,12 +124,13 @@ impl Readiness {
             return report.clone();
         }
         let (database, blobs) = (self.needs.database, self.needs.blobs);
-        let system = self.wib.system();
+        let (ping, tables, bytes) = (self.wib.system(), self.wib.system(), self.wib.system());
+        let (queue, works, began) = (self.wib.clone(), self.needs.works, self.began);
         let answers = tokio::join!(
-            self.ask("database", Some(database), true, system.ready()),
-            self.ask("migrations", Some(database), true, self.tables()),
-            self.ask("blobs", Some(blobs), true, system.blobs_ready()),
-            self.ask("queue", None, self.needs.works, self.queue()),
+            self.ask("database", Some(database), true, async move { ping.ready().await }),
+            self.ask("migrations", Some(database), true, async move { tables_are_there(&tables).await }),
+            self.ask("blobs", Some(blobs), true, async move { bytes.blobs_ready().await }),
+            self.ask("queue", None, works, async move { queue_is_carried(&queue, works, began).await }),
         );
         let (database, migrations, blobs, queue) = answers;
         let checks = vec![database, migrations, blobs, queue];
@@ -150,43 +151,45 @@ impl Readiness {
         part: &'static str,
         setting: Option<&'static str>,
         needed: bool,
-        question: impl Future<Output = Result<()>>,
+        question: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Part {
         let clock = &**self.wib.clock();
         let began = clock.now();
-        let answer = time::timeout(clock, PATIENCE, question).await;
+        // On a task of its own: a question that nobody waits for any longer still ends its transaction in order.
+        let answer = time::timeout(clock, PATIENCE, tokio::spawn(question)).await;
         let ms = clock.now().as_millisecond() - began.as_millisecond();
         let cause = match answer {
-            Some(Ok(())) => None,
-            Some(Err(error)) => Some(said(&error)),
+            Some(Ok(Ok(()))) => None,
+            Some(Ok(Err(error))) => Some(said(&error)),
+            Some(Err(_)) => Some("failed: the log says why".to_owned()),
             None => Some(format!("did not answer in {} s", PATIENCE.as_secs())),
         };
         let setting = setting.filter(|_| cause.is_some());
         Part { part, ok: cause.is_none(), needed, cause, setting, ms }
     }
+}
 
-    async fn tables(&self) -> Result<()> {
-        match self.wib.system().missing_steps().await? {
-            0 => Ok(()),
-            missing => Err(Error::unavailable(format!("{missing} steps are missing: wib migrate up"))),
-        }
+async fn tables_are_there(system: &System) -> Result<()> {
+    match system.missing_steps().await? {
+        0 => Ok(()),
+        missing => Err(Error::unavailable(format!("{missing} steps are missing: wib migrate up"))),
     }
+}
 
-    /// A queue that others do not carry is no fault of a process that answers requests: only one that works is unready by
-    /// it, and only when none of its own lanes goes on.
-    async fn queue(&self) -> Result<()> {
-        let Some(oldest) = self.wib.system().oldest_due().await?.into_iter().min_by_key(|(_, at)| *at) else {
-            return Ok(());
-        };
-        let (now, (topic, due)) = (self.wib.clock().now(), oldest);
-        let late = |at: Timestamp| time::after(at, OVERDUE) < now;
-        let goes_on = !late(self.wib.last_progress().unwrap_or(self.began));
-        if !late(due) || (self.needs.works && goes_on) {
-            return Ok(());
-        }
-        let waits = now.duration_since(due).as_secs();
-        Err(Error::unavailable(format!("a message of {topic} has waited for {waits} s: no worker takes it")))
+/// A queue that others do not carry is no fault of a process that answers requests: only one that works is unready by it,
+/// and only when none of its own lanes goes on.
+async fn queue_is_carried(wib: &Wib, works: bool, began: Timestamp) -> Result<()> {
+    let Some(oldest) = wib.system().oldest_due().await?.into_iter().min_by_key(|(_, at)| *at) else {
+        return Ok(());
+    };
+    let (now, (topic, due)) = (wib.clock().now(), oldest);
+    let late = |at: Timestamp| time::after(at, OVERDUE) < now;
+    let goes_on = !late(wib.last_progress().unwrap_or(began));
+    if !late(due) || (works && goes_on) {
+        return Ok(());
     }
+    let waits = now.duration_since(due).as_secs();
+    Err(Error::unavailable(format!("a message of {topic} has waited for {waits} s: no worker takes it")))
 }
 
 /// An error in the words that outsiders may read.
