@@ -74,7 +74,7 @@ impl Db {
                 let begin = sqlx::AssertSqlSafe(format!("BEGIN; SELECT set_config({set}, true){begins}"));
                 let judge = |error| seats.judge(login.setting(), error);
                 let tx = watched("begin", Engine::Postgres, pool.begin_with(begin), judge).await?;
-                Ok::<_, Error>(Tx::Pg { tx: Box::new(tx), keep: !pooled, _seat: Seats::take(seats, pool.size()) })
+                Ok::<_, Error>(Tx::Pg { tx: Box::new(tx), keep: !pooled, _seat: Seats::take(seats) })
             }
         }?;
         let _ = organization;
@@ -111,28 +111,21 @@ enum Tx {
     },
 }
 
-/// The places of a pool, counted.
+/// The places of a pool, counted: an error of beginning is another one when some are free.
 #[cfg(feature = "postgres")]
 #[derive(Debug)]
 pub(crate) struct Seats {
-    login: &'static str,
     most: u32,
     taken: AtomicU32,
 }
 #[cfg(feature = "postgres")]
 impl Seats {
-    pub(crate) const fn new(login: &'static str, most: u32) -> Self {
-        Self { login, most, taken: AtomicU32::new(0) }
+    pub(crate) const fn new(most: u32) -> Self {
+        Self { most, taken: AtomicU32::new(0) }
     }
-    fn take(seats: &Arc<Self>, open: u32) -> Seat {
-        let taken = seats.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        seats.show("taken", taken);
-        seats.show("open", open);
-        seats.show("most", seats.most);
+    fn take(seats: &Arc<Self>) -> Seat {
+        seats.taken.fetch_add(1, Ordering::Relaxed);
         Seat(seats.clone())
-    }
-    fn show(&self, state: &'static str, count: u32) {
-        metrics::gauge!("wib_storage_pool_connections", "login" => self.login, "state" => state).set(f64::from(count));
     }
     /// An error of beginning: the log learns which login it was, and whether it waited for others or for the database.
     fn judge(&self, setting: &'static str, error: sqlx::Error) -> Error {
@@ -148,8 +141,7 @@ struct Seat(Arc<Seats>);
 #[cfg(feature = "postgres")]
 impl Drop for Seat {
     fn drop(&mut self) {
-        let left = self.0.taken.fetch_sub(1, Ordering::Relaxed) - 1;
-        self.0.show("taken", left);
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -64,12 +64,12 @@ mod usage;
 pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};
-pub use handed::StoreQueue;
 #[cfg(feature = "s3")]
 pub use blobs::{S3Blobs, S3Settings};
 #[cfg(feature = "redis")]
 pub use cache::RedisCache;
 pub use cache::StoreCache;
+pub use handed::StoreQueue;
 pub use place::Database;
 #[cfg(feature = "postgres")]
 pub use place::{PgLogin, PgUrls};

@@ -121,7 +121,6 @@ impl Who {
 #[cfg(feature = "postgres")]
 #[derive(Clone, Debug)]
 pub struct PgLogin {
-    who: Who,
     setting: &'static str,
     options: PgConnectOptions,
     // What the options' socket leads into: gone with the last copy.
@@ -221,10 +220,9 @@ impl PgUrls {
             let tunnel = Tunnel::open(websocket, options.get_host(), options.get_port())?;
             // Whoever reads the frames is whom TLS proved: the bytes inside need no TLS of their own.
             let options = options.socket(tunnel.folder()).ssl_mode(PgSslMode::Disable);
-            return Ok(PgLogin { who, setting, options, _tunnel: Some(Arc::new(tunnel)) });
+            return Ok(PgLogin { setting, options, _tunnel: Some(Arc::new(tunnel)) });
         }
         Ok(PgLogin {
-            who,
             setting,
             options,
             #[cfg(feature = "websocket")]
@@ -235,7 +233,7 @@ impl PgUrls {
         let login = self.login_of(who)?;
         let pool = PgPoolOptions::new().max_connections(self.connections).acquire_timeout(self.patience);
         let pool = pool.connect_with(login.options.clone()).await.map_err(|error| named(login.setting, error))?;
-        let seats = Arc::new(Seats::new(login.who.name(), self.connections));
+        let seats = Arc::new(Seats::new(self.connections));
         Ok(Db::Pg { pool, pooled: self.pooled, begins: self.begins(who).into(), seats, login: Arc::new(login) })
     }
 }

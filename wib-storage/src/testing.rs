@@ -228,6 +228,9 @@ mod postgres {
         async fn system(&self) -> Result<Box<dyn SystemTx>> {
             self.store.system().await
         }
+        fn tell_on(&self, bus: &Arc<dyn Bus>) {
+            self.store.tell_on(bus);
+        }
         async fn ping(&self) -> Result<()> {
             self.store.ping().await
         }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 use wib_core::{
+    ai::PutAiBudget,
     audit::{AuditEvent, AuditFault, AuditReport, TouchedLine},
     calls::{RecordingState, VerifyParty},
     circumstances::RecordCircumstance,
@@ -28,6 +29,7 @@ use crate::{
 
 /// Every use case of an organisation that writes, and the line that it leaves.
 const CHANGES: &[(&str, &str)] = &[
+    ("put_ai_budget", "ai:budget_set"),
     ("import_accounts", "collection:csv_imported"),
     ("start_call", "call:started"),
     ("end_call", "call:ended"),
@@ -92,8 +94,8 @@ const LEGS: &[(&str, &str)] = &[
     ("leave_supervision", "call:supervision_left"),
     ("translate_call", "translation:asked"),
 ];
-/// Those that write nothing of the organisation's: signatures over what is there.
-const SILENT: &[&str] = &["append_for_test", "evidence", "evidence_at"];
+/// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
+const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
 
 async fn lines(archive: &Archive) -> Vec<AuditEvent> {
     let mut tx = archive.stage.store.org(archive.stage.org.id()).await.unwrap();
@@ -125,6 +127,7 @@ async fn every_change_leaves_a_line_with_how_it_was_and_is() {
     org.put_retention_policy(PutRetention { auto_delete_enabled: Some(true), ..PutRetention::default() })
         .await
         .unwrap();
+    org.put_ai_budget(PutAiBudget { limit_micros: 5 }).await.unwrap();
     org.export_person(account.person_id, ExportPerson::default()).await.unwrap();
     org.erase_person(account.person_id, ErasureReason::Request).await.unwrap();
     let log = lines(&archive).await;

@@ -235,8 +235,7 @@ async fn every_tick_is_run_once_however_often_schedulers_are_killed() {
     for node in &mut nodes {
         assert_eq!(node.ended().await, Some(0), "ends in good order");
     }
-    let found =
-        rows(&pg, "SELECT job, due_at::text AS due, outcome, error FROM job_runs ORDER BY 1, 2").await;
+    let found = rows(&pg, "SELECT job, due_at::text AS due, outcome, error FROM job_runs ORDER BY 1, 2").await;
     let mut runs: BTreeMap<(String, Timestamp), u32> = BTreeMap::new();
     for row in &found {
         let (job, due): (String, String) = (row.get("job"), row.get("due"));

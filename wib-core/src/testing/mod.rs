@@ -3,8 +3,8 @@
 
 pub mod authority;
 pub mod billing_suite;
-pub mod bus_suite;
 pub mod blobs_suite;
+pub mod bus_suite;
 pub mod cache_suite;
 pub mod embedder_suite;
 pub mod fakes;

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use metrics::{Counter, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use wib_core::{
     collections::Person,
     kit::{Error, Kind},
@@ -148,50 +147,16 @@ async fn a_full_pool_is_told_from_a_database_that_is_away() {
     small.org(organization).await.unwrap();
 }
 
-/// What was last said of each gauge.
-#[derive(Default)]
-struct Gauges(Mutex<BTreeMap<String, f64>>);
-struct Gauge(Arc<Gauges>, String);
-impl GaugeFn for Gauge {
-    fn increment(&self, _: f64) {}
-    fn decrement(&self, _: f64) {}
-    fn set(&self, value: f64) {
-        self.0.0.lock().unwrap().insert(self.1.clone(), value);
-    }
-}
-struct Watching(Arc<Gauges>);
-impl Recorder for Watching {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
-    }
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
-        let labels: Vec<_> = key.labels().map(|label| format!(" {}", label.value())).collect();
-        metrics::Gauge::from_arc(Arc::new(Gauge(self.0.clone(), format!("{}{}", key.name(), labels.concat()))))
-    }
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
 #[tokio::test]
-async fn the_connections_of_each_login_are_counted() {
-    let Some(store) = postgres_store("the_connections_of_each_login_are_counted", clock()).await else { return };
-    let gauges = Arc::new(Gauges::default());
-    let watching = Watching(gauges.clone());
-    let _guard = metrics::set_default_local_recorder(&watching);
-    let told = |login: &str, state: &str| {
-        let name = format!("wib_storage_pool_connections {login} {state}");
-        gauges.0.lock().unwrap().get(&name).copied()
+async fn the_connections_of_each_login_are_told() {
+    let Some(store) = postgres_store("the_connections_of_each_login_are_told", clock()).await else { return };
+    let told = |login: &str| {
+        let all = store.connections();
+        let one = all.iter().find(|connections| connections.login == login).unwrap();
+        (one.size - one.idle, one.most)
     };
     let organization = organization(&*store, "first").await;
-    assert_eq!((told("jobs", "taken"), told("jobs", "most")), (Some(0.0), Some(3.0)));
     let (first, second) = (store.org(organization).await.unwrap(), store.org(organization).await.unwrap());
-    assert_eq!((told("app", "taken"), told("app", "open"), told("app", "most")), (Some(2.0), Some(2.0), Some(3.0)));
-    drop(first);
-    assert_eq!(told("app", "taken"), Some(1.0));
-    second.commit().await.unwrap();
-    assert_eq!(told("app", "taken"), Some(0.0));
+    assert_eq!((told("app"), told("jobs")), ((2, 3), (0, 3)));
+    drop((first, second));
 }

@@ -178,8 +178,8 @@ mod platform;
 mod questions;
 mod rows;
 mod samples;
-mod spending;
 mod secrets;
+mod spending;
 
 pub use keep::*;
 pub use law::*;
@@ -191,5 +191,5 @@ pub use platform::*;
 pub use questions::*;
 pub use rows::*;
 use samples::*;
-pub use spending::*;
 pub use secrets::*;
+pub use spending::*;
