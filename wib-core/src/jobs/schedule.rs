@@ -402,7 +402,7 @@ fn due(job: &Job, runs: &[JobRun], known: bool, now: Timestamp) -> Result<Option
         // A job has missed nothing before its first run.
         let first = runs.iter().map(|run| run.due_at).min().unwrap_or(time::before(now, BACK));
         let mut tick = latest;
-        while let Some(earlier) = tick.checked_sub(Duration::from_micros(1)).ok() {
+        while let Ok(earlier) = tick.checked_sub(Duration::from_micros(1)) {
             tick = tick_before(&cron, earlier)?;
             if tick < first || tick < time::before(now, BACK) {
                 break;

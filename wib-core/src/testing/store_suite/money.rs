@@ -836,7 +836,7 @@ pub async fn overdue_invoices_are_dunned_when_it_is_time(store: &dyn Store) {
     });
     let (org, invoice) = &tenants[1];
     org!(store, *org, |tx| {
-        assert_eq!(tx.overdue_invoices(at(50), 9).await.expect("read"), [invoice.clone()]);
+        assert_eq!(tx.overdue_invoices(at(50), 9).await.expect("read"), std::slice::from_ref(invoice));
         assert!(tx.overdue_invoices(at(101), 9).await.expect("read").is_empty());
         assert_eq!(tx.resolve_dunning(invoice.id, at(160)).await.expect("resolved"), 1);
         assert_eq!(tx.resolve_dunning(invoice.id, at(170)).await.expect("resolved"), 0);

@@ -431,14 +431,14 @@ pub async fn runs_are_read_back_broken_and_purged(store: &dyn Store) {
         assert_eq!(ids(tx.runs_since("sweep", at(60), 1).await.expect("read")), [first.id]);
         assert_eq!(ids(tx.history(None, None, 3).await.expect("read")), [second.id, other.id, first.id]);
         let ok = tx.history(Some("sweep"), Some(RunOutcome::Ok), 9).await.expect("read");
-        assert_eq!(ok, [done.clone()]);
+        assert_eq!(ok, std::slice::from_ref(&done));
         assert_eq!(tx.break_runs("sweep", at(200)).await.expect("broken"), 2);
         assert_eq!(tx.break_runs("sweep", at(201)).await.expect("broken"), 0);
         let broken = tx.history(Some("sweep"), Some(RunOutcome::Broken), 9).await.expect("read");
         assert_eq!(broken.iter().map(|run| run.ended_at).collect::<Vec<_>>(), [Some(at(200)); 2]);
         assert!(broken.iter().all(|run| run.error.is_some()));
         let running = tx.history(Some("other"), None, 9).await.expect("read");
-        assert_eq!(running, [other.clone()], "another job's goes on");
+        assert_eq!(running, std::slice::from_ref(&other), "another job's goes on");
         assert_eq!(tx.purge_runs(at(100)).await.expect("purged"), 1);
         assert_eq!(tx.purge_runs(at(900)).await.expect("purged"), 2);
         assert_eq!(tx.history(None, None, 9).await.expect("read"), [other], "what goes on stays");
