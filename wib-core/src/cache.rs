@@ -177,7 +177,8 @@ mod tests {
         let first = cache.add("k0", 1, Duration::from_secs(1));
         assert_eq!((last.count, first.count), (2, 1));
         clock.advance(Duration::from_secs(1_000_000));
-        assert_eq!((cache.kept().entries.len(), cache.kept().ends.len(), cache.kept().bytes), (0, 0, 0));
+        let kept = cache.kept();
+        assert_eq!((kept.entries.len(), kept.ends.len(), kept.bytes), (0, 0, 0));
     }
 
     #[tokio::test]

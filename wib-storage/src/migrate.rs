@@ -71,7 +71,7 @@ migrations![
     "0017_bus",
     "0018_money",
     "0019_jobs",
-    "0021_ai",
+    "0020_ai",
 ];
 
 /// The version of the tables that this program works with.

@@ -190,7 +190,7 @@ async fn a_transcript_that_the_vendor_fails_is_ordered_three_times_more_and_the_
         let mut ears = MockTranscriber::new();
         ears.expect_vendor().return_const("assemblyai");
         ears.expect_live().return_const(false);
-        ears.expect_upload().times(1).returning(|_, _| Ok("https://cdn.test/1".to_owned()));
+        ears.expect_upload().times(4).returning(|_, _| Ok("https://cdn.test/1".to_owned()));
         let mut orders = 0;
         ears.expect_submit().times(4).returning(move |_| {
             orders += 1;
@@ -215,6 +215,8 @@ async fn an_answer_of_the_model_that_is_no_json_leaves_the_call_without_an_analy
         let mut model = MockLlm::new();
         model.expect_vendor().return_const("groq");
         model.expect_live().return_const(false);
+        model.expect_reasons().return_const(true);
+        model.expect_quote().return_const(None);
         let text = "I am sorry, I can not help with that.".to_owned();
         let said = Completion {
             vendor: "groq".to_owned(),

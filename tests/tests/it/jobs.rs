@@ -261,7 +261,7 @@ async fn a_dead_node(stage: &Stage, job: &str, due: &str) -> JobRun {
     };
     let mut tx = stage.store.system().await.unwrap();
     for lease in ["schedule", job] {
-        assert!(tx.lease_job(lease, "dead", stage.now(), Duration::from_secs(300)).await.unwrap());
+        assert!(tx.lease_job(lease, "dead", stage.now(), Duration::from_secs(60)).await.unwrap());
     }
     tx.put_run(&run).await.unwrap();
     tx.commit().await.unwrap();
@@ -275,7 +275,7 @@ async fn taken_over(store: Arc<dyn Store>, clock: Arc<VirtualClock>) {
     let dead = a_dead_node(&stage, "process_payments", "2026-06-01T06:00:00Z").await;
     assert!(tick(&stage.wib).await.is_empty(), "its lease holds");
     assert_eq!(Scheduler::new(&stage.wib).run_by_name("process_payments").await.unwrap(), None);
-    stage.pass(299);
+    stage.pass(59);
     assert!(tick(&stage.wib).await.is_empty());
     stage.pass(1);
     let runs = tick(&stage.wib).await;

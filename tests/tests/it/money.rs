@@ -882,7 +882,7 @@ async fn lines_of_the_audit_log_that_were_given_up_are_written_with_their_own_da
     bury("broken", broken).await;
     assert_eq!(counts(&run(&shop.wib, "flush_audit_dlq").await), (1, 1));
     assert_eq!(find(fresh.id).await, Some(fresh.clone()), "with its own date");
-    let letters = shop.wib.system().dead_letters(None, 9).await.unwrap();
+    let letters = shop.wib.system().dead_letters(9).await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.key.as_str()).collect::<Vec<_>>(), ["broken"], "what fails stays");
     // Under a seal its own date would look put in: it is dated now, and says when it happened.
     shop.pass(600);

@@ -230,8 +230,9 @@ async fn a_folder_of_blobs_that_goes_and_comes_back_is_told_of_and_nothing_is_gi
 
     let (payload, run_at) = (json!({ "key": "recordings/one" }), stage.clock.now());
     let message = NewMessage { topic: Topic::DeleteBlob, key: "recordings/one".into(), payload, run_at };
+    let organization = stage.wib.system().create_organization("Ours").await.unwrap().id;
     let mut tx = stage.store.system().await.unwrap();
-    assert!(tx.enqueue(None, &message).await.unwrap());
+    assert!(tx.enqueue(Some(organization), &message).await.unwrap());
     tx.commit().await.unwrap();
     let worker = Worker::new(&stage.wib);
     // Far more often than a message is tried.

@@ -1,10 +1,6 @@
 //! What is not there, refuses, or goes away and comes back.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use wib_core::{
     collections::Person,
