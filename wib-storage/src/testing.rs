@@ -49,7 +49,7 @@ mod postgres {
         kit::{Clock, ExposeSecret, Result, SystemClock},
         orgs::OrganizationId,
         ports::Bus,
-        store::{OrgTx, Store, SystemTx},
+        store::{Connections, OrgTx, Store, SystemTx},
     };
 
     #[cfg(feature = "websocket")]
@@ -146,6 +146,9 @@ mod postgres {
         }
         async fn ping(&self) -> Result<()> {
             self.store.ping().await
+        }
+        fn connections(&self) -> Vec<Connections> {
+            self.store.connections()
         }
         async fn missing_steps(&self) -> Result<usize> {
             self.store.missing_steps().await

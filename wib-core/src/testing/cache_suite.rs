@@ -3,6 +3,7 @@
 //! ```text
 //! async fn make(name: &'static str) -> (impl Cache, Arc<VirtualClock>) { .. }
 //! wib_core::cache_suite!(make);                                    // one named test per case
+//! wib_core::cache_suite!(still make);                              // time passes only where a case says so: for real I/O
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a suite is a test")]
@@ -20,8 +21,10 @@ use crate::{
 /// the case of that name.
 #[macro_export]
 macro_rules! cache_suite {
-    ($make:path) => {
-        $crate::cache_suite! { @cases $make:
+    ($make:path) => { $crate::cache_suite!(@cases passing $make); };
+    (still $make:path) => { $crate::cache_suite!(@cases still $make); };
+    (@cases $what:ident $make:path) => {
+        $crate::cache_suite! { @each $what $make:
             a_value_comes_back_as_it_went
             another_value_takes_its_place
             a_deleted_value_is_gone_and_may_be_deleted_again
@@ -32,11 +35,17 @@ macro_rules! cache_suite {
             a_lock_has_one_holder
         }
     };
-    (@cases $make:path: $($case:ident)+) => {
+    (@one passing $case:ident $cache:ident $clock:ident) => {
+        $crate::testing::while_time_passes(&$clock, $crate::testing::cache_suite::$case(&$cache, &$clock)).await;
+    };
+    (@one still $case:ident $cache:ident $clock:ident) => {
+        $crate::testing::cache_suite::$case(&$cache, &$clock).await;
+    };
+    (@each $what:ident $make:path: $($case:ident)+) => {
         $(#[tokio::test]
         async fn $case() {
             let (cache, clock) = $make(stringify!($case)).await;
-            $crate::testing::while_time_passes(&clock, $crate::testing::cache_suite::$case(&cache, &clock)).await;
+            $crate::cache_suite!(@one $what $case cache clock);
         })+
     };
 }

@@ -30,7 +30,7 @@ mod sqlite {
         let clock = virtual_clock();
         (StoreCache::new(&memory_store(clock.clone()).await), clock)
     }
-    wib_core::cache_suite!(make);
+    wib_core::cache_suite!(still make);
 }
 
 mod postgres {
@@ -83,7 +83,7 @@ mod on_redis {
         let clock = virtual_clock();
         (redis(clock.clone()).await, clock)
     }
-    wib_core::cache_suite!(make);
+    wib_core::cache_suite!(still make);
 }
 
 /// Many at once: each is counted, one gets the lock.

@@ -46,6 +46,9 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::numbers_caller_ids_and_lines_come_back_and_change(&store).await;
     store_suite::translations_are_kept_once_per_version(&store).await;
     store_suite::secrets_come_back_change_and_go(&store).await;
+    store_suite::what_is_told_is_read_in_order_by_its_organisation(&store).await;
+    store_suite::budgets_and_prompts_come_back_and_change(&store).await;
+    store_suite::reservations_of_a_month_add_up_and_are_settled(&store).await;
     store_suite::every_record_of_money_comes_back_as_it_went(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
     Some(store)
