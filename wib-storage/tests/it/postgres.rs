@@ -46,7 +46,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::numbers_caller_ids_and_lines_come_back_and_change(&store).await;
     store_suite::translations_are_kept_once_per_version(&store).await;
     store_suite::secrets_come_back_change_and_go(&store).await;
-    store_suite::what_is_told_is_read_in_order_by_its_organisation(&store).await;
+    store_suite::no_place_is_seen_before_those_before_it(&store).await;
     store_suite::budgets_and_prompts_come_back_and_change(&store).await;
     store_suite::reservations_of_a_month_add_up_and_are_settled(&store).await;
     store_suite::every_record_of_money_comes_back_as_it_went(&store).await;
