@@ -25,7 +25,10 @@ use wib_core::{
     ports::mailer::Mail,
     store::Store,
 };
-use wib_storage::testing::postgres_store;
+use wib_storage::testing::{
+    postgres_store,
+    servers::{Program, Server},
+};
 
 use crate::processes::{Running, Stage, TERMINAL, User, free_port, nap};
 
@@ -405,6 +408,11 @@ async fn no_call_is_lost_or_dialled_twice_when_api_and_worker_are_killed_apart()
 async fn no_call_is_lost_or_dialled_twice_when_three_nodes_are_killed_and_restarted_in_turn() {
     let Some(pg) = postgres_store("three nodes that are killed", Arc::new(SystemClock)).await else { return };
     let mut stage = Stage::of_nodes(7, pg.urls()).await;
+    // Counters, orders of transcripts and news of the calls go by servers outside.
+    let redis = Server::start("three nodes that count on Redis", Program::Redis);
+    let nats = Server::start("three nodes that tell each other on NATS", Program::Nats);
+    stage.settings.extend(redis.as_ref().map(|redis| ("REDIS_URL".to_owned(), redis.url("redis"))));
+    stage.settings.extend(nats.as_ref().map(|nats| ("NATS_URL".to_owned(), nats.url("nats"))));
     let account = signed_up(&mut stage).await;
     let places: Vec<_> = (0..3).map(|_| address()).collect();
     stage.behind_the_door(places.clone());
