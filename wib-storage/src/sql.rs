@@ -8,6 +8,17 @@ pub(crate) enum Engine {
     #[cfg(feature = "postgres")]
     Postgres,
 }
+impl Engine {
+    /// Whether organisations and the platform come by logins of their own.
+    pub(crate) const fn has_logins(self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres => true,
+        }
+    }
+}
 
 /// A statement with the name it has in traces and metrics.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use crate::{
     live::{self, Buses, Untold},
     migrate,
     place::Database,
-    sql::{Engine, OrgSql, Sql},
+    sql::{OrgSql, Sql},
     system::{self, SqlSystem},
     table::{Table, read_all},
 };
@@ -85,10 +85,10 @@ impl Store for SqlStore {
     }
     fn connections(&self) -> Vec<Connections> {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let mut logins = vec![("app", &self.app)];
         // A file has one pool for both.
-        logins.extend((self.app.engine() != Engine::Sqlite).then_some(("jobs", &self.jobs)));
-        let told = logins.into_iter().map(|(login, db)| {
+        let both = self.app.engine().has_logins();
+        let logins = [("app", &self.app)].into_iter().chain(both.then_some(("jobs", &self.jobs)));
+        let told = logins.map(|(login, db)| {
             let (size, idle, most) = db.pool();
             Connections { login, size, idle: count(idle), most }
         });
