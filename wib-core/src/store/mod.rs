@@ -197,7 +197,7 @@ pub trait Telling: Send {
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
-    /// Adds the line. One that is refused is queued as [`Topic::WriteAudit`](crate::engine::Topic::WriteAudit) with the
+    /// Adds the line. One that is refused is queued as [`Topic::WriteAudit`] with the
     /// payload `{"event": line}` and its id as key. Neither refusal spoils the transaction.
     async fn note_audit(&mut self, line: &AuditEvent) -> Noted;
     /// Lines that no batch has, up to a date, by date and id, at most `limit`.
