@@ -410,7 +410,7 @@ async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
         nap(5).await;
     }
     let told = stage.printed(&["backup", &first]);
-    assert!(told.contains("22 files"), "{told}");
+    assert!(told.contains("23 files"), "{told}");
     assert!(!stage.run(&["backup", &first]).status.success(), "a backup is not written over another");
     let began = Instant::now();
     while !store.system().await.unwrap().oldest_due(SystemClock.now()).await.unwrap().is_empty() {
@@ -457,6 +457,10 @@ async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
             let read = |folder: &str| std::fs::read(Path::new(folder).join(&path)).unwrap();
             assert_eq!(read(&data), read(source), "{name}: {path}");
         }
+        for key in ["evidence.key", "secrets.key"] {
+            let read = |folder: &str| std::fs::read(Path::new(folder).join(key)).unwrap();
+            assert_eq!(read(&data), read(source), "{name}: {key}");
+        }
         let history = place(&format!("{name}.jsonl"));
         let (code, _, told) = on(&data, &["evidence", "history", &organization, "--out", &history]);
         assert_eq!(code, Some(0), "{name}: {told}");
@@ -495,6 +499,7 @@ async fn a_backup_taken_under_load_is_restored_whole_and_its_evidence_holds() {
     damage("blobs/recordings/7", &flip, "was changed");
     damage("blobs/recordings/7", &|path| std::fs::remove_file(path).unwrap(), "is missing");
     damage("evidence.key", &cut, "bytes instead of");
+    damage("secrets.key", &flip, "was changed");
     damage("manifest.json", &cut, "is cut off");
     let forget = |path: &Path| {
         let mut manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

@@ -1,5 +1,5 @@
 //! Backup and restore of an installation that keeps everything in its folder: the database as of one instant, the bytes,
-//! the key, and a manifest with the hash of each.
+//! the keys, and a manifest with the hash of each.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,6 @@ use super::{Failure, Outcome, wire};
 const FORMAT: &str = "wib-backup/1";
 const MANIFEST: &str = "manifest.json";
 const DATABASE: &str = "wib.db";
-const KEY: &str = "evidence.key";
 const BLOBS: &str = "blobs";
 /// The largest manifest that is read, in bytes.
 const LIMIT: u64 = 256 << 20;
@@ -75,10 +74,12 @@ impl Backup {
         let copy = self.folder.join(DATABASE);
         backup::copy(&Database::File(database), &copy).await?;
         let mut files = vec![kept(&self.folder, DATABASE)?];
-        let key = config.data.join(KEY);
-        if key.is_file() {
-            copy_file(&key, &self.folder.join(KEY))?;
-            files.push(kept(&self.folder, KEY)?);
+        for name in wire::KEYS {
+            let key = config.data.join(name);
+            if key.is_file() {
+                copy_file(&key, &self.folder.join(name))?;
+                files.push(kept(&self.folder, name)?);
+            }
         }
         let from = config.data.join(BLOBS);
         for path in files_below(&from)? {
@@ -103,6 +104,9 @@ impl Backup {
         let mut file = new_file(&draft).map_err(at(&draft))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(at(&draft))?;
         fs::rename(&draft, &place).map_err(at(&place))?;
+        if config.s3.is_some() {
+            eprintln!("wib: what lies in S3_BUCKET is not in this backup: it is kept by its store's own means");
+        }
         let bytes: u64 = manifest.files.iter().map(|f| f.bytes).sum();
         println!("{} files, {bytes} bytes, {}", manifest.files.len(), manifest.sha256);
         Ok(())
@@ -193,7 +197,7 @@ fn manifest(folder: &Path) -> Result<Manifest, Failure> {
         return Err(refused("was changed"));
     }
     let plain = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    let ours = |path: &str| path == DATABASE || path == KEY || path.starts_with("blobs/");
+    let ours = |path: &str| path == DATABASE || wire::KEYS.contains(&path) || path.starts_with("blobs/");
     if manifest.files.iter().any(|file| !plain(&file.path) || !ours(&file.path)) {
         return Err(refused("names a file that no backup has"));
     }

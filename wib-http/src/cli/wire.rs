@@ -71,12 +71,17 @@ pub(crate) fn make_folder(config: &Config) -> Result<(), Failure> {
         .map_err(|e| Failure::Say(format!("WIB_DATA: {} cannot be made: {e}", config.data.display())))
 }
 
+const EVIDENCE_KEY: &str = "evidence.key";
+const SECRETS_KEY: &str = "secrets.key";
+/// The keys that are made in the folder of data: what was sealed or signed with one that is lost is lost with it.
+pub(crate) const KEYS: [&str; 2] = [EVIDENCE_KEY, SECRETS_KEY];
+
 /// The installation's signer: the configured key, or the one made at the first run.
 fn signer(config: &Config) -> Result<Signer, Failure> {
     if let Some(key) = &config.evidence_key {
         return Signer::from_hex(key.expose_secret()).map_err(|e| Failure::Say(format!("WIB_EVIDENCE_KEY: {e}")));
     }
-    let path = config.data.join("evidence.key");
+    let path = config.data.join(EVIDENCE_KEY);
     Signer::from_hex(&key_file(&path, "evidence")?)
         .map_err(|e| Failure::Say(format!("the evidence key {}: {e}", path.display())))
 }
@@ -87,7 +92,7 @@ fn vault(config: &Config) -> Result<Vault, Failure> {
     if let Some(key) = &config.secrets_key {
         return Vault::from_hex(key.expose_secret(), older).map_err(|e| Failure::Say(format!("WIB_SECRETS_KEY: {e}")));
     }
-    let path = config.data.join("secrets.key");
+    let path = config.data.join(SECRETS_KEY);
     Vault::from_hex(&key_file(&path, "secrets")?, older)
         .map_err(|e| Failure::Say(format!("the secrets key {}: {e}", path.display())))
 }
