@@ -5,12 +5,12 @@ use uuid::Uuid;
 use wib_core::{
     collections::AccountId,
     kit::{
-        Id, Result,
+        Error, Id, Result,
         time::{Date, Timestamp},
     },
     likelihood::{CollectionSettings, History, LikelihoodScore},
     orgs::OrganizationId,
-    store::{Edit, Repo, Scores},
+    store::{Column, Scores},
     usage::{DaySum, UsageStats},
 };
 
@@ -111,11 +111,17 @@ impl Scores for SqlOrg {
         let args = [from.into(), to.into(), since.into(), now.into(), limit.into()];
         self.rows(sql, args).await?.iter().map(history).collect()
     }
-    async fn put_score(&mut self, score: &LikelihoodScore) -> Result<()> {
-        match self.score_of(score.account_id).await? {
-            Some(known) => self.update(&LikelihoodScore { id: known.id, ..score.clone() }).await,
-            None => self.insert(score).await,
-        }
+    async fn put_score(&mut self, score: &LikelihoodScore) -> Result<LikelihoodScore> {
+        let sql = org_sql!(
+            put_score,
+            "INSERT INTO likelihood_scores (organization_id, id, account_id, score, factors, scored_at)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organization_id, account_id) DO UPDATE SET
+                score = excluded.score, factors = excluded.factors, scored_at = excluded.scored_at
+            RETURNING *"
+        );
+        let s = score;
+        let args = [s.id.into(), s.account_id.into(), s.score.into(), s.factors.into_value(), s.scored_at.into()];
+        self.one(sql, args).await?.ok_or_else(|| Error::internal("a score that was put is not there"))
     }
     async fn score_of(&mut self, account: AccountId) -> Result<Option<LikelihoodScore>> {
         let sql = org_sql!(score_of, "SELECT * FROM likelihood_scores WHERE organization_id = $1 AND account_id = $2");

@@ -95,8 +95,7 @@ pub(crate) async fn score(
     for (account_id, history) in tx.histories(of, since, now, limit).await? {
         let factors = history.factors(now);
         let row = LikelihoodScore { id: wib.id(), account_id, score: factors.score(), factors, scored_at: now };
-        tx.put_score(&row).await?;
-        scores.push(row);
+        scores.push(tx.put_score(&row).await?);
     }
     Ok(scores)
 }

@@ -88,8 +88,8 @@ pub trait Scores: Repo<LikelihoodScore> + Edit<CollectionSettings> + Repo<UsageS
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<(AccountId, History)>>;
-    /// Adds or replaces the account's score.
-    async fn put_score(&mut self, score: &LikelihoodScore) -> Result<()>;
+    /// Adds or replaces the account's score, which keeps the id of the first: as it is kept.
+    async fn put_score(&mut self, score: &LikelihoodScore) -> Result<LikelihoodScore>;
     /// The score of an account.
     async fn score_of(&mut self, account: AccountId) -> Result<Option<LikelihoodScore>>;
     /// Open accounts with a score below, computed since then, that nobody is to look at already; the lowest first, at most

@@ -651,8 +651,9 @@ pub async fn accounts_at_risk_are_found_once(store: &dyn Store) {
             (accounts[4].id, 20, 50),
             (paid.id, 1, 50),
         ] {
-            tx.put_score(&a_score(account, 90, 1)).await.expect("added");
-            tx.put_score(&a_score(account, score, seconds)).await.expect("replaced");
+            let first = tx.put_score(&a_score(account, 90, 1)).await.expect("added");
+            let replaced = tx.put_score(&a_score(account, score, seconds)).await.expect("replaced");
+            assert_eq!((replaced.id, replaced.score), (first.id, score));
         }
         tx.insert(&review(accounts[4].id, TaskStatus::InProgress)).await.expect("added");
         tx.insert(&review(accounts[0].id, TaskStatus::Completed)).await.expect("added");
@@ -858,8 +859,8 @@ pub async fn organisations_are_scored_in_turn(store: &dyn Store) {
         tx.insert(&person).await.expect("added");
         tx.insert(&an_account(person.id)).await.expect("added");
     });
-    org!(store, first.org, |tx| tx.put_score(&a_score(first.account, 1, 50)).await.expect("kept"));
-    org!(store, second.org, |tx| tx.put_score(&a_score(second.account, 1, 20)).await.expect("kept"));
+    org!(store, first.org, |tx| _ = tx.put_score(&a_score(first.account, 1, 50)).await.expect("kept"));
+    org!(store, second.org, |tx| _ = tx.put_score(&a_score(second.account, 1, 20)).await.expect("kept"));
     system!(store, |tx| {
         let turn = tx.organizations_to_score(9).await.expect("read");
         assert_eq!(turn, [third.org, second.org, first.org]);
