@@ -1,19 +1,13 @@
-//! A [`Cache`] in memory.
+//! A [`Cache`] that says whether it is consistent.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    kit::{
-        Clock,
-        time::{Timestamp, after},
-    },
+    cache::MemoryCache,
+    kit::Clock,
     ports::{
         Cache, VendorError,
         cache::{CacheCaps, Counted},
@@ -25,38 +19,21 @@ const VENDOR: &str = "fake";
 /// A consistent cache in memory; or one that says it is not, to see who minds.
 #[derive(Debug)]
 pub struct FakeCache {
-    clock: Arc<dyn Clock>,
+    behind: MemoryCache,
     consistent: bool,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    values: BTreeMap<String, (Bytes, Option<Timestamp>)>,
-    counters: BTreeMap<String, Counted>,
 }
 
 impl FakeCache {
     /// An empty one.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, consistent: true, kept: Mutex::default() }
+        Self { behind: MemoryCache::new(clock), consistent: true }
     }
     /// The same, refusing what only a consistent one can promise.
     #[must_use]
     pub fn eventual(mut self) -> Self {
         self.consistent = false;
         self
-    }
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        let now = self.clock.now();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.values.retain(|_, (_, until)| until.is_none_or(|until| until > now));
-        kept.counters.retain(|_, counted| counted.until > now);
-        kept
-    }
-    fn until(&self, ttl: Option<Duration>) -> Option<Timestamp> {
-        ttl.map(|ttl| after(self.clock.now(), ttl))
     }
 }
 
@@ -69,31 +46,24 @@ impl Cache for FakeCache {
         false
     }
     fn caps(&self) -> CacheCaps {
-        CacheCaps { consistent: self.consistent, key_bytes: 512, value_bytes: 1 << 20 }
+        CacheCaps { consistent: self.consistent, ..self.behind.caps() }
     }
     async fn get(&self, key: &str) -> Result<Option<Bytes>, VendorError> {
         self.caps().check(VENDOR, key, 0)?;
-        Ok(self.kept().values.get(key).map(|(value, _)| value.clone()))
+        self.behind.get(key).await
     }
     async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), VendorError> {
         self.caps().check(VENDOR, key, value.len())?;
-        let until = self.until(ttl);
-        self.kept().values.insert(key.to_owned(), (value, until));
-        Ok(())
+        self.behind.put(key, value, ttl).await
     }
     async fn delete(&self, key: &str) -> Result<(), VendorError> {
         self.caps().check(VENDOR, key, 0)?;
-        self.kept().values.remove(key);
-        Ok(())
+        self.behind.delete(key).await
     }
     async fn count(&self, key: &str, by: u64, window: Duration) -> Result<Counted, VendorError> {
         self.caps().check(VENDOR, key, 0)?;
         self.caps().consistently(VENDOR)?;
-        let fresh = Counted { count: 0, until: after(self.clock.now(), window) };
-        let mut kept = self.kept();
-        let counted = kept.counters.entry(key.to_owned()).or_insert(fresh);
-        counted.count = counted.count.saturating_add(by);
-        Ok(*counted)
+        self.behind.count(key, by, window).await
     }
     async fn swap(
         &self,
@@ -104,15 +74,6 @@ impl Cache for FakeCache {
     ) -> Result<bool, VendorError> {
         self.caps().check(VENDOR, key, new.as_ref().map_or(0, Bytes::len))?;
         self.caps().consistently(VENDOR)?;
-        let until = self.until(ttl);
-        let mut kept = self.kept();
-        if kept.values.get(key).map(|(value, _)| value) != old.as_ref() {
-            return Ok(false);
-        }
-        match new {
-            Some(value) => kept.values.insert(key.to_owned(), (value, until)),
-            None => kept.values.remove(key),
-        };
-        Ok(true)
+        self.behind.swap(key, old, new, ttl).await
     }
 }
