@@ -4,9 +4,8 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +16,7 @@ use wib_core::{
     Org, Wib,
     evidence::Signer,
     imports::AccountStatus,
-    kit::{Clock, ExposeSecret, OsRandom, Principal, Random, SeededRandom, SystemClock, time},
+    kit::{Clock, ExposeSecret, OsRandom, Principal, Random, SeededRandom, SystemClock},
     payments::{AuthorizationForm, AuthorizePayments, CreatePlan, ListPayments, ListScheduled, PayBy, ScheduledStatus},
     store::{Repo, Store},
 };
@@ -27,6 +26,8 @@ use wib_storage::{
     testing::{PgStore, postgres_store, raw},
 };
 
+use crate::processes::{Running, binary, free_port, nap};
+
 /// People who are to be charged.
 const PEOPLE: usize = 100;
 /// Customers at the vendor, who share them.
@@ -35,15 +36,6 @@ const CUSTOMERS: usize = 6;
 const KILLS: u32 = 24;
 /// How often it may run once it is left alone: each run takes fifty.
 const ALONE: u32 = 8;
-
-/// A process that ends with its owner.
-struct Running(Child);
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The database that both the test and the jobs work on.
 enum Place {
@@ -83,31 +75,11 @@ struct House {
     _sandbox: Running,
 }
 
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("WIB_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let name = format!("wib{}", std::env::consts::EXE_SUFFIX);
-    let beside = || test.ancestors().skip(1).take(3).map(|folder| folder.join(&name)).find(|path| path.is_file());
-    beside().unwrap_or_else(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "-p", "wib-http"]).args((!cfg!(debug_assertions)).then_some("--release"));
-        assert!(build.status().unwrap().success());
-        beside().expect("the binary is beside the test")
-    })
-}
-
-async fn nap(ms: u64) {
-    SystemClock.sleep_until(time::after(SystemClock.now(), Duration::from_millis(ms))).await;
-}
-
 impl House {
     fn set(seed: u64) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let wib = binary();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let vendors = format!("http://127.0.0.1:{port}");
+        let vendors = format!("http://127.0.0.1:{}", free_port());
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         let mut command = Command::new(&wib);
         command.env_clear().args(["sandbox", "--seed", &seed.to_string(), "--bind", &vendors["http://".len()..]]);
