@@ -19,13 +19,15 @@ pub struct Limits {
     pub exempt: Vec<OrganizationId>,
 }
 
-/// Whom we believe that a request comes from somebody else (`cf-connecting-ip`, `x-forwarded-for`).
+/// Whom we believe that a request comes from somebody else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proxies {
-    /// `private`: whoever connects from this machine or a private network. Others say it of themselves.
+    /// `private`: whoever connects from this machine or a private network, by `x-forwarded-for`, which every proxy adds to.
+    /// Others say it of themselves.
     #[default]
     Private,
-    /// `any`: everybody, because nobody reaches us but through a proxy elsewhere.
+    /// `any`: everybody, because nobody reaches us but through Cloudflare, by `cf-connecting-ip`, else as `private`. Another
+    /// proxy hands on whatever a client writes there.
     Any,
     /// `none`: nobody stands before us.
     None,
@@ -52,7 +54,8 @@ impl Proxies {
             Self::Any => true,
             Self::None => false,
         };
-        Client(if believed { told(&parts.headers).or(peer) } else { peer })
+        let named = || (self == Self::Any).then(|| address(&text(&parts.headers, "cf-connecting-ip"))).flatten();
+        Client(if believed { named().or_else(|| forwarded(&parts.headers)).or(peer) } else { peer })
     }
 }
 
@@ -79,14 +82,17 @@ fn ours(address: IpAddr) -> bool {
     }
 }
 
-fn told(headers: &HeaderMap) -> Option<IpAddr> {
-    let read = |text: &str| text.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical());
-    let text = |name: &str| headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",");
-    if let Some(address) = read(&text("cf-connecting-ip")) {
-        return Some(address);
-    }
+fn address(text: &str) -> Option<IpAddr> {
+    text.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn text(headers: &HeaderMap, name: &str) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     // Proxies add at the end, and what stands before is what the client itself said: the last that is not one of ours.
-    let chain: Vec<_> = text("x-forwarded-for").split(',').map(read).collect();
+    let chain: Vec<_> = text(headers, "x-forwarded-for").split(',').map(address).collect();
     let last = chain.iter().rev().find(|address| address.is_none_or(|address| !ours(address)));
     last.copied().flatten().or_else(|| chain.first().copied().flatten())
 }
@@ -123,15 +129,20 @@ mod tests {
     #[test]
     fn headers_are_believed_of_proxies_alone() {
         let (cf, xff) = (("cf-connecting-ip", "198.51.100.1"), ("x-forwarded-for", "198.51.100.2"));
-        assert_eq!(client(Proxies::Private, None, &[xff, cf]), "198.51.100.1");
         assert_eq!(client(Proxies::Private, None, &[xff]), "198.51.100.2");
         assert_eq!(client(Proxies::Private, None, &[]), "unknown");
         for proxy in ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "::ffff:192.168.1.1"] {
-            assert_eq!(client(Proxies::Private, Some(proxy), &[cf]), "198.51.100.1", "{proxy}");
-            assert_ne!(client(Proxies::None, Some(proxy), &[cf]), "198.51.100.1", "{proxy}");
+            assert_eq!(client(Proxies::Private, Some(proxy), &[xff]), "198.51.100.2", "{proxy}");
+            assert_eq!(
+                client(Proxies::Private, Some(proxy), &[xff, cf]),
+                "198.51.100.2",
+                "{proxy}: nobody checks the other"
+            );
+            assert_ne!(client(Proxies::None, Some(proxy), &[xff]), "198.51.100.2", "{proxy}");
         }
         assert_eq!(client(Proxies::Private, Some("203.0.113.7"), &[cf, xff]), "203.0.113.7");
-        assert_eq!(client(Proxies::Any, Some("203.0.113.7"), &[cf]), "198.51.100.1");
+        assert_eq!(client(Proxies::Any, Some("203.0.113.7"), &[xff, cf]), "198.51.100.1");
+        assert_eq!(client(Proxies::Any, Some("203.0.113.7"), &[xff]), "198.51.100.2");
     }
 
     #[test]

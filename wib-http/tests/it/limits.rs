@@ -16,7 +16,7 @@ fn told(answer: &Answer) -> [String; 3] {
 #[tokio::test]
 async fn guessing_passwords_ends_for_that_address_until_its_window_does() {
     let server = Server::start().await;
-    let guess = async |from: &str| ask(&server.app, "POST", LOG_IN, &[("cf-connecting-ip", from)], FORM).await;
+    let guess = async |from: &str| ask(&server.app, "POST", LOG_IN, &[("x-forwarded-for", from)], FORM).await;
     let reset = wib_core::kit::Clock::now(&*server.clock).as_second() + 900;
     for left in (0..10).rev() {
         let answer = guess("203.0.113.9").await;
@@ -36,7 +36,7 @@ async fn guessing_passwords_ends_for_that_address_until_its_window_does() {
 async fn a_row_with_two_limits_ends_with_the_smaller_and_strangers_use_up_nothing() {
     let server = Server::start().await;
     let (bearer, body) = (format!("Bearer {}", server.token), r#"{"phone_number":"+13125550199"}"#);
-    let from = ("cf-connecting-ip", "203.0.113.9");
+    let from = ("x-forwarded-for", "203.0.113.9");
     for _ in 0..40 {
         let stranger = ask(&server.app, "POST", "/api/calls/start", &[from], body).await;
         assert_eq!((stranger.status, told(&stranger)[0].as_str()), (401, ""));

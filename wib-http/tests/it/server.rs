@@ -141,7 +141,7 @@ impl Server {
     pub(crate) async fn asks(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Answer {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let from = std::net::Ipv4Addr::from_bits(self.asked.fetch_add(1, Ordering::Relaxed)).to_string();
-        let mut headers = vec![("cf-connecting-ip", from.as_str())];
+        let mut headers = vec![("x-forwarded-for", from.as_str())];
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         ask(&self.app, method, path, &headers, body).await
     }
