@@ -24,6 +24,9 @@ use crate::{
     wib::{System, Wib},
 };
 
+const MISSING: &str = "BLOB_MISSING";
+const CORRUPT: &str = "BLOB_CORRUPT";
+
 /// Bytes that are read at once.
 const PIECE: u64 = 4 << 20;
 
@@ -147,15 +150,20 @@ impl Stream for Alone {
     }
 }
 
+/// Whether it is the bytes that are at fault, not the place where they lie: no waiting mends them.
+pub(crate) fn faulty(error: &Error) -> bool {
+    [MISSING, CORRUPT].contains(&error.machine_code())
+}
+
 fn missing() -> Error {
     metrics::counter!("wib_blobs_faulty_total", "fault" => "missing").increment(1);
-    Error::unavailable("the bytes are missing where they were kept").code("BLOB_MISSING")
+    Error::unavailable("the bytes are missing where they were kept").code(MISSING)
 }
 
 fn corrupt(key: &str) -> Error {
     metrics::counter!("wib_blobs_faulty_total", "fault" => "corrupt").increment(1);
     tracing::error!(key, "a blob is not what was kept");
-    Error::unavailable("the bytes are not those that were kept").code("BLOB_CORRUPT")
+    Error::unavailable("the bytes are not those that were kept").code(CORRUPT)
 }
 
 impl Wib {

@@ -8,17 +8,20 @@ use std::{
 
 use bytes::Bytes;
 use http::header;
+use serde_json::json;
 use wib_core::{
     Settings,
     auth::password::PasswordCost,
     blobs::ReadSigned,
     calls::CallExport,
+    engine::{NewMessage, Topic},
     kit::{Kind, canonical, time},
     ports::{
         Blobs,
         transcriber::{MockTranscriber, TranscriptState},
     },
     recordings::Recording,
+    transcripts::{TranscriptJob, TranscriptStatus},
 };
 use wib_http::{AppConfig, app, serve};
 use wib_storage::MemoryBlobs;
@@ -58,6 +61,38 @@ async fn a_recording_that_is_not_what_was_kept_is_never_given_out() {
     }
     archive.blobs.put(&key, true_bytes.clone()).await.unwrap();
     assert_eq!(org.recording_audio(recording.id).await.unwrap().1, true_bytes);
+}
+
+#[tokio::test]
+async fn an_order_for_bytes_that_are_gone_or_changed_is_given_up_like_any_other() {
+    let archive = Archive::new().await;
+    let stage = &archive.stage;
+    let (export, recording, key) = kept(stage).await;
+    let job: TranscriptJob = export.transcript_jobs[0].clone();
+    for (n, bytes) in
+        [None, Some(vec![1; usize::try_from(recording.size_bytes.unwrap()).unwrap()])].into_iter().enumerate()
+    {
+        match bytes {
+            Some(bytes) => archive.blobs.put(&key, bytes.into()).await.unwrap(),
+            None => archive.blobs.delete(&key).await.unwrap(),
+        }
+        // As if it had not been ordered yet.
+        let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+        let queued =
+            TranscriptJob { vendor_id: None, audio_url: None, status: TranscriptStatus::Queued, ..job.clone() };
+        tx.update(&queued).await.unwrap();
+        let payload = json!({ "call_id": job.call_id, "job_id": job.id });
+        let (topic, key) = (Topic::SubmitTranscript, format!("again {n}"));
+        tx.enqueue(&NewMessage { topic, key, payload, run_at: stage.now() }).await.unwrap();
+        tx.commit().await.unwrap();
+        for _ in 0..20 {
+            stage.work().await;
+            stage.pass(600);
+        }
+        let letters = stage.wib.system().dead_letters(9).await.unwrap();
+        assert_eq!(letters.len(), n + 1, "{letters:?}");
+        assert!(letters[n].last_error.as_deref().is_some_and(|why| why.contains("the bytes are")), "{letters:?}");
+    }
 }
 
 /// The bytes of an address of ours, as its holder asks for them.

@@ -10,7 +10,7 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    analysis, audit, billing, calls,
+    analysis, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     ports::{
         bus::{Channel, Hearing},
@@ -317,7 +317,7 @@ impl Worker {
         tracing::warn!(topic, key = message.key, attempts = message.attempts, error = why, "a message failed");
         let limits = message.topic.limits();
         // What is down is ours, the disk or the database: nothing was tried, and once it is up the work goes on by itself.
-        let ours = error.kind() == Kind::Unavailable;
+        let ours = error.kind() == Kind::Unavailable && !blobs::faulty(error);
         if !ours && (!retryable(error) || message.attempts >= limits.tries) {
             return self.give_up(message, &why).await;
         }
