@@ -74,6 +74,7 @@ impl Stage {
             record: true,
             transcribe: true,
             translate_to: None,
+            listen: None,
             answered_at: None,
             ended_at: Some(now),
             answered_by: None,

@@ -97,6 +97,7 @@ pub const ALL: &[Metric] = {
             "Requests counted in this process alone: the counters were down",
         ),
         metric("wib_limits_refused_total", Counter, &["limit"], "Requests that were too many"),
+        metric("wib_live_lines_total", Counter, &["speaker", "source"], "Lines of calls that were heard and kept"),
         metric(
             "wib_live_messages_skipped_total",
             Counter,

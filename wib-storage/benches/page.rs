@@ -58,6 +58,7 @@ async fn fill(store: &dyn Store) -> OrganizationId {
             record: true,
             transcribe: true,
             translate_to: None,
+            listen: None,
             answered_at: Some(at(n)),
             ended_at: Some(at(n)),
             answered_by: None,

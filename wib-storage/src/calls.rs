@@ -15,7 +15,7 @@ use crate::{
 
 table!(Call of organization_id in "calls" {
     id, person_id, account_id, direction, from_number, to_number, flow_type, technology, purpose, status, vendor, live, facts, verdict_id,
-    record, transcribe, translate_to, answered_at, ended_at, answered_by, hangup_cause, created_by, created_at, updated_at
+    record, transcribe, translate_to, listen, answered_at, ended_at, answered_by, hangup_cause, created_by, created_at, updated_at
 } mutable);
 table!(CallLeg in "call_legs" { id, call_id, vendor, role, control_id, leg_id, session_id, created_at } mutable);
 table!(CallEvent in "call_events" { id, call_id, source, event_type, event_data, at });

@@ -217,8 +217,20 @@ impl Keeping for SqlOrg {
             "UPDATE tasks SET title = $3, notes = NULL WHERE organization_id = $1 AND source IS NULL AND title <> $3
             AND account_id IN (SELECT id FROM accounts WHERE organization_id = $1 AND person_id = $2)"
         );
+        let translated = org_sql!(
+            forget_translated_lines_of_person,
+            "DELETE FROM line_translations WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let lines = org_sql!(
+            forget_lines_of_person,
+            "DELETE FROM live_lines WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
         let empty = Value::Json(Some(json!({})));
+        self.change(translated, [person.into()]).await?;
         Ok(vec![
+            counted("lines heard live", self.change(lines, [person.into()]).await?),
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
             counted("words of violations", self.change(violations, [person.into(), empty]).await?),
             counted("mail addresses, proofs and notes of consents", self.change(consents, [person.into()]).await?),

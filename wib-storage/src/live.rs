@@ -1,4 +1,5 @@
-//! What happens in calls: rows in the order in which they became so, told on the bus once they are committed.
+//! What happens in calls: rows in the order in which they became so, told on the bus once they are committed. And what is
+//! heard of calls while they are spoken.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -7,9 +8,9 @@ use uuid::Uuid;
 use wib_core::{
     calls::CallId,
     kit::{Result, time::Timestamp},
-    live::{LiveEvent, LiveKind},
+    live::{LineId, LineTranslation, LiveEvent, LiveGap, LiveKind, LiveLine, MediaStream, StreamId},
     ports::{Bus, bus::Note},
-    store::Telling,
+    store::{Listening, Telling},
 };
 
 use crate::{
@@ -17,7 +18,21 @@ use crate::{
     sql::{org_sql, system_sql},
     store::SqlOrg,
     system::SqlSystem,
+    table::{insert_new, table},
 };
+
+table!(MediaStream in "media_streams" {
+    id, call_id, number, status, opened_at, heard_until, ended_at, why, created_at
+} mutable);
+table!(LiveLine in "live_lines" {
+    id, call_id, line_index, speaker, text, language, started_at, ended_at, confidence_ppm, source, vendor, live,
+    created_at
+});
+table!(LineTranslation in "line_translations" {
+    id, call_id, line_id, line_index, speaker, original, text, source_language, target_language, confidence_ppm, vendor,
+    model, live, created_at
+});
+table!(LiveGap in "live_gaps" { id, call_id, started_at, ended_at, why, filled_at, created_at } mutable);
 
 /// The buses that are told of commits. Whoever holds them keeps them.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +123,77 @@ impl Telling for SqlOrg {
     async fn newest_told(&mut self) -> Result<i64> {
         let sql = org_sql!(newest_told, "SELECT seq FROM live_heads WHERE organization_id = $1");
         self.rows(sql, []).await?.first().map_or(Ok(0), |row| row.get("seq"))
+    }
+}
+
+#[async_trait]
+impl Listening for SqlOrg {
+    async fn streams_of_call(&mut self, call: CallId) -> Result<Vec<MediaStream>> {
+        let sql = org_sql!(
+            streams_of_call,
+            "SELECT * FROM media_streams WHERE organization_id = $1 AND call_id = $2 ORDER BY number, id"
+        );
+        self.all(sql, [call.into()]).await
+    }
+    async fn open_stream(&mut self, id: StreamId, at: Timestamp) -> Result<bool> {
+        let sql = org_sql!(
+            open_stream,
+            "UPDATE media_streams SET status = 'open', opened_at = $3
+            WHERE organization_id = $1 AND id = $2 AND status = 'ordered'"
+        );
+        Ok(self.change(sql, [id.into(), at.into()]).await? == 1)
+    }
+    async fn next_line(&mut self, call: CallId) -> Result<i64> {
+        let sql = org_sql!(
+            next_line,
+            "SELECT COALESCE(MAX(line_index) + 1, 0) AS n FROM live_lines WHERE organization_id = $1 AND call_id = $2"
+        );
+        self.count(sql, [call.into()]).await
+    }
+    async fn lines_after(&mut self, call: CallId, after: i64, limit: i64) -> Result<Vec<LiveLine>> {
+        let sql = org_sql!(
+            lines_after,
+            "SELECT * FROM live_lines WHERE organization_id = $1 AND call_id = $2 AND line_index > $3
+            ORDER BY line_index, id LIMIT $4"
+        );
+        self.all(sql, [call.into(), after.into(), limit.into()]).await
+    }
+    async fn blank_line(&mut self, id: LineId, text: &str) -> Result<()> {
+        let line = org_sql!(blank_line, "UPDATE live_lines SET text = $3 WHERE organization_id = $1 AND id = $2");
+        // What was made of the words may hold the number too.
+        let translations = org_sql!(
+            blank_line_translations,
+            "UPDATE line_translations SET original = $3, text = $3 WHERE organization_id = $1 AND line_id = $2"
+        );
+        self.change(line, [id.into(), text.into()]).await?;
+        self.change(translations, [id.into(), text.into()]).await.map(drop)
+    }
+    async fn note_line_translation(&mut self, translation: &LineTranslation) -> Result<bool> {
+        insert_new(&mut self.conn, self.organization, translation).await
+    }
+    async fn line_translations_after(&mut self, call: CallId, after: i64, limit: i64) -> Result<Vec<LineTranslation>> {
+        let sql = org_sql!(
+            line_translations_after,
+            "SELECT * FROM line_translations WHERE organization_id = $1 AND call_id = $2 AND line_index > $3
+            ORDER BY line_index, id LIMIT $4"
+        );
+        self.all(sql, [call.into(), after.into(), limit.into()]).await
+    }
+    async fn gaps_of_call(&mut self, call: CallId) -> Result<Vec<LiveGap>> {
+        let sql = org_sql!(
+            gaps_of_call,
+            "SELECT * FROM live_gaps WHERE organization_id = $1 AND call_id = $2 ORDER BY started_at, id"
+        );
+        self.all(sql, [call.into()]).await
+    }
+    async fn forget_lines(&mut self, call: CallId) -> Result<()> {
+        let translations = org_sql!(
+            forget_line_translations,
+            "DELETE FROM line_translations WHERE organization_id = $1 AND call_id = $2"
+        );
+        let lines = org_sql!(forget_lines, "DELETE FROM live_lines WHERE organization_id = $1 AND call_id = $2");
+        self.change(translations, [call.into()]).await?;
+        self.change(lines, [call.into()]).await.map(drop)
     }
 }
 

@@ -72,6 +72,7 @@ migrations![
     "0018_money",
     "0019_jobs",
     "0020_ai",
+    "0021_live",
 ];
 
 /// The version of the tables that this program works with.

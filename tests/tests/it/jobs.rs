@@ -137,7 +137,7 @@ async fn call(stage: &Stage, made: Timestamp, seconds: u64) {
         "account_id": account.id, "direction": "outbound", "from_number": "+13125550100", "to_number": "+15005550001",
         "flow_type": "direct", "technology": "manual", "purpose": "collection", "status": "completed",
         "vendor": "telnyx", "live": false, "facts": wib_core::calls::CallFacts::default(), "verdict_id": null,
-        "record": true, "transcribe": true, "translate_to": null, "answered_at": made,
+        "record": true, "transcribe": true, "translate_to": null, "listen": null, "answered_at": made,
         "ended_at": time::after(made, Duration::from_secs(seconds)), "answered_by": null, "hangup_cause": null,
         "created_by": null, "created_at": made, "updated_at": made,
     });

@@ -145,6 +145,7 @@ fn row(
         facts: CallFacts { undetected: true, route: Some(route), ..CallFacts::default() },
         verdict_id: None,
         translate_to: None,
+        listen: None,
         answered_at: None,
         ended_at: None,
         answered_by: None,

@@ -562,6 +562,7 @@ mod tests {
             record: true,
             transcribe: true,
             translate_to: None,
+            listen: None,
             answered_at: None,
             ended_at: None,
             answered_by: None,

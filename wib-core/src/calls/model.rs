@@ -7,6 +7,7 @@ use crate::{
     collections::{AccountId, PersonId},
     compliance::{Purpose, StoredVerdict, Technology},
     kit::{Id, Phone, time::Timestamp},
+    live::Listen,
     orgs::OrganizationId,
     ports::voice::{AnsweredBy, Direction, HangupCause, Leg},
     store::Record,
@@ -127,6 +128,9 @@ pub struct Call {
     pub transcribe: bool,
     /// Into which language the transcript is to be translated.
     pub translate_to: Option<Language>,
+    /// What is to be done with its words while they are spoken; none: nobody listens.
+    #[serde(default)]
+    pub listen: Option<Listen>,
     /// When it was answered.
     pub answered_at: Option<Timestamp>,
     /// When it ended.

@@ -16,7 +16,7 @@ use crate::{
     contacts::{Contact, ContactKind, ContactSource},
     engine::{NewMessage, Topic},
     kit::{Error, Phone, Result, Role, time},
-    live::LiveKind,
+    live::{Listen, LiveKind},
     ports::voice::Direction,
     translation::Language,
     wib::Org,
@@ -50,6 +50,8 @@ pub struct StartCall {
     pub transcribe: Option<bool>,
     /// Into which language to translate the transcript; into none by default.
     pub translate_to: Option<Language>,
+    /// What to do with its words while they are spoken; by default nobody listens. Only a call that is recorded is heard.
+    pub listen: Option<Listen>,
     /// Whether to find out if a machine answered; by default yes, and no when a member waits on the line.
     pub detect_machine: Option<bool>,
 }
@@ -110,6 +112,7 @@ impl Org {
             record: command.record.unwrap_or(true),
             transcribe: command.transcribe.unwrap_or(true),
             translate_to: command.translate_to,
+            listen: command.listen,
             answered_at: None,
             ended_at: None,
             answered_by: None,

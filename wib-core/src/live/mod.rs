@@ -5,9 +5,18 @@
 //! so whoever listens knows what was missed, and reads it. Only ids are told: who wants more asks for it, and is asked who
 //! they are.
 
+mod follow;
+mod keep;
+mod line;
+mod listen;
+mod stream;
 mod watch;
 
+pub use keep::{HeardLine, HeardWord};
+pub use line::{LineId, LineSource, LineTranslation, LiveLine, Speaker};
+pub use listen::Listen;
 use serde::{Deserialize, Serialize};
+pub use stream::{LiveGap, MediaStream, StreamId, StreamStatus};
 use uuid::Uuid;
 pub use watch::{Watch, WatchCalls, Watched};
 
@@ -26,6 +35,12 @@ text_enum! {
         Translation = "translation",
         /// An analysis is there; the subject is the analysis.
         Analysis = "analysis",
+        /// A line was heard while it was spoken; the subject is the line.
+        Line = "line",
+        /// A line is there in another language; the subject is the line's translation.
+        LineTranslation = "line_translation",
+        /// Nobody hears what is said, or somebody does again; the subject is the gap.
+        Gap = "gap",
     }
 }
 

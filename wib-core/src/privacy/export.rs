@@ -13,6 +13,7 @@ use crate::{
     contacts::Contact,
     disclosures::Disclosure,
     kit::{Id, OrNotFound, Result, Role, canonical, time::Timestamp},
+    live::{LineTranslation, LiveLine},
     notices::{Dispute, Notice},
     recordings::{Recording, RecordingId, RecordingStatus},
     transcripts::Transcript,
@@ -26,6 +27,8 @@ const FORMAT: &str = "wib-person/1";
 const CALLS: i64 = 25;
 /// Accounts, and verdicts, of an export.
 const ROWS: i64 = 1000;
+/// Lines heard live of a call, and their translations: more than fit into the longest call.
+const LINES: i64 = 50_000;
 /// Notices, and disputes, of an account.
 const PER_ACCOUNT: i64 = 100;
 
@@ -63,6 +66,8 @@ pub struct CallRecord {
     pub transcripts: Vec<Transcript>,
     pub analyses: Vec<Analysis>,
     pub translations: Vec<Translation>,
+    pub lines: Vec<LiveLine>,
+    pub line_translations: Vec<LineTranslation>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -176,6 +181,8 @@ impl Org {
                 transcripts: tx.transcripts_of_call(call.id).await?,
                 analyses: tx.analyses_of_call(call.id).await?,
                 translations: tx.translations_of_call(call.id).await?,
+                lines: tx.lines_after(call.id, -1, LINES).await?,
+                line_translations: tx.line_translations_after(call.id, -1, LINES).await?,
                 recordings,
                 call,
             });

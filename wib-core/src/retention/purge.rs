@@ -312,6 +312,7 @@ impl Thing {
                 tx.blank_transcript(transcript.id).await?;
                 tx.blank_analyses_of(transcript.id).await?;
                 tx.blank_translations_of(transcript.id).await?;
+                tx.forget_lines(call.id).await?;
                 if let Some(job) = tx.transcript_job(transcript.recording_id).await?
                     && let Some(vendor_id) = job.vendor_id
                 {
@@ -323,6 +324,8 @@ impl Thing {
             Self::Timeline(id) => {
                 let hash = timeline_hash(&tx.timeline(id).await?)?;
                 tx.forget_timeline(id).await?;
+                // What was heard live of a call that has no transcript.
+                tx.forget_lines(id).await?;
                 Ok(hash)
             }
         }

@@ -35,7 +35,7 @@ use crate::{
     engine::{InboxEvent, JobRun, Message, MessageStatus, NewMessage, Owner, QueueDepth, RunOutcome, Topic},
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
-    live::{LiveEvent, LiveKind},
+    live::{LineId, LineTranslation, LiveEvent, LiveGap, LiveKind, LiveLine, MediaStream, StreamId},
     orgs::{Member, Organization, OrganizationId},
     ports::{Bus, voice::Leg, webhook::Event},
     recordings::{Recording, RecordingId},
@@ -194,6 +194,30 @@ pub trait Telling: Send {
     async fn newest_told(&mut self) -> Result<i64>;
 }
 
+/// What is heard of calls while they are spoken.
+#[async_trait]
+pub trait Listening: Edit<MediaStream> + Repo<LiveLine> + Repo<LineTranslation> + Edit<LiveGap> {
+    /// A call's streams, oldest first.
+    async fn streams_of_call(&mut self, call: CallId) -> Result<Vec<MediaStream>>;
+    /// Opens a stream that was ordered; whether it was. Nobody else opens it afterwards.
+    async fn open_stream(&mut self, id: StreamId, at: Timestamp) -> Result<bool>;
+    /// The place of the call's next line. Whoever adds one holds the call.
+    async fn next_line(&mut self, call: CallId) -> Result<i64>;
+    /// A call's lines with a place above `after`, in order, at most `limit`.
+    async fn lines_after(&mut self, call: CallId, after: i64, limit: i64) -> Result<Vec<LiveLine>>;
+    /// Puts other words in the place of a line's, and of those that its translations were made of: a number was known for a
+    /// card's at its end.
+    async fn blank_line(&mut self, id: LineId, text: &str) -> Result<()>;
+    /// Adds a line's translation unless there is one into that language; whether it was added.
+    async fn note_line_translation(&mut self, translation: &LineTranslation) -> Result<bool>;
+    /// Translations of a call's lines with a place above `after`, by place, at most `limit`.
+    async fn line_translations_after(&mut self, call: CallId, after: i64, limit: i64) -> Result<Vec<LineTranslation>>;
+    /// A call's gaps, oldest first.
+    async fn gaps_of_call(&mut self, call: CallId) -> Result<Vec<LiveGap>>;
+    /// Deletes everything that was heard of a call while it was spoken.
+    async fn forget_lines(&mut self, call: CallId) -> Result<()>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait Audit: Repo<AuditEvent> {
@@ -257,6 +281,7 @@ pub trait OrgTx:
     + Audit
     + Keeping
     + Spending
+    + Listening
     + Telling
     + Payments
     + Tasks

@@ -1,6 +1,6 @@
 //! The audit log's seals, and taking content away.
 
-use super::*;
+use super::{listening::a_line, *};
 
 /// A line that the database refuses leaves what went before it and what follows, and waits in the queue.
 pub async fn a_refused_audit_line_is_queued_and_spoils_nothing(store: &dyn Store) {
@@ -155,6 +155,7 @@ pub async fn a_person_is_forgotten_but_for_ids(store: &dyn Store) {
     org!(store, t.org, |tx| {
         tx.insert(&place).await.expect("added");
         tx.insert(&an_analysis(t.call, t.transcript)).await.expect("added");
+        tx.insert(&a_line(&t, 0)).await.expect("added");
         tx.insert(&a_phone(t.person, 9)).await.expect("added");
         tx.insert(&a_verdict()).await.expect("added");
         tx.insert(&StoredVerdict { person_id: Some(t.person), ..a_verdict() }).await.expect("added");
@@ -174,7 +175,8 @@ pub async fn a_person_is_forgotten_but_for_ids(store: &dyn Store) {
         assert_eq!(tx.count_contacts_of_person(t.person).await.expect("read"), 1);
         let counts = tx.forget_person(t.person).await.expect("forgotten");
         let ones = counts.iter().filter(|c| c.count == 1).count();
-        assert_eq!((ones, counts.iter().all(|c| c.count < 2)), (4, true), "{counts:?}");
+        assert_eq!((ones, counts.iter().all(|c| c.count < 2)), (5, true), "{counts:?}");
+        assert!(tx.lines_after(t.call, -1, 9).await.expect("read").is_empty());
         let person = Repo::<Person>::find(&mut *tx, t.person).await.expect("read").expect("there");
         assert_eq!((person.name.as_str(), person.email, person.do_not_call), (TOMBSTONE, None, true));
         let places = tx.locations(t.person.into(), 9).await.expect("read");

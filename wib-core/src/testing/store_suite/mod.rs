@@ -156,6 +156,8 @@ macro_rules! store_suite {
             what_is_told_is_read_in_order_by_its_organisation
             no_place_is_seen_before_those_before_it
             what_waits_outside_is_taken_once_or_comes_back
+            lines_heard_live_come_back_in_order_and_are_forgotten
+            a_stream_is_opened_once
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -170,6 +172,7 @@ macro_rules! store_suite {
 
 mod keep;
 mod law;
+mod listening;
 mod lists;
 mod live;
 mod money;
@@ -183,6 +186,7 @@ mod spending;
 
 pub use keep::*;
 pub use law::*;
+pub use listening::*;
 pub use lists::*;
 pub use live::*;
 pub use money::*;

@@ -58,6 +58,7 @@ pub async fn every_record_comes_back_as_it_went(store: &dyn Store) {
         facts: CallFacts::default(),
         verdict_id: None,
         translate_to: None,
+        listen: None,
         answered_at: None,
         ended_at: None,
         answered_by: None,

@@ -1,6 +1,7 @@
 //! Rows to try a store with, and the ways to try it.
 
 use super::*;
+use crate::live::Listen;
 
 /// Seconds after a fixed day, with odd microseconds.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -127,6 +128,7 @@ pub(super) fn a_call(org: OrganizationId, person: Option<PersonId>, account: Opt
         record: true,
         transcribe: false,
         translate_to: Some(Language::Pt),
+        listen: Some(Listen { customer: Some(Language::Es), translate: true, ..Listen::default() }),
         answered_at: Some(at(5)),
         ended_at: Some(at(6)),
         answered_by: Some(AnsweredBy::NotSure),
