@@ -102,7 +102,7 @@ pub struct Parts {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) voice: Arc<dyn Voice>,
     pub(crate) transcriber: Arc<dyn Transcriber>,
-    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
+    live_transcribers: Vec<Arc<dyn LiveTranscriber>>,
     pub(crate) llm: Router,
     pub(crate) mailer: Arc<dyn Mailer>,
     messenger: Option<Arc<dyn Messenger>>,
@@ -207,10 +207,10 @@ impl Wib {
     pub fn speech(&self) -> Option<&Arc<dyn Speech>> {
         self.0.speech.as_ref()
     }
-    /// Who hears speech while it is spoken, when somebody was given.
+    /// Who hears speech while it is spoken, first choice first; empty when nobody was given.
     #[must_use]
-    pub fn live_transcriber(&self) -> Option<&Arc<dyn LiveTranscriber>> {
-        self.0.live_transcriber.as_ref()
+    pub fn live_transcribers(&self) -> &[Arc<dyn LiveTranscriber>] {
+        &self.0.live_transcribers
     }
     /// Who moves money, when somebody does.
     #[must_use]
@@ -308,7 +308,7 @@ pub struct WibBuilder {
     counters: Option<Arc<dyn Cache>>,
     voice: Option<Arc<dyn Voice>>,
     transcriber: Option<Arc<dyn Transcriber>>,
-    live_transcriber: Option<Arc<dyn LiveTranscriber>>,
+    live_transcribers: Vec<Arc<dyn LiveTranscriber>>,
     llms: Vec<Arc<dyn Llm>>,
     mailer: Option<Arc<dyn Mailer>>,
     messenger: Option<Arc<dyn Messenger>>,
@@ -353,8 +353,6 @@ impl WibBuilder {
         voice: dyn Voice;
         /// Who turns recordings into text. Required.
         transcriber: dyn Transcriber;
-        /// Who hears speech while it is spoken; nobody by default.
-        live_transcriber: dyn LiveTranscriber;
         /// Who sends mail. Required.
         mailer: dyn Mailer;
         /// Who carries text messages; nobody by default.
@@ -395,6 +393,17 @@ impl WibBuilder {
     #[must_use]
     pub fn llms(mut self, models: Vec<Arc<dyn Llm>>) -> Self {
         self.llms = models;
+        self
+    }
+    /// Who hears speech while it is spoken: this one alone. Nobody by default.
+    #[must_use]
+    pub fn live_transcriber(self, transcriber: Arc<dyn LiveTranscriber>) -> Self {
+        self.live_transcribers(vec![transcriber])
+    }
+    /// Who hears speech while it is spoken, first choice first: the next is there for when one fails.
+    #[must_use]
+    pub fn live_transcribers(mut self, transcribers: Vec<Arc<dyn LiveTranscriber>>) -> Self {
+        self.live_transcribers = transcribers;
         self
     }
     /// A vendor whose deliveries are accepted.
@@ -479,7 +488,7 @@ impl WibBuilder {
             blobs: required(self.blobs, "blobs")?,
             voice: required(self.voice, "voice")?,
             transcriber: required(self.transcriber, "transcriber")?,
-            live_transcriber: self.live_transcriber,
+            live_transcribers: self.live_transcribers,
             llm: required(llm, "llm")?,
             mailer: required(self.mailer, "mailer")?,
             messenger: self.messenger,

@@ -429,7 +429,9 @@ impl Ask<'_> {
         let request = self.build()?.map(drop);
         let shaken = Box::pin(socket::shake(&client.wires, request, limits));
         match timeout(clock, self.policy.first_byte.min(left(clock, deadline)), shaken).await {
-            Some(Ok(socket)) => Ok(socket::halves(socket, client.clone(), limits.clone())),
+            Some(Ok((socket, headers))) => {
+                Ok(socket::halves(socket, client.clone(), limits.clone(), request_id(&headers)))
+            }
             Some(Err(socket::Unshaken::Refused(answer))) => {
                 let body = answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok());
                 let request_id = request_id(answer.headers());
@@ -809,8 +811,8 @@ fn fault_word(fault: Fault) -> &'static str {
     }
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let named = ["x-request-id", "request-id", "cf-ray"];
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let named = ["x-request-id", "request-id", "dg-request-id", "cf-ray"];
     let value = named.iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
     Some(value.chars().take(100).collect())
 }

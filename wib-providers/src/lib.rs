@@ -43,6 +43,7 @@ macro_rules! vendor_list {
 vendor_list! {
     telnyx "telnyx";
     assemblyai "assemblyai";
+    deepgram "deepgram";
     groq "groq";
     xai "xai";
     openai "openai";

@@ -19,7 +19,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use tokio::sync::Mutex;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -86,8 +86,12 @@ pub(crate) enum Unshaken {
     Nonsense,
 }
 
-/// Dials and shakes hands. The key of the handshake comes from the wires, as all chance does.
-pub(crate) async fn shake(wires: &Wires, mut request: Request<()>, limits: &Limits) -> Result<Socket, Unshaken> {
+/// Dials and shakes hands; gives the headers of the vendor's answer too. The key of the handshake comes from the wires, as all chance does.
+pub(crate) async fn shake(
+    wires: &Wires,
+    mut request: Request<()>,
+    limits: &Limits,
+) -> Result<(Socket, HeaderMap), Unshaken> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let secure = parts.scheme.as_ref().is_some_and(|scheme| matches!(scheme.as_str(), "https" | "wss"));
     parts.scheme = (if secure { "wss" } else { "ws" }).parse().ok();
@@ -112,7 +116,7 @@ pub(crate) async fn shake(wires: &Wires, mut request: Request<()>, limits: &Limi
     request.headers_mut().extend(fixed);
     let config = WebSocketConfig::default().max_message_size(Some(limits.message)).max_frame_size(Some(limits.message));
     match client_async_with_config(request, stream, Some(config)).await {
-        Ok((socket, _)) => Ok(socket),
+        Ok((socket, answer)) => Ok((socket, answer.into_parts().0.headers)),
         Err(tungstenite::Error::Http(answer)) => Err(Unshaken::Refused(answer)),
         Err(tungstenite::Error::Io(_)) | Err(tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete)) => {
             Err(Unshaken::Broken)
@@ -122,12 +126,17 @@ pub(crate) async fn shake(wires: &Wires, mut request: Request<()>, limits: &Limi
 }
 
 /// The two halves of a socket.
-pub(crate) fn halves(socket: Socket, client: Client, limits: Limits) -> (Outgoing, Incoming) {
+pub(crate) fn halves(
+    socket: Socket,
+    client: Client,
+    limits: Limits,
+    request_id: Option<String>,
+) -> (Outgoing, Incoming) {
     let (sink, stream) = socket.split();
     let heard = client.now();
     let (sink, ended) = (Mutex::new(sink), std::sync::Mutex::new(None));
     let line = Arc::new(Line { client, limits, sink, leaving: AtomicBool::new(false), ended });
-    (Outgoing(line.clone()), Incoming { line, stream, heard, asked: None, over: false })
+    (Outgoing(line.clone()), Incoming { line, stream, request_id, heard, asked: None, over: false })
 }
 
 /// What both halves share.
@@ -192,7 +201,8 @@ impl Line {
     }
 }
 
-/// The half that speaks.
+/// The half that speaks. Clones speak over the same socket.
+#[derive(Clone)]
 pub struct Outgoing(Arc<Line>);
 
 impl fmt::Debug for Outgoing {
@@ -228,6 +238,7 @@ impl Outgoing {
 pub struct Incoming {
     line: Arc<Line>,
     stream: SplitStream<Socket>,
+    request_id: Option<String>,
     /// When something was last heard.
     heard: Timestamp,
     /// When a ping was sent that is not answered yet.
@@ -241,6 +252,11 @@ impl fmt::Debug for Incoming {
     }
 }
 impl Incoming {
+    /// The vendor's name of the request that opened the socket, when it gave one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
     /// What comes next; `None` when the socket has ended as it should: after all was said, or with the code 1000. May be
     /// dropped while it waits.
     ///

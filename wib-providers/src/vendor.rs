@@ -242,7 +242,8 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Gives them to the core: the first of a port where one is enough, all models, and a chain of all speakers.
+    /// Gives them to the core: the first of a port where one is enough, all models, all who hear live, and a chain of
+    /// all speakers.
     #[must_use]
     pub fn fill(self, mut builder: WibBuilder) -> WibBuilder {
         for source in self.webhooks {
@@ -254,9 +255,7 @@ impl Adapters {
         if let Some(transcriber) = self.transcribers.into_iter().next() {
             builder = builder.transcriber(transcriber);
         }
-        if let Some(transcriber) = self.live_transcribers.into_iter().next() {
-            builder = builder.live_transcriber(transcriber);
-        }
+        builder = builder.live_transcribers(self.live_transcribers);
         if !self.llms.is_empty() {
             builder = builder.llms(self.llms);
         }

@@ -265,6 +265,7 @@ impl Stage {
         for (vendor, path) in [
             ("TELNYX", "telnyx/v2"),
             ("ASSEMBLYAI", "assemblyai"),
+            ("DEEPGRAM", "deepgram"),
             ("GROQ", "groq/openai/v1"),
             ("XAI", "xai/v1"),
             ("OPENAI", "openai/v1"),

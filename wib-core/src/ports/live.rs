@@ -39,7 +39,8 @@ pub trait LiveAudio: Send + fmt::Debug {
     /// Takes the next piece of audio: whole samples, of any length. The adapter gathers what is too short for the vendor
     /// and divides what is too long. No faster than it is spoken: that is the caller's to keep.
     async fn push(&mut self, audio: &[u8]) -> Result<(), VendorError>;
-    /// Changes how turns are told apart, from now on.
+    /// Changes how turns are told apart, from now on. What a vendor cannot change on the way is refused
+    /// ([`Fault::Request`](super::Fault::Request)), and nothing of it is changed.
     async fn update(&mut self, change: &LiveChange) -> Result<(), VendorError>;
     /// Ends the turn that is being spoken, now. What was gathered goes first.
     async fn end_turn(&mut self) -> Result<(), VendorError>;
@@ -151,7 +152,7 @@ pub enum LiveEvent {
     Ended {
         /// How much audio was heard, in milliseconds.
         audio_ms: i64,
-        /// How long the session was open, in milliseconds: what is billed.
+        /// What is billed, in milliseconds: how long the session was open or, where audio is billed, how much was heard.
         session_ms: i64,
     },
 }

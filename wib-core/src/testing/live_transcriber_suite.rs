@@ -26,6 +26,8 @@ pub struct Subject {
     pub transcriber: Arc<dyn LiveTranscriber>,
     /// Gives audio in which a text is said without a pause.
     pub speak: Speaks,
+    /// Whether silences can be changed on the way; where they cannot, a change must be refused and an order's own count.
+    pub changes: bool,
     /// Has the connections that are opened from now on break after the first word; `None`: that case is skipped.
     pub cut: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -181,9 +183,14 @@ pub async fn a_turn_ends_when_it_is_told_to(subject: &Subject) {
 pub async fn a_shorter_silence_ends_a_turn_once_it_was_asked_for(subject: &Subject) {
     let order = phone();
     let audio = [&(subject.speak)("I need help with", order.encoding, 8_000)[..], &silence(&order, 700)].concat();
-    let mut stream = subject.transcriber.listen(&order).await.expect("a stream");
     let shorter = LiveChange { min_silence_ms: Some(200), max_silence_ms: Some(500), ..LiveChange::default() };
-    stream.audio.update(&shorter).await.expect("a change");
+    let mut stream = subject.transcriber.listen(&order).await.expect("a stream");
+    if subject.changes {
+        stream.audio.update(&shorter).await.expect("a change");
+    } else {
+        assert_eq!(stream.audio.update(&shorter).await.expect_err("a refusal").fault, Fault::Request);
+        stream = subject.transcriber.listen(&LiveOrder { turns: shorter, ..order.clone() }).await.expect("a stream");
+    }
     stream.audio.push(&audio).await.expect("audio is taken");
     assert_eq!(plain(&next_end(&mut stream).await.text), "i need help with");
     // Without the change, the same silence joins what comes after it.

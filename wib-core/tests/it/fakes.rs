@@ -44,7 +44,12 @@ mod live_transcriber {
         let transcriber = Arc::new(FakeLiveTranscriber::default());
         let fake = transcriber.clone();
         let cut: Box<dyn Fn() + Send + Sync> = Box::new(move || fake.cut());
-        Some(live_transcriber_suite::Subject { transcriber, speak: FakeLiveTranscriber::speak, cut: Some(cut) })
+        Some(live_transcriber_suite::Subject {
+            transcriber,
+            speak: FakeLiveTranscriber::speak,
+            changes: true,
+            cut: Some(cut),
+        })
     }
     wib_core::live_transcriber_suite!(make);
 }

@@ -51,6 +51,19 @@ pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             }
             Err(why) => error(400, &why.to_string()),
         },
+        ("GET", ["live_faults"]) => answer(200, &live_faults(world)),
+        ("DELETE", ["live_faults"]) => {
+            world.live_faults.clear();
+            answer(200, &live_faults(world))
+        }
+        ("POST", ["live_faults"]) => match (text(&body, "vendor"), serde_json::from_value(body.clone())) {
+            (None, _) => error(400, "vendor is needed"),
+            (Some(vendor), Ok(fault)) => {
+                world.live_faults.push((vendor.to_owned(), fault));
+                answer(200, &live_faults(world))
+            }
+            (_, Err(why)) => error(400, &why.to_string()),
+        },
         ("GET", ["keys"]) => {
             answer(200, &json!({"telnyx_public_key": world.models.get("telnyx").and_then(|m| m.verifier())}))
         }
@@ -64,6 +77,15 @@ pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
         }
         _ => error(404, "no such control"),
     }
+}
+
+fn live_faults(world: &World) -> Value {
+    let shown = world.live_faults.iter().map(|(vendor, fault)| {
+        let mut shown = json!(fault);
+        shown["vendor"] = json!(vendor);
+        shown
+    });
+    json!({"live_faults": shown.collect::<Vec<_>>()})
 }
 
 fn clock(world: &World) -> Value {

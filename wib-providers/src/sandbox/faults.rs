@@ -58,3 +58,44 @@ impl Fault {
         self.times > 0 && fits(&self.vendor, vendor) && fits(&self.operation, operation)
     }
 }
+
+/// What goes wrong in a stream of speech that was opened, of whichever vendor hears it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveFault {
+    /// How many words are heard, and told, before; 0: from the beginning. What comes with the last of them in the same
+    /// piece of audio is told too.
+    #[serde(default)]
+    pub after_words: usize,
+    /// Whether every stream of that vendor meets it, until faults are cleared; otherwise the next one alone does.
+    #[serde(default)]
+    pub every: bool,
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub what: LiveTrouble,
+}
+
+/// What goes wrong in a stream of speech.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LiveTrouble {
+    /// It is refused with a 503, whatever was heard.
+    Refused,
+    /// The vendor says what went wrong in its own words, and closes.
+    Error,
+    /// The connection stays, and nothing whatever comes back by it, no answer to a ping either.
+    HalfOpen,
+    /// The vendor listens, is alive, and tells of no word any more.
+    NoResults,
+    /// Words are told that may still change, and no turn ever ends.
+    PartialsOnly,
+    /// Each result comes that long after the one before it, so that they fall behind ever more.
+    Late {
+        /// How long, in milliseconds.
+        ms: u64,
+    },
+    /// Of two results that are final, the second comes first.
+    OutOfOrder,
+    /// The connection breaks.
+    Cut,
+}

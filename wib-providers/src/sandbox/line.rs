@@ -16,7 +16,8 @@ use tokio_tungstenite::{
 use wib_core::kit::Timestamp;
 
 use super::{
-    FaultKind, PORT, Sandbox, broken,
+    FaultKind, LiveTrouble, PORT, Sandbox, broken,
+    trouble::Trouble,
     wire::{Ask, Base, typed},
 };
 use crate::transport::Duplex;
@@ -50,6 +51,8 @@ struct Talk {
     vendor: String,
     session: String,
     fault: Option<FaultKind>,
+    trouble: Option<Trouble>,
+    greeting: Option<(&'static str, String)>,
 }
 
 impl Sandbox {
@@ -94,17 +97,26 @@ impl Sandbox {
         }
         let mut admitted = None;
         #[expect(clippy::result_large_err, reason = "the library's own type")]
-        let shaken = accept_hdr_async(io, |request: &tungstenite::handshake::server::Request, response| {
-            match self.admit(&door, request) {
-                Ok(talk) => {
-                    admitted = Some(talk);
-                    Ok(response)
+        let shaken = accept_hdr_async(
+            io,
+            |request: &tungstenite::handshake::server::Request,
+             mut response: tungstenite::handshake::server::Response| {
+                match self.admit(&door, request) {
+                    Ok(talk) => {
+                        if let Some((name, value)) = &talk.greeting
+                            && let Ok(value) = value.parse()
+                        {
+                            response.headers_mut().insert(*name, value);
+                        }
+                        admitted = Some(talk);
+                        Ok(response)
+                    }
+                    Err(refusal) => Err(refusal.map(|body| Some(String::from_utf8_lossy(&body).into_owned()))),
                 }
-                Err(refusal) => Err(refusal.map(|body| Some(String::from_utf8_lossy(&body).into_owned()))),
-            }
-        });
-        if let (Ok(socket), Some(talk)) = (shaken.await, admitted) {
-            self.talk(socket, &talk).await;
+            },
+        );
+        if let (Ok(socket), Some(mut talk)) = (shaken.await, admitted) {
+            self.talk(socket, &mut talk).await;
             let now = self.0.clock.now();
             let mut world = self.world();
             world.settle(now);
@@ -138,12 +150,17 @@ impl Sandbox {
         if let Some(FaultKind::Status { status, retry_after }) = fault {
             return Err(Box::new(broken(&world, vendor, status, retry_after)));
         }
+        let trouble = world.live_fault(vendor);
+        if trouble.as_ref().is_some_and(|fault| fault.what == LiveTrouble::Refused) {
+            return Err(Box::new(broken(&world, vendor, 503, None)));
+        }
         let missing = || Box::new(typed(404, "text/plain", "no such vendor"));
         let session = world.with_model(vendor, |model, world| model.accept(world, &ask)).ok_or_else(missing)??;
-        Ok(Talk { vendor: vendor.to_owned(), session, fault })
+        let greeting = world.models.get(vendor).and_then(|model| model.greeting(&session));
+        Ok(Talk { vendor: vendor.to_owned(), session, fault, trouble: trouble.map(Trouble::new), greeting })
     }
 
-    async fn talk(&self, mut socket: WebSocketStream<Box<dyn Duplex>>, talk: &Talk) {
+    async fn talk(&self, mut socket: WebSocketStream<Box<dyn Duplex>>, talk: &mut Talk) {
         match talk.fault {
             // Heard, and never answered.
             Some(FaultKind::TimeoutAfterEffect) => return swallow(&mut **socket.get_mut()).await,
@@ -157,7 +174,13 @@ impl Sandbox {
             _ => {}
         }
         loop {
-            for say in self.to_say(talk) {
+            let says = match talk.trouble.as_ref().and_then(Trouble::now) {
+                Some(LiveTrouble::Cut) => return,
+                Some(LiveTrouble::HalfOpen) => return swallow(&mut **socket.get_mut()).await,
+                Some(LiveTrouble::Error) => self.collapse(talk),
+                _ => self.to_say(talk),
+            };
+            for say in says {
                 let message = match say {
                     Say::Text(text) => Message::text(text),
                     Say::Close(code, reason) => {
@@ -171,6 +194,9 @@ impl Sandbox {
                 if socket.send(message).await.is_err() {
                     return;
                 }
+            }
+            if self.notes(talk) {
+                continue;
             }
             // The connection breaks after the first word.
             if talk.fault == Some(FaultKind::ResetAfterEffect) {
@@ -203,17 +229,35 @@ impl Sandbox {
     }
 
     /// What the model has to say by now.
-    fn to_say(&self, talk: &Talk) -> Vec<Say> {
+    fn to_say(&self, talk: &mut Talk) -> Vec<Say> {
         let now = self.0.clock.now();
         let mut world = self.world();
         world.settle(now);
-        world.said.remove(&talk.session).unwrap_or_default()
+        let says = world.said.remove(&talk.session).unwrap_or_default();
+        match (&mut talk.trouble, world.models.get(talk.vendor.as_str())) {
+            (Some(trouble), Some(model)) => trouble.pass(now, says, |message| model.told(message)),
+            _ => says,
+        }
+    }
+    /// Notes how many words were told by now; whether something goes wrong of it.
+    fn notes(&self, talk: &mut Talk) -> bool {
+        let Some(trouble) = &mut talk.trouble else { return false };
+        let before = trouble.now();
+        let words = self.world().models.get(talk.vendor.as_str()).map_or(0, |model| model.words_heard(&talk.session));
+        trouble.told(words);
+        before != trouble.now()
+    }
+    /// The model's last words.
+    fn collapse(&self, talk: &Talk) -> Vec<Say> {
+        let world = self.world();
+        world.models.get(talk.vendor.as_str()).map_or_else(Vec::new, |model| model.collapse())
     }
     /// When the model may have something to say by itself.
     fn due(&self, talk: &Talk) -> Option<Timestamp> {
         let world = self.world();
-        let due = world.models.get(talk.vendor.as_str())?.due(&talk.session)?;
-        Some(wib_core::kit::time::before(due, world.ahead))
+        let due = world.models.get(talk.vendor.as_str()).and_then(|model| model.due(&talk.session));
+        let due = due.map(|due| wib_core::kit::time::before(due, world.ahead));
+        due.into_iter().chain(talk.trouble.as_ref().and_then(Trouble::due)).min()
     }
 }
 

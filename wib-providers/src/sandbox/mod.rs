@@ -64,6 +64,7 @@
 //! | `GET /sandbox/outbox` | mails that were sent |
 //! | `GET`, `POST /sandbox/clock {advance_seconds}` | the vendors' clock, moved on without waiting |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s |
+//! | `GET`, `POST`, `DELETE /sandbox/live_faults` | [`LiveFault`]s, each with its `vendor` |
 //! | `GET /sandbox/keys` | Telnyx's public key |
 //! | `GET /sandbox/models/{vendor}` | what a vendor's model keeps |
 //! | `POST /sandbox/stripe/checkout/{id}/complete {payment_method}` | a payer fills the page in |
@@ -77,7 +78,22 @@
 //! A WebSocket (`stream`) goes over the same transport, and on a port over a connection that its host gives to
 //! [`Sandbox::converse`]. Its faults: a status refuses the handshake; `timeout_before_effect` never answers it,
 //! `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
-//! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does.
+//! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does, at the rate
+//! and in the encoding that were declared: at another rate nothing is heard.
+//!
+//! What goes wrong in the midst of speech is a [`LiveFault`], ordered for one vendor ([`Sandbox::live_fault`]), so that
+//! another may go on in its place:
+//!
+//! | `what` | from the word `after_words` on |
+//! | --- | --- |
+//! | `refused` | the handshake is a 503, whatever was heard |
+//! | `error` | the vendor says what went wrong, and closes |
+//! | `half_open` | the connection stays, and nothing comes back by it |
+//! | `no_results` | the vendor is alive, and tells of no word |
+//! | `partials_only` | no turn ever ends |
+//! | `late {ms}` | each result comes that long after the one before it |
+//! | `out_of_order` | of two final results, the second comes first |
+//! | `cut` | the connection breaks |
 
 pub(crate) mod acts;
 mod cards;
@@ -97,6 +113,7 @@ pub(crate) mod sound;
 #[cfg(feature = "_speech")]
 pub(crate) mod speech;
 pub(crate) mod tape;
+mod trouble;
 pub(crate) mod wire;
 pub(crate) mod world;
 
@@ -122,7 +139,7 @@ use wib_core::{
 
 pub use self::{
     cards::Card,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, LiveFault, LiveTrouble},
     house::OUR_NUMBER,
     observe::Voicemail,
     people::{Behaviour, MAGIC},
@@ -278,6 +295,17 @@ impl Sandbox {
     /// Orders a fault.
     pub fn inject(&self, fault: Fault) {
         self.world().faults.push(fault);
+    }
+
+    /// Orders what goes wrong in a vendor's next stream of speech, or in every one of them. Those ordered first are met
+    /// first.
+    pub fn live_fault(&self, vendor: &str, fault: LiveFault) {
+        self.world().live_faults.push((vendor.to_owned(), fault));
+    }
+
+    /// Takes back what was ordered for that vendor's streams of speech. Those that are open keep what they met.
+    pub fn clear_live_faults(&self, vendor: &str) {
+        self.world().live_faults.retain(|(its, _)| its != vendor);
     }
 
     /// How many real dials each number received.

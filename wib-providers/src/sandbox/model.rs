@@ -7,7 +7,7 @@ use wib_core::kit::Timestamp;
 
 use super::{
     Settings,
-    line::Said,
+    line::{Said, Say},
     wire::{Ask, typed},
     world::World,
 };
@@ -31,6 +31,22 @@ pub(crate) trait Model: Send {
     /// [`World::say`].
     fn accept(&mut self, _world: &mut World, _ask: &Ask<'_>) -> Result<String, Box<Response<Bytes>>> {
         Err(Box::new(typed(404, "text/plain", "no sockets here")))
+    }
+    /// A header of the handshake's answer: name and value.
+    fn greeting(&self, _session: &str) -> Option<(&'static str, String)> {
+        None
+    }
+    /// How many words a session has heard.
+    fn words_heard(&self, _session: &str) -> usize {
+        0
+    }
+    /// What a message of its own tells.
+    fn told(&self, _message: &Value) -> Told {
+        Told::Other
+    }
+    /// What it says when it fails in the midst of a session: the last of it a closing.
+    fn collapse(&self) -> Vec<Say> {
+        vec![Say::Close(1011, "Ordered by the sandbox.".to_owned())]
     }
     /// Hears what comes over a session's socket.
     fn heard(&mut self, _world: &mut World, _session: &str, _said: Said<'_>) {}
@@ -58,6 +74,17 @@ pub(crate) trait Model: Send {
     fn show(&self) -> Value {
         Value::Null
     }
+}
+
+/// What a message of a session tells, to whoever ordered a [`LiveFault`](super::LiveFault).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Of speech, and may change.
+    Partial,
+    /// Of speech, for the last time.
+    End,
+    /// Of something else.
+    Other,
 }
 
 /// A webhook on its way.

@@ -4,6 +4,7 @@ mod contracts;
 mod people;
 mod recordings;
 mod rooms;
+mod streams;
 mod vendors;
 
 use std::{

@@ -11,7 +11,7 @@ use wib_core::kit::time::{Timestamp, after};
 
 use super::{
     Delivery, Settings,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, LiveFault},
     line::Say,
     model::{Model, Post},
     network::{CallStep, Network},
@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// Mails that were sent, whoever carried them.
     pub(crate) outbox: VecDeque<Value>,
     pub(crate) faults: Vec<Fault>,
+    /// What goes wrong in streams of speech, by vendor.
+    pub(crate) live_faults: Vec<(String, LiveFault)>,
     /// What models have to say over sockets, by session.
     pub(crate) said: BTreeMap<String, Vec<Say>>,
     steps: BTreeMap<(Timestamp, u64), Step>,
@@ -66,6 +68,7 @@ impl World {
             models,
             outbox: VecDeque::new(),
             faults: Vec::new(),
+            live_faults: Vec::new(),
             said: BTreeMap::new(),
             steps: BTreeMap::new(),
             posts: BTreeMap::new(),
@@ -185,6 +188,12 @@ impl World {
         }
         let wait = 2u64.saturating_pow(post.attempt).min(LONGEST_WAIT);
         self.posts.insert((after(self.now, Duration::from_secs(wait)), id), post);
+    }
+
+    /// The fault that this vendor's next stream of speech is to meet.
+    pub(crate) fn live_fault(&mut self, vendor: &str) -> Option<LiveFault> {
+        let at = self.live_faults.iter().position(|(its, _)| its == vendor)?;
+        Some(if self.live_faults[at].1.every { self.live_faults[at].1.clone() } else { self.live_faults.remove(at).1 })
     }
 
     /// The fault that this operation is to meet, counted down.

@@ -12,6 +12,7 @@ use super::super::VENDOR;
 use crate::sandbox::{
     chance::Chance,
     line::{Said, Say},
+    model::Told,
     modem::{self, Ear, Spoken},
     wire::Ask,
     world::World,
@@ -52,6 +53,8 @@ struct Session {
     silences: (i64, i64),
     order: i64,
     words: Vec<Spoken>,
+    /// Words of all turns.
+    heard: usize,
     closed: bool,
 }
 
@@ -132,6 +135,7 @@ impl Streams {
             silences: (ms("min_turn_silence", short)?, ms("max_turn_silence", long)?),
             order: 0,
             words: Vec::new(),
+            heard: 0,
             closed: false,
         })
     }
@@ -157,9 +161,27 @@ impl Streams {
         session.closed = true;
         world.say(id, Say::Close(3008, "Session Expired: Maximum session duration exceeded".to_owned()));
     }
+    pub(super) fn words_heard(&self, id: &str) -> usize {
+        self.sessions.get(id).map_or(0, |session| session.heard)
+    }
     pub(super) fn hung_up(&mut self, id: &str) {
         self.sessions.remove(id);
     }
+}
+
+/// What a message tells.
+pub(super) fn told(message: &Value) -> Told {
+    match message["type"].as_str() {
+        Some("Turn") if message["end_of_turn"] == true => Told::End,
+        Some("Turn" | "SpeechStarted") => Told::Partial,
+        _ => Told::Other,
+    }
+}
+
+/// What is said when it fails in the midst of a session.
+pub(super) fn collapse() -> Vec<Say> {
+    let error = json!({"type": "Error", "error_code": 3005, "error": "Ordered by the sandbox."});
+    vec![text(&error), Say::Close(3005, "Ordered by the sandbox.".to_owned())]
 }
 
 impl Session {
@@ -181,6 +203,7 @@ impl Session {
                 says.push(text(&json!({"type": "SpeechStarted", "timestamp": word.start_ms, "confidence": 0.91})));
             }
             self.words.push(word);
+            self.heard += 1;
             fresh = true;
         }
         if self.silent_until(self.ear.heard_ms()) {

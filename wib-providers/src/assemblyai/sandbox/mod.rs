@@ -17,8 +17,8 @@ use self::{
 use super::VENDOR;
 use crate::sandbox::{
     chance::Chance,
-    line::Said,
-    model::{Entry, Model},
+    line::{Said, Say},
+    model::{Entry, Model, Told},
     sound::Sound,
     wire::{Ask, Base, json as answer, text, typed},
     world::{KEPT, World},
@@ -155,6 +155,15 @@ impl Model for Transcripts {
     }
     fn hung_up(&mut self, _world: &mut World, session: &str) {
         self.streams.hung_up(session);
+    }
+    fn words_heard(&self, session: &str) -> usize {
+        self.streams.words_heard(session)
+    }
+    fn told(&self, message: &Value) -> Told {
+        live::told(message)
+    }
+    fn collapse(&self) -> Vec<Say> {
+        live::collapse()
     }
     /// A job goes on: queued, processing, completed or failed, its audio redacted; or a session's time is over.
     fn step(&mut self, world: &mut World, what: &str) {

@@ -124,7 +124,7 @@ mod live_transcriber {
         let rig = rig();
         let transcriber = rig.assemblyai.clone();
         let cut: Box<dyn Fn() + Send + Sync> = Box::new(move || rig.fault(FaultKind::ResetAfterEffect));
-        Some(live_transcriber_suite::Subject { transcriber, speak, cut: Some(cut) })
+        Some(live_transcriber_suite::Subject { transcriber, speak, changes: true, cut: Some(cut) })
     }
     wib_core::live_transcriber_suite!(make);
 }
