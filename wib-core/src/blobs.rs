@@ -38,9 +38,13 @@ impl UrlKey {
         Self(bytes)
     }
     fn sign(&self, key: &str, media_type: &str, until: i64) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         // None of the parts holds a line's end, so that no two addresses are one text.
-        mac.update(format!("wib blob v1\n{key}\n{media_type}\n{until}").as_bytes());
+        self.mac(&format!("wib blob v1\n{key}\n{media_type}\n{until}"))
+    }
+    /// What proves that an address, or a token, of that text is ours.
+    pub(crate) fn mac(&self, text: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(text.as_bytes());
         hex::encode(mac.finalize().into_bytes())
     }
 }

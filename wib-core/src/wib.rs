@@ -26,11 +26,13 @@ use crate::{
         time::Timestamp,
     },
     limits::Limiter,
+    live::EarPolicy,
     orgs::{Organization, OrganizationId},
     ports::{
         Billing, Blobs, Bus, Cache, Embedder, Heartbeat, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue,
         Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
+        media::MediaWire,
     },
     secrets::Vault,
     store::{OrgTx, Store, SystemTx},
@@ -68,6 +70,10 @@ pub struct Settings {
     pub timestamp_roots: TimestampRoots,
     /// How language models are gone about.
     pub models: RouterPolicy,
+    /// How calls are heard while they are spoken.
+    pub ears: EarPolicy,
+    /// Most calls that a process hears at the same time.
+    pub streams: usize,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -85,6 +91,8 @@ impl Default for Settings {
             seal_after: Duration::from_secs(30),
             timestamp_roots: TimestampRoots::default(),
             models: RouterPolicy::default(),
+            ears: EarPolicy::default(),
+            streams: 500,
         }
     }
 }
@@ -119,6 +127,7 @@ pub struct Parts {
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     pub(crate) witnesses: Vec<Arc<dyn Witness>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
+    pub(crate) media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     pub(crate) signer: Signer,
     pub(crate) vault: Option<Vault>,
     pub(crate) tags: TagKey,
@@ -139,6 +148,8 @@ pub struct Parts {
     progress: AtomicI64,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
     pub(crate) hashing: Semaphore,
+    // Calls that are heard at once.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Wib {
@@ -327,6 +338,7 @@ pub struct WibBuilder {
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     witnesses: Vec<Arc<dyn Witness>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
+    media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     signer: Option<Signer>,
     vault: Option<Vault>,
     pack: Option<RulePack>,
@@ -410,6 +422,12 @@ impl WibBuilder {
     #[must_use]
     pub fn webhook(mut self, source: Arc<dyn WebhookSource>) -> Self {
         self.webhooks.insert(source.vendor(), source);
+        self
+    }
+    /// A vendor that brings the sound of calls over a WebSocket.
+    #[must_use]
+    pub fn media_wire(mut self, wire: Arc<dyn MediaWire>) -> Self {
+        self.media.insert(wire.vendor(), wire);
         self
     }
     /// One more who remembers checkpoints; nobody by default.
@@ -505,6 +523,8 @@ impl WibBuilder {
             timestamp_authority: self.timestamp_authority,
             witnesses: self.witnesses,
             webhooks: self.webhooks,
+            media: self.media,
+            streams: Arc::new(Semaphore::new(self.settings.streams)),
             tags: signer.tag_key(),
             urls: signer.url_key(),
             limiter,

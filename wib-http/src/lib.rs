@@ -7,6 +7,7 @@ mod cors;
 mod edge;
 pub mod input;
 pub mod limits;
+mod media;
 pub mod metrics;
 pub mod openapi;
 #[cfg(feature = "otel")]
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use wib_core::Wib;
 
 use crate::{core_api::Core, readiness::Readiness, table::Table};
@@ -41,11 +43,13 @@ pub struct AppConfig {
     pub metrics: Option<PrometheusHandle>,
     /// What `/readyz` asks; `None`: the database and the blobs.
     pub readiness: Option<Arc<Readiness>>,
+    /// Becomes true when the process is about to end: whoever streams is told, and somebody else goes on.
+    pub leaving: Option<watch::Receiver<bool>>,
 }
 impl Default for AppConfig {
     fn default() -> Self {
         let (limits, server) = (limits::Limits::default(), "/".to_owned());
-        Self { cors_origin: None, server, limits, metrics: None, readiness: None }
+        Self { cors_origin: None, server, limits, metrics: None, readiness: None, leaving: None }
     }
 }
 

@@ -237,6 +237,13 @@ impl Wire {
     pub fn bytes(mime: &'static str) -> Self {
         Self::answers(mime, None)
     }
+    /// Answers by becoming a WebSocket.
+    #[must_use]
+    pub fn upgrade() -> Self {
+        let mut wire = Self::bytes("application/octet-stream");
+        wire.answers[0].status = 101;
+        wire
+    }
     /// Answers the same with this status, too.
     #[must_use]
     pub fn also(mut self, status: u16) -> Self {

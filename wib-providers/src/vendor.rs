@@ -11,7 +11,7 @@ use wib_core::{
     ai::SpeechChain,
     ports::{
         Billing, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
-        VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc,
+        VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc, media::MediaWire,
     },
 };
 
@@ -237,6 +237,8 @@ pub struct Adapters {
     pub billings: Vec<Arc<dyn Billing>>,
     /// Whose deliveries are accepted.
     pub webhooks: Vec<Arc<dyn WebhookSource>>,
+    /// Who brings the sound of calls.
+    pub media_wires: Vec<Arc<dyn MediaWire>>,
     /// What a doctor asks.
     pub probes: Vec<Probe>,
 }
@@ -246,6 +248,9 @@ impl Adapters {
     /// all speakers.
     #[must_use]
     pub fn fill(self, mut builder: WibBuilder) -> WibBuilder {
+        for wire in self.media_wires {
+            builder = builder.media_wire(wire);
+        }
         for source in self.webhooks {
             builder = builder.webhook(source);
         }

@@ -12,6 +12,7 @@ CREATE TABLE media_streams (
     status TEXT NOT NULL CHECK (status IN ('ordered', 'open', 'ended', 'lost', 'failed')),
     opened_at TIMESTAMPTZ,
     heard_until TIMESTAMPTZ,
+    seen_at TIMESTAMPTZ,
     ended_at TIMESTAMPTZ,
     why TEXT,
     created_at TIMESTAMPTZ NOT NULL,

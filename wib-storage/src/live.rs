@@ -22,7 +22,7 @@ use crate::{
 };
 
 table!(MediaStream in "media_streams" {
-    id, call_id, number, status, opened_at, heard_until, ended_at, why, created_at
+    id, call_id, number, status, opened_at, heard_until, seen_at, ended_at, why, created_at
 } mutable);
 table!(LiveLine in "live_lines" {
     id, call_id, line_index, speaker, text, language, started_at, ended_at, confidence_ppm, source, vendor, live,
@@ -138,7 +138,7 @@ impl Listening for SqlOrg {
     async fn open_stream(&mut self, id: StreamId, at: Timestamp) -> Result<bool> {
         let sql = org_sql!(
             open_stream,
-            "UPDATE media_streams SET status = 'open', opened_at = $3
+            "UPDATE media_streams SET status = 'open', opened_at = $3, seen_at = $3
             WHERE organization_id = $1 AND id = $2 AND status = 'ordered'"
         );
         Ok(self.change(sql, [id.into(), at.into()]).await? == 1)

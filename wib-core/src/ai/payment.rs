@@ -112,12 +112,12 @@ fn spans(text: &str) -> Vec<(Category, Range<usize>)> {
 }
 
 /// Digits in a row, written or said.
-struct Run {
-    range: Range<usize>,
-    digits: usize,
+pub(crate) struct Run {
+    pub(crate) range: Range<usize>,
+    pub(crate) digits: usize,
 }
 
-fn runs(text: &str) -> Vec<Run> {
+pub(crate) fn runs(text: &str) -> Vec<Run> {
     static LEXEME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\[[A-Z_]+_\d+\]|\p{Nd}+|\p{L}+|[^\s\p{L}]").expect("a literal pattern compiles"));
     let (mut runs, mut times, mut open) = (Vec::<Run>::new(), None, false);

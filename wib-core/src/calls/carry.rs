@@ -22,7 +22,7 @@ use crate::{
     engine::{Done, Message, NewMessage, Topic},
     evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
-    live::LiveKind,
+    live::{self, LiveKind},
     orgs::OrganizationId,
     ports::{
         Sent,
@@ -45,7 +45,7 @@ const SAVED_WITHIN: Duration = Duration::from_secs(120);
 /// How long a call may stay without any sign of its end. No vendor keeps a leg up for longer.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-pub(super) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
+pub(crate) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
     let organization =
         message.organization_id.ok_or_else(|| Error::internal("a call's message has no organization"))?;
     let id: CallId = message.payload_field("call_id")?;
@@ -55,7 +55,7 @@ pub(super) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId
 }
 
 /// The leg that commands go to.
-pub(super) async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
+pub(crate) async fn main_leg(tx: &mut dyn OrgTx, call: CallId) -> Result<Option<CallLeg>> {
     Ok(tx.legs(call).await?.into_iter().find(|l| l.role.is_person() && l.control_id.is_some()))
 }
 
@@ -247,7 +247,7 @@ async fn put_leg(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call, names: &Leg, ta
     Ok(Whose::Person)
 }
 
-pub(super) async fn note(
+pub(crate) async fn note(
     wib: &Wib,
     tx: &mut dyn OrgTx,
     call_id: CallId,
@@ -366,6 +366,7 @@ async fn absorb(
         Whose::Nobody if !counts => return Ok(()),
         _ => call.facts.absorb(event, tag),
     }
+    live::absorb(wib, tx, call, event).await?;
     if let VoiceEventKind::RecordingSaved(saved) = &event.what {
         expect_recording(wib, tx, call, saved, event.at).await?;
     }
@@ -430,6 +431,9 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     if !call.status.terminal() {
         if facts.notice_ended_at.is_some() && call.record && !facts.wants_stop() {
             order(Topic::StartRecording, id.to_string(), now);
+        }
+        if call.listen.is_some() && facts.recording_ordered_at.is_some() && !facts.wants_stop() {
+            order(Topic::OpenStream, id.to_string(), now);
         }
         if facts.wants_stop() && facts.may_be_recording() {
             // A refusal is another reason than a mask that failed, and is tried by itself.

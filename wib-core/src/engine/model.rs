@@ -52,6 +52,8 @@ text_enum! {
         PauseRecording = "pause_recording",
         /// Go on with a recording behind a mask.
         ResumeRecording = "resume_recording",
+        /// Have a call's sound streamed to us, for as long as it is to be heard.
+        OpenStream = "open_stream",
         /// Ask the vendor about a call whose end was not told.
         WatchCall = "watch_call",
         /// Fetch a recording and keep it.

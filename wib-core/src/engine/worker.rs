@@ -12,6 +12,7 @@ use super::{
 use crate::{
     analysis, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
+    live,
     ports::{
         bus::{Channel, Hearing},
         webhook::EventBody,
@@ -111,6 +112,7 @@ impl Topic {
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
             Self::ApplyEvent
+            | Self::OpenStream
             | Self::WatchCall
             | Self::FetchTranscript
             | Self::Seal
@@ -395,6 +397,7 @@ impl Worker {
             Topic::StopRecording => calls::stop_recording(wib, message).await,
             Topic::PauseRecording => calls::pause_recording(wib, message).await,
             Topic::ResumeRecording => calls::resume_recording(wib, message).await,
+            Topic::OpenStream => live::open(wib, message).await,
             Topic::WatchCall => calls::watch(wib, message).await,
             Topic::FetchRecording => recordings::fetch(wib, message).await,
             Topic::SilenceRecording => recordings::silence(wib, message).await,

@@ -70,7 +70,13 @@ fn unmasked<'a>(facts: &CallFacts, words: &'a [HeardWord]) -> Vec<&'a HeardWord>
 }
 
 /// Keeps a line of a call that is held, and has done what the call's wishes ask for. `None` when nothing of it may be kept.
-pub(crate) async fn keep(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, heard: &HeardLine) -> Result<Option<LiveLine>> {
+pub(crate) async fn keep(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call: &Call,
+    id: LineId,
+    heard: &HeardLine,
+) -> Result<Option<LiveLine>> {
     let words = unmasked(&call.facts, &heard.words);
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return Ok(None) };
     let line_index = tx.next_line(call.id).await?;
@@ -93,7 +99,7 @@ pub(crate) async fn keep(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, heard: &Hea
         }
     }
     let line = LiveLine {
-        id: wib.id(),
+        id,
         call_id: call.id,
         line_index,
         speaker: heard.speaker,
@@ -134,7 +140,7 @@ impl Org {
         if call.answered_at.is_none() || call.status.terminal() {
             return Err(Error::conflict("the call is not up"));
         }
-        let line = keep(&self.wib, &mut *tx, &call, heard).await?;
+        let line = keep(&self.wib, &mut *tx, &call, self.wib.id(), heard).await?;
         tx.commit().await?;
         self.wib.wake();
         Ok(line)

@@ -2,8 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Speaker;
-use crate::{json_column, translation::Language};
+use super::{Speaker, open};
+use crate::{
+    calls::CallId,
+    json_column,
+    kit::{Error, OrNotFound, Result, Role},
+    translation::Language,
+    wib::Org,
+};
 
 /// What is to be done with a call's words while they are spoken, besides writing them down.
 ///
@@ -35,5 +41,35 @@ impl Listen {
             Speaker::Customer => self.customer,
             Speaker::Agent => Some(self.agent.unwrap_or(Language::En)),
         }
+    }
+}
+
+impl Org {
+    /// Has a call heard that is up, or heard otherwise, or no longer. It is heard only while it is recorded.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` when the call is over, or is not recorded at all; `Forbidden` below agent.
+    pub async fn listen(&self, id: CallId, wish: Option<Listen>) -> Result<()> {
+        self.at_least(Role::Agent)?;
+        let mut tx = self.tx().await?;
+        let mut call = tx.lock_call(id).await?.or_not_found("call")?;
+        if call.status.terminal() {
+            return Err(Error::conflict("the call is over"));
+        }
+        if !call.record && wish.is_some() {
+            return Err(Error::conflict("the call is not recorded, so it is not heard"));
+        }
+        let before = call.clone();
+        call.listen = wish;
+        call.updated_at = self.wib.now();
+        tx.update(&call).await?;
+        if wish.is_some() {
+            open::ask(&mut *tx, id, &format!("asked:{}", self.wib.now().as_microsecond()), self.wib.now()).await?;
+        }
+        tx.tell(super::LiveKind::Call, id, id.uuid());
+        self.audit("call:listen_changed", ("call", Some(id.uuid()))).changed(&before, &call).write(&mut *tx).await;
+        tx.commit().await?;
+        self.wib.wake();
+        Ok(())
     }
 }

@@ -5,16 +5,30 @@
 //! so whoever listens knows what was missed, and reads it. Only ids are told: who wants more asks for it, and is asked who
 //! they are.
 
+mod door;
+mod ears;
+mod fill;
 mod follow;
 mod keep;
+mod keeper;
 mod line;
 mod listen;
+mod open;
+mod partial;
+mod ring;
+mod session;
+mod sound;
 mod stream;
 mod watch;
 
+pub use door::{Admitted, MediaIn, MediaSocket};
+pub use ears::EarPolicy;
+pub(crate) use fill::fill;
 pub use keep::{HeardLine, HeardWord};
 pub use line::{LineId, LineSource, LineTranslation, LiveLine, Speaker};
 pub use listen::Listen;
+pub(crate) use open::{absorb, open};
+pub use partial::Speaking;
 use serde::{Deserialize, Serialize};
 pub use stream::{LiveGap, MediaStream, StreamId, StreamStatus};
 use uuid::Uuid;

@@ -43,7 +43,9 @@ pub struct MediaStream {
     pub opened_at: Option<Timestamp>,
     /// Up to where everything that was said is kept.
     pub heard_until: Option<Timestamp>,
-    /// When it ended.
+    /// When the process that hears it was last known to.
+    pub seen_at: Option<Timestamp>,
+    /// When it ended; of an open one, when the vendor said so.
     pub ended_at: Option<Timestamp>,
     /// Why it ended otherwise than it should.
     pub why: Option<String>,

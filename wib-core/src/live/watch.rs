@@ -2,7 +2,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{Stream, stream};
 
-use super::LiveEvent;
+use super::{LiveEvent, Speaking};
 use crate::{
     calls::{Call, CallId},
     kit::{Error, OrNotFound, Principal, Result, Role, time},
@@ -26,7 +26,8 @@ pub struct WatchCalls {
 }
 
 /// What somebody who watches is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Watched {
     /// Something happened.
     Event(LiveEvent),
@@ -34,6 +35,13 @@ pub enum Watched {
     Missed {
         /// The last place that is gone.
         until: i64,
+    },
+    /// What is being said on a call at this moment. It has no place: the line that follows has.
+    Speaking {
+        /// Which call.
+        call_id: CallId,
+        /// Who says what.
+        speaking: Speaking,
     },
 }
 
@@ -96,7 +104,11 @@ impl Watch {
             match time::timeout(&*clock, LOOK, self.hearing.next()).await {
                 Some(Heard::Note(Note::Live(event))) if event.seq == self.seen + 1 => self.take(event),
                 Some(Heard::Note(Note::Live(event))) => self.behind = event.seq > self.seen,
-                Some(Heard::Note(Note::Work)) => {}
+                Some(Heard::Note(Note::Speaking { call_id, .. })) if self.call.is_none_or(|call| call == call_id) => {
+                    let said = self.org.speaking(call_id).await;
+                    self.ready.extend(said.into_iter().map(|speaking| Watched::Speaking { call_id, speaking }));
+                }
+                Some(Heard::Note(Note::Work | Note::Speaking { .. })) => {}
                 Some(Heard::Gap) => self.behind = true,
                 None => {
                     let wib = self.org.wib.clone();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::{Fault, Sent, VendorError};
-use crate::{live::LiveEvent, orgs::OrganizationId};
+use crate::{calls::CallId, live::LiveEvent, orgs::OrganizationId};
 
 /// Somebody who tells every node.
 ///
@@ -43,6 +43,14 @@ pub trait Bus: Send + Sync + fmt::Debug {
 pub enum Note {
     /// Something happened in a call.
     Live(LiveEvent),
+    /// Somebody speaks on a call: the words so far lie in the cache, for seconds. No row stands behind it, and nothing is
+    /// missed when it is lost.
+    Speaking {
+        /// Whose call.
+        organization_id: OrganizationId,
+        /// Which.
+        call_id: CallId,
+    },
     /// A message was queued that may be due.
     Work,
 }
@@ -51,7 +59,9 @@ impl Note {
     #[must_use]
     pub fn channel(&self) -> Channel {
         match self {
-            Self::Live(event) => Channel::Organization(event.organization_id),
+            Self::Live(LiveEvent { organization_id, .. }) | Self::Speaking { organization_id, .. } => {
+                Channel::Organization(*organization_id)
+            }
             Self::Work => Channel::Work,
         }
     }

@@ -19,6 +19,10 @@ pub trait LiveTranscriber: Send + Sync + fmt::Debug {
     /// Opens a stream for one voice. The two halves are used by two tasks, or by one in turn; the vendor bills until
     /// [`LiveAudio::terminate`], or until its own time limit when that is never called.
     async fn listen(&self, order: &LiveOrder) -> Result<LiveStream, VendorError>;
+    /// How fast audio may be given, in hundredths of how fast it is spoken, counted from when a stream was opened.
+    fn pace(&self) -> u32 {
+        100
+    }
     /// A short-lived key with which somebody else, a browser say, may open one stream.
     async fn token(&self, life: &TokenLife) -> Result<LiveToken, VendorError>;
 }

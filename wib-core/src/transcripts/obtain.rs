@@ -13,7 +13,7 @@ use crate::{
     calls::CallEvent,
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, Id, OrNotFound, Principal, Result, canonical, time},
-    live::LiveKind,
+    live::{self, LiveKind},
     orgs::OrganizationId,
     ports::{
         Sent,
@@ -200,6 +200,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
     };
     tx.insert(&transcript).await?;
     tx.tell(LiveKind::Transcript, call.id, transcript.id.uuid());
+    live::fill(wib, &mut *tx, &call, &recording, &transcript).await?;
     job.status = TranscriptStatus::Completed;
     job.error = None;
     tx.update(&job).await?;

@@ -205,6 +205,7 @@ pub(crate) async fn run(config: Config, role: Role) -> Outcome {
         limits: config.limits.clone(),
         metrics: Some(counted),
         readiness: Some(readiness.clone()),
+        leaving: Some(parts.stop.subscribe()),
         ..AppConfig::default()
     };
     let (close, closed) = oneshot::channel::<()>();
@@ -235,6 +236,10 @@ pub(crate) async fn run(config: Config, role: Role) -> Outcome {
             }
             let _ = close.send(());
             while server.join_next().await.is_some() {}
+            // They have been told with the other parts.
+            if time::timeout(&*clock, DRAIN, wib.system().streams_ended()).await.is_none() {
+                tracing::warn!("stopped with calls that are heard: somebody else goes on with them");
+            }
         };
         tokio::join!(answered, parts.drain(&*clock));
         wired.store.close().await;

@@ -9,6 +9,7 @@ mod consent;
 mod dnc;
 mod evidence;
 mod health;
+mod media;
 mod notices;
 mod operations;
 mod persons;
@@ -51,6 +52,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         evidence::routes(),
         evidence::routes_of_call(),
         webhooks::routes(),
+        media::routes(config),
         operations::routes(config),
         openapi::routes(),
     ])

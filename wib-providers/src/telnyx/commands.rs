@@ -306,6 +306,7 @@ fn streaming(stream: &Stream) -> requests::Stream<'_> {
             Tracks::Both => "both_tracks",
         },
         // Without a mode, all that is sent back is dropped without a word.
+        stream_codec: stream.codec.map(codec),
         stream_bidirectional_mode: back.map(|_| "rtp"),
         stream_bidirectional_codec: back.map(|back| codec(back.codec)),
         stream_bidirectional_sampling_rate: back.map(|back| back.rate),

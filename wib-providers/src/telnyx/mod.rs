@@ -87,6 +87,7 @@ fn plug(given: &Given<'_>, adapters: &mut Adapters) -> Result<(), (&'static str,
     let calls = telnyx.client.probe(Port::Voice, "/connections/{}/active_calls", &telnyx.connection_id);
     adapters.probes.push(calls);
     adapters.webhooks.push(telnyx.clone());
+    adapters.media_wires.push(telnyx.clone());
     adapters.numbers.push(telnyx.clone());
     adapters.verified_numbers.push(telnyx.clone());
     adapters.trunks.push(telnyx.clone());

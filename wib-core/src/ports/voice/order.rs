@@ -367,6 +367,8 @@ pub struct Stream {
     pub url: String,
     /// Whose sound.
     pub tracks: Tracks,
+    /// In which codec the sound is to come; `None`: the call's own.
+    pub codec: Option<crate::ports::media::Codec>,
     /// Whether the leg hears what we send back, and in which codec; `None`: nothing is taken.
     pub talkback: Option<Talkback>,
     /// Comes back with the connection, to prove that it is the vendor's.

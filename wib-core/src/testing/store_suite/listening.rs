@@ -14,6 +14,7 @@ fn a_stream(t: &Tenant, number: i64) -> MediaStream {
         status: StreamStatus::Ordered,
         opened_at: None,
         heard_until: None,
+        seen_at: None,
         ended_at: None,
         why: None,
         created_at: at(number),
@@ -122,7 +123,8 @@ pub async fn a_stream_is_opened_once(store: &dyn Store) {
     org!(store, t.org, |tx| {
         assert!(tx.open_stream(stream.id, at(5)).await.expect("asked"));
         assert!(!tx.open_stream(stream.id, at(6)).await.expect("asked"), "it is open already");
-        let open = MediaStream { status: StreamStatus::Open, opened_at: Some(at(5)), ..stream.clone() };
+        let open =
+            MediaStream { status: StreamStatus::Open, opened_at: Some(at(5)), seen_at: Some(at(5)), ..stream.clone() };
         assert_eq!(tx.streams_of_call(t.call).await.expect("read"), std::slice::from_ref(&open));
         for status in StreamStatus::ALL {
             let why = Some("cut".to_owned());

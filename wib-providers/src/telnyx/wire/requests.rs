@@ -94,6 +94,7 @@ requests! {
     Record { format: &'a str, channels: &'static str; }
     Stream {
         stream_url: &'a str, stream_track: &'static str;
+        stream_codec: &'static str,
         stream_bidirectional_mode: &'static str,
         stream_bidirectional_codec: &'static str,
         stream_bidirectional_sampling_rate: u32,

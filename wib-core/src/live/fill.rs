@@ -1,0 +1,78 @@
+//! Filling gaps from the recording: what nobody heard while it was spoken is in the transcript.
+
+use std::time::Duration;
+
+use super::{HeardLine, HeardWord, LineSource, Speaker, keep};
+use crate::{
+    calls::Call,
+    kit::{Result, time, time::Timestamp},
+    ports::transcriber::Utterance,
+    recordings::Recording,
+    store::OrgTx,
+    transcripts::Transcript,
+    wib::Wib,
+};
+
+/// Keeps the lines of a transcript that were said in a call's gaps, and notes that these are filled. The call is held.
+pub(crate) async fn fill(
+    wib: &Wib,
+    tx: &mut dyn OrgTx,
+    call: &Call,
+    recording: &Recording,
+    transcript: &Transcript,
+) -> Result<()> {
+    for mut gap in tx.gaps_of_call(call.id).await?.into_iter().filter(|gap| gap.filled_at.is_none()) {
+        let within = |word: &HeardWord| {
+            let middle = word.started_at.as_microsecond().midpoint(word.ended_at.as_microsecond());
+            gap.started_at.as_microsecond() <= middle && gap.ended_at.is_none_or(|end| middle < end.as_microsecond())
+        };
+        for utterance in &transcript.utterances.0 {
+            let Ok(speaker) = utterance.speaker.parse::<Speaker>() else { continue };
+            let words: Vec<_> = words(call, recording, utterance).into_iter().filter(within).collect();
+            if words.is_empty() {
+                continue;
+            }
+            let heard = HeardLine {
+                speaker,
+                words,
+                language: Some(transcript.language.clone()),
+                confidence_ppm: utterance.confidence_ppm,
+                source: LineSource::Recording,
+                vendor: transcript.vendor.clone(),
+                live: transcript.live,
+            };
+            keep::keep(wib, tx, call, wib.id(), &heard).await?;
+        }
+        gap.filled_at = Some(wib.now());
+        tx.update(&gap).await?;
+    }
+    Ok(())
+}
+
+/// The words of an utterance and when they were said. Vendors time utterances; words are taken to be spread evenly over one.
+fn words(call: &Call, recording: &Recording, said: &Utterance) -> Vec<HeardWord> {
+    let words: Vec<_> = said.text.split_whitespace().collect();
+    let count = i64::try_from(words.len()).unwrap_or(1).max(1);
+    let at = |n: i64| call.facts.instant(recording, said.start_ms + (said.end_ms - said.start_ms) * n / count);
+    let word =
+        |(n, word): (i64, &str)| Some(HeardWord { text: word.to_owned(), started_at: at(n)?, ended_at: at(n + 1)? });
+    (0i64..).zip(words).filter_map(word).collect()
+}
+
+impl crate::calls::CallFacts {
+    /// When that was said which lies so far into a recording, in milliseconds: pauses are not in it.
+    fn instant(&self, recording: &Recording, offset_ms: i64) -> Option<Timestamp> {
+        let mut at = time::after(
+            recording.started_at.or(self.recording_ordered_at)?,
+            Duration::from_millis(u64::try_from(offset_ms).unwrap_or(0)),
+        );
+        let mut pauses: Vec<_> = self.masks.values().filter_map(|m| Some((m.paused_at?, m.resumed_at?))).collect();
+        pauses.sort();
+        for (from, to) in pauses {
+            if from <= at {
+                at = time::after(at, Duration::try_from(to.duration_since(from)).unwrap_or_default());
+            }
+        }
+        Some(at)
+    }
+}
