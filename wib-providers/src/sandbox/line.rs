@@ -10,7 +10,8 @@ use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
         self, Message,
-        protocol::{CloseFrame, frame::coding::CloseCode},
+        handshake::server::create_response,
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
     },
 };
 use wib_core::kit::Timestamp;
@@ -46,13 +47,42 @@ pub(super) enum Door {
 }
 
 /// Who talks with whom, once the handshake is done.
+#[derive(Debug)]
 struct Talk {
     vendor: String,
     session: String,
     fault: Option<FaultKind>,
 }
 
+/// Somebody whose handshake came as a request, and was taken: the talk goes over the connection once it is upgraded.
+#[derive(Debug)]
+pub struct Guest {
+    sandbox: Sandbox,
+    talk: Talk,
+}
+impl Guest {
+    /// Talks over the upgraded connection until either side is gone.
+    pub async fn converse(self, io: impl Duplex + 'static) {
+        let io: Box<dyn Duplex> = Box::new(io);
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        self.sandbox.hold(socket, self.talk).await;
+    }
+}
+
 impl Sandbox {
+    /// Takes a request to the port that wants a WebSocket, for hosts that read requests themselves. Gives the answer, and
+    /// who is to talk once the connection is upgraded: `None` when the answer is a refusal.
+    pub async fn upgrade(&self, request: &http::Request<()>) -> (Response<Bytes>, Option<Guest>) {
+        let Ok(answer) = create_response(request) else {
+            return (typed(400, "text/plain", "not a handshake of WebSockets"), None);
+        };
+        match self.admit(&Door::Port, request) {
+            Ok(Talk { fault: Some(FaultKind::TimeoutBeforeEffect), .. }) => std::future::pending().await,
+            Ok(talk) => (answer.map(|()| Bytes::new()), Some(Guest { sandbox: self.clone(), talk })),
+            Err(refusal) => (*refusal, None),
+        }
+    }
+
     /// Takes a connection to the port that wants a WebSocket: the handshake, then the talk, until either side is gone. The
     /// first segment of the path is the vendor, as for [`Sandbox::serve`].
     pub async fn converse(&self, io: impl Duplex + 'static) {
@@ -104,13 +134,18 @@ impl Sandbox {
             }
         });
         if let (Ok(socket), Some(talk)) = (shaken.await, admitted) {
-            self.talk(socket, &talk).await;
-            let now = self.0.clock.now();
-            let mut world = self.world();
-            world.settle(now);
-            world.with_model(&talk.vendor, |model, world| model.hung_up(world, &talk.session));
-            world.said.remove(&talk.session);
+            self.hold(socket, talk).await;
         }
+    }
+
+    /// The talk, and what is left to do after it.
+    async fn hold(&self, socket: WebSocketStream<Box<dyn Duplex>>, talk: Talk) {
+        self.talk(socket, &talk).await;
+        let now = self.0.clock.now();
+        let mut world = self.world();
+        world.settle(now);
+        world.with_model(&talk.vendor, |model, world| model.hung_up(world, &talk.session));
+        world.said.remove(&talk.session);
     }
 
     /// Whether the vendor's model takes the socket.
