@@ -212,7 +212,7 @@ pub async fn an_outage_is_told_as_a_gap_and_then_it_goes_on(mut nodes: Nodes) {
                 // A gap may take the note with it; whoever asks again is told again.
                 let _ = nodes.a.bus.publish(&note(ours, 3));
             }
-            Heard::Note(Note::Work) => panic!("nobody told of work here"),
+            Heard::Note(Note::Work | Note::Speaking { .. }) => panic!("nobody told of work here"),
         }
     }
 }

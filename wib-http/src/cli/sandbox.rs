@@ -10,6 +10,7 @@ use axum::{
 };
 use clap::Args;
 use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::watch};
 use wib_core::kit::{SystemClock, time};
 use wib_http::serve;
@@ -60,8 +61,9 @@ impl Port {
         let network: Arc<dyn Transport> =
             Arc::new(Network::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?);
         let (stop, stopped) = watch::channel(false);
+        sandbox.streams_over(network.clone());
         let deliveries = tokio::spawn(deliver(sandbox.clone(), network, stopped));
-        let app = Router::new().fallback(answer).with_state(sandbox);
+        let app = app(sandbox);
         let mut signals = serve::Signals::listen()?;
         let signals = async move {
             signals.next().await;
@@ -73,8 +75,31 @@ impl Port {
     }
 }
 
+fn app(sandbox: Sandbox) -> Router {
+    Router::new().fallback(answer).with_state(sandbox)
+}
+
+/// A request that wants a WebSocket: answered, and talked with once the connection is upgraded.
+async fn upgrade(sandbox: Sandbox, mut request: Request) -> Response {
+    let upgraded = hyper::upgrade::on(&mut request);
+    let (answer, guest) = sandbox.upgrade(&request.map(drop)).await;
+    if let Some(guest) = guest {
+        tokio::spawn(async move {
+            // Whoever hung up before is nobody to talk with.
+            if let Ok(io) = upgraded.await {
+                guest.converse(TokioIo::new(io)).await;
+            }
+        });
+    }
+    answer.map(Body::from)
+}
+
 /// A real vendor finishes a call even when the client goes away, so the work is not the connection's.
 async fn answer(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let wanted = request.headers().get(http::header::UPGRADE);
+    if wanted.is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return upgrade(sandbox, request).await;
+    }
     let (head, body) = request.into_parts();
     let body = match axum::body::to_bytes(body, LIMIT).await {
         Ok(body) => body,
@@ -123,4 +148,73 @@ async fn send(network: &dyn Transport, delivery: &Delivery) -> Option<u16> {
     // Read to the end, so that the connection can be used again.
     let _ = time::timeout(&*clock, PATIENCE, answer.into_body().collect()).await;
     Some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use wib_core::{
+        kit::{Clock, OsRandom, SecretString},
+        ports::{
+            Fault as Why, LiveTranscriber,
+            live::{Encoding, LiveEvent, LiveOrder, LiveStream, Turns},
+        },
+    };
+    use wib_providers::{
+        assemblyai::AssemblyAi,
+        http::Wires,
+        sandbox::{Fault, FaultKind, modem},
+    };
+
+    use super::*;
+
+    /// The sandbox on a port of this machine, and AssemblyAI's adapter that speaks with it over real sockets.
+    async fn served() -> (Sandbox, AssemblyAi) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sandbox = Sandbox::new(clock.clone(), 7, Settings::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/assemblyai", listener.local_addr().unwrap());
+        tokio::spawn(serve::serve(listener, app(sandbox.clone()), clock.clone(), std::future::pending()));
+        let wires = Wires { transport: Arc::new(Network::new().unwrap()), clock, random: Arc::new(OsRandom) };
+        let assemblyai = AssemblyAi::builder(wires, SecretString::from("key")).base_url(&base);
+        (sandbox, assemblyai.build())
+    }
+    fn order() -> LiveOrder {
+        LiveOrder { encoding: Encoding::Mulaw, sample_rate: 8_000, language: Some("en".into()), ..LiveOrder::default() }
+    }
+
+    #[tokio::test]
+    async fn what_is_spoken_into_a_socket_of_the_served_sandbox_is_heard() {
+        const TEXT: &str = "I can pay on Friday.";
+        let (_, assemblyai) = served().await;
+        let LiveStream { mut audio, mut turns } = assemblyai.listen(&order()).await.unwrap();
+        let speak = async {
+            for chunk in modem::speak(TEXT, Encoding::Mulaw, 8_000).chunks(800) {
+                audio.push(chunk).await.unwrap();
+                SystemClock.sleep_until(time::after(SystemClock.now(), Duration::from_millis(100))).await;
+            }
+            audio.terminate().await.unwrap();
+        };
+        let hear = async {
+            let mut heard = Turns::default();
+            while let Some(event) = turns.next().await.unwrap() {
+                if let LiveEvent::Turn(turn) = event {
+                    heard.absorb(turn);
+                }
+            }
+            heard
+        };
+        let ((), heard) = tokio::join!(speak, hear);
+        let words: Vec<_> = heard.iter().flat_map(|turn| &turn.words).map(|word| word.text.to_lowercase()).collect();
+        let said: Vec<_> = TEXT.split(' ').map(str::to_lowercase).collect();
+        assert_eq!(words.join(" ").replace('.', ""), said.join(" ").replace('.', ""));
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_refused_gets_an_answer() {
+        let (sandbox, assemblyai) = served().await;
+        let kind = FaultKind::Status { status: 429, retry_after: None };
+        sandbox.inject(Fault { vendor: "assemblyai".into(), operation: "stream".into(), times: 1, kind });
+        assert_eq!(assemblyai.listen(&order()).await.unwrap_err().fault, Why::RateLimited);
+    }
 }

@@ -153,6 +153,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
         (*random).below(u64::MAX),
         sandbox::Settings { costs: true, ..Default::default() },
     );
+    house.streams_over(live.transport.clone());
     let (adapters, in_house) = adapters(config, &live, &house)?;
 
     // An eventual cache counts nothing.

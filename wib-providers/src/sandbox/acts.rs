@@ -11,6 +11,7 @@ use super::{
     network::{Call, CallStep, What},
     people::Behaviour,
     scripts::Side,
+    streams::{LINE_GAP, Played, Streamed},
     world::{Step, World},
 };
 
@@ -31,8 +32,11 @@ pub(crate) struct Acts {
     gathering: Option<Gathering>,
     /// Rounds of collecting and waits for keys so far.
     rounds: u32,
-    /// The notes of the streams that are up.
-    streams: Vec<usize>,
+    /// Every stream there was.
+    pub(super) streams: Vec<Streamed>,
+    /// What was played to the leg over streams, word by word, and the lines that it became.
+    pub(super) played: Vec<Played>,
+    pub(super) backs: Vec<usize>,
     forks: bool,
     written: Option<Written>,
     /// Lines that were written down already.
@@ -226,27 +230,6 @@ impl World {
         self.happens(key, What::GatherEnded(note, status));
     }
 
-    /// Streams to an address. None with `refused` in it takes the connection.
-    pub(crate) fn stream(&mut self, key: u64, url: &str) {
-        let Some(call) = self.phones.calls.get_mut(&key) else { return };
-        let note = call.note(url);
-        let what = if url.contains("refused") {
-            What::StreamFailed(note)
-        } else {
-            call.acts.streams.push(note);
-            What::StreamStarted(note)
-        };
-        self.plan(200, Step::Call(key, CallStep::Tell(what)));
-    }
-
-    /// Ends every stream.
-    pub(crate) fn stop_streams(&mut self, key: u64) {
-        let Some(call) = self.phones.calls.get_mut(&key) else { return };
-        for note in std::mem::take(&mut call.acts.streams) {
-            self.happens(key, What::StreamStopped(note));
-        }
-    }
-
     /// Starts or ends the fork.
     pub(crate) fn fork(&mut self, key: u64, on: bool) {
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
@@ -280,8 +263,10 @@ impl World {
         let Some(call) = self.phones.calls.get_mut(&key) else { return };
         let Some((written, said)) = call.acts.written.zip(call.said.get(line)) else { return };
         let wanted = if said.side == Side::Customer { written.inbound } else { written.outbound };
-        // Steps are made at whole milliseconds.
-        let over = said.end <= after(now, Duration::from_millis(1));
+        // Steps are made at whole milliseconds; what comes over a stream is over when no more of it does.
+        let back = call.acts.backs.contains(&line);
+        let over =
+            if back { after(said.end, LINE_GAP) <= now } else { said.end <= after(now, Duration::from_millis(1)) };
         if wanted && over && call.acts.lines.insert(line) {
             self.happens(key, What::Transcribed(line));
         }

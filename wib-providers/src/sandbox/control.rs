@@ -29,6 +29,13 @@ pub(crate) fn respond(world: &mut World, ask: &Ask<'_>) -> Response<Bytes> {
             let calls: Vec<_> = world.phones.calls.values().map(shown).collect();
             answer(200, &json!({"calls": calls}))
         }
+        ("GET", ["words", number]) => {
+            let words = world.words(number).into_iter().map(|word| {
+                let (start, end) = (instant(word.start), instant(word.end));
+                json!({"speaker": word.speaker, "text": word.text, "start": start, "end": end})
+            });
+            answer(200, &json!({"words": words.collect::<Vec<_>>()}))
+        }
         ("POST", ["calls"]) => world.ring_us(ask, &body),
         ("GET", ["outbox"]) => answer(200, &json!({"emails": world.outbox})),
         ("GET", ["clock"]) => answer(200, &clock(world)),

@@ -50,6 +50,52 @@ pub enum FaultKind {
     /// No connection is made. On a port: status 502.
     #[serde(alias = "no-connection")]
     NoConnection,
+    /// Of a stream's frames one in so many is lost. This and those below are met by streams of sound alone, by the
+    /// operation `media` of telnyx; several may be met at once.
+    FramesLost {
+        /// One in so many, by chance.
+        one_in: u32,
+    },
+    /// One in so many comes twice.
+    FramesDoubled {
+        /// One in so many, by chance.
+        one_in: u32,
+    },
+    /// One in so many comes after its neighbour on the track.
+    FramesSwapped {
+        /// One in so many, by chance.
+        one_in: u32,
+    },
+    /// Before one in so many comes text that is no message.
+    FramesGarbled {
+        /// One in so many, by chance.
+        one_in: u32,
+    },
+    /// The stream says 16000 samples a second where it brings 8000, and 8000 where it brings more.
+    WrongRate,
+    /// Samples of 16 bits come with the high byte first.
+    BigEndian,
+    /// The connection breaks after so many frames, without a word.
+    CutAfterFrames {
+        /// How many.
+        frames: u32,
+    },
+}
+
+impl FaultKind {
+    /// Whether it is met by the frames of a stream, and by no request.
+    pub(crate) fn on_frames(self) -> bool {
+        matches!(
+            self,
+            Self::FramesLost { .. }
+                | Self::FramesDoubled { .. }
+                | Self::FramesSwapped { .. }
+                | Self::FramesGarbled { .. }
+                | Self::WrongRate
+                | Self::BigEndian
+                | Self::CutAfterFrames { .. }
+        )
+    }
 }
 
 impl Fault {

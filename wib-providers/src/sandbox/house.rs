@@ -93,6 +93,7 @@ impl Sandbox {
     ) -> Result<()> {
         let worker = Worker::new(wib);
         loop {
+            self.let_stream().await;
             while self.deliver(wib).await + worker.run_until_idle().await? > 0 {}
             if done().await? {
                 return Ok(());
@@ -106,6 +107,14 @@ impl Sandbox {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// While sound is streamed, lets the tasks at both ends of it have their turns before the clock moves on.
+    async fn let_stream(&self) {
+        const TURNS: usize = 64;
+        for _ in 0..if self.streams() { TURNS } else { 0 } {
+            tokio::task::yield_now().await;
         }
     }
 

@@ -10,7 +10,8 @@ use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
         self, Message,
-        protocol::{CloseFrame, frame::coding::CloseCode},
+        handshake::server::create_response,
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
     },
 };
 use wib_core::kit::Timestamp;
@@ -47,6 +48,7 @@ pub(super) enum Door {
 }
 
 /// Who talks with whom, once the handshake is done.
+#[derive(Debug)]
 struct Talk {
     vendor: String,
     session: String,
@@ -55,7 +57,50 @@ struct Talk {
     greeting: Option<(&'static str, String)>,
 }
 
+impl Talk {
+    /// Puts the vendor's own header into the answer to the handshake.
+    fn greet(&self, headers: &mut HeaderMap) {
+        if let Some((name, value)) = &self.greeting
+            && let Ok(value) = value.parse()
+        {
+            headers.insert(*name, value);
+        }
+    }
+}
+
+/// Somebody whose handshake came as a request, and was taken: the talk goes over the connection once it is upgraded.
+#[derive(Debug)]
+pub struct Guest {
+    sandbox: Sandbox,
+    talk: Talk,
+}
+impl Guest {
+    /// Talks over the upgraded connection until either side is gone.
+    pub async fn converse(self, io: impl Duplex + 'static) {
+        let io: Box<dyn Duplex> = Box::new(io);
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        self.sandbox.hold(socket, self.talk).await;
+    }
+}
+
 impl Sandbox {
+    /// Takes a request to the port that wants a WebSocket, for hosts that read requests themselves. Gives the answer, and
+    /// who is to talk once the connection is upgraded: `None` when the answer is a refusal.
+    pub async fn upgrade(&self, request: &http::Request<()>) -> (Response<Bytes>, Option<Guest>) {
+        let Ok(answer) = create_response(request) else {
+            return (typed(400, "text/plain", "not a handshake of WebSockets"), None);
+        };
+        match self.admit(&Door::Port, request) {
+            Ok(Talk { fault: Some(FaultKind::TimeoutBeforeEffect), .. }) => std::future::pending().await,
+            Ok(talk) => {
+                let mut answer = answer.map(|()| Bytes::new());
+                talk.greet(answer.headers_mut());
+                (answer, Some(Guest { sandbox: self.clone(), talk }))
+            }
+            Err(refusal) => (*refusal, None),
+        }
+    }
+
     /// Takes a connection to the port that wants a WebSocket: the handshake, then the talk, until either side is gone. The
     /// first segment of the path is the vendor, as for [`Sandbox::serve`].
     pub async fn converse(&self, io: impl Duplex + 'static) {
@@ -103,11 +148,7 @@ impl Sandbox {
              mut response: tungstenite::handshake::server::Response| {
                 match self.admit(&door, request) {
                     Ok(talk) => {
-                        if let Some((name, value)) = &talk.greeting
-                            && let Ok(value) = value.parse()
-                        {
-                            response.headers_mut().insert(*name, value);
-                        }
+                        talk.greet(response.headers_mut());
                         admitted = Some(talk);
                         Ok(response)
                     }
@@ -115,14 +156,19 @@ impl Sandbox {
                 }
             },
         );
-        if let (Ok(socket), Some(mut talk)) = (shaken.await, admitted) {
-            self.talk(socket, &mut talk).await;
-            let now = self.0.clock.now();
-            let mut world = self.world();
-            world.settle(now);
-            world.with_model(&talk.vendor, |model, world| model.hung_up(world, &talk.session));
-            world.said.remove(&talk.session);
+        if let (Ok(socket), Some(talk)) = (shaken.await, admitted) {
+            self.hold(socket, talk).await;
         }
+    }
+
+    /// The talk, and what is left to do after it.
+    async fn hold(&self, socket: WebSocketStream<Box<dyn Duplex>>, mut talk: Talk) {
+        self.talk(socket, &mut talk).await;
+        let now = self.0.clock.now();
+        let mut world = self.world();
+        world.settle(now);
+        world.with_model(&talk.vendor, |model, world| model.hung_up(world, &talk.session));
+        world.said.remove(&talk.session);
     }
 
     /// Whether the vendor's model takes the socket.

@@ -44,8 +44,19 @@
 //! conferences with roles and watched; [`Sandbox::heard`] tells what a leg heard of the people on others. Who is asked for
 //! keys presses `1`, `2`, `3`.. as often as is needed; who pays by keys gives the card where twelve keys or more are
 //! taken; machines, softphones and whoever has other plans press none. A sound lasts three seconds, one at an address
-//! with `missing` in it is not found, and a stream to one with `refused` in it fails. What is written down while it is
-//! said is the script's text, without a fault.
+//! with `missing` in it is not found. What is written down while it is said is the script's text, without a fault.
+//!
+//! # Streams of sound
+//! A stream is dialled over what [`Sandbox::streams_over`] was given, once: nothing is dialled again. Without that, and to
+//! an address with `refused` in it, it fails. Its frames are made as they fall due on the clock, in a task of its own, with
+//! every word as [`modem`] speaks it when it begins in the script: the person on the inbound track; what we speak, and the
+//! people on legs that are joined, on the outbound one. A word that begins before the last one is over follows it. Sounds
+//! that are played from files have no words and are silence. PCMU, PCMA and L16 at 16 kHz are spoken; no other codec is.
+//!
+//! What the application sends back in mode `rtp` is played at its own pace, heard by [`modem::Ear`], and from then on
+//! something the agent said: in recordings, in what is written down, on the outbound track. What is no word of the modem,
+//! MP3, and codecs but PCMU, PCMA and L16 are heard by nobody. [`Sandbox::words`] is what was to be heard, and
+//! [`Sandbox::played`] what a leg heard of the application; [`word_errors`] tells how far two texts are apart.
 //!
 //! # Keys
 //! Any key is good, but for one that contains `invalid`.
@@ -59,6 +70,7 @@
 //! | --- | --- |
 //! | `GET /sandbox/numbers` | real dials by number called; repeats that were recognised do not count |
 //! | `GET /sandbox/calls` | all calls and their events |
+//! | `GET /sandbox/words/{number}` | what was said on the latest call with that number, word by word ([`Sandbox::words`]) |
 //! | `POST /sandbox/calls {from, to}` | somebody calls us |
 //! | `POST /sandbox/telnyx/messages {from, to, text}` | somebody writes to us |
 //! | `GET /sandbox/outbox` | mails that were sent |
@@ -74,10 +86,14 @@
 //! Operations have the names that the vendor's model gives them, such as `dial` of telnyx, `submit` of assemblyai, `chat` of
 //! groq, `send` of resend, `fetch` of recordings; `*` is all of them.
 //!
+//! A stream of sound is the operation `media` of telnyx, and meets all that is ordered for it at once, each by a chance of
+//! its own: `no_connection`; `frames_lost`, `frames_doubled`, `frames_swapped` and `frames_garbled` (`one_in`: one frame
+//! in so many); `wrong_rate`; `big_endian`; `cut_after_frames` (`frames`). No request meets any of these but the first.
+//!
 //! # Sockets
 //! A WebSocket (`stream`) goes over the same transport, and on a port over a connection that its host gives to
-//! [`Sandbox::converse`]. Its faults: a status refuses the handshake; `timeout_before_effect` never answers it,
-//! `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
+//! [`Sandbox::converse`] or, where it reads requests itself, to [`Sandbox::upgrade`]. Its faults: a status refuses the
+//! handshake; `timeout_before_effect` never answers it, `timeout_after_effect` falls silent after it; `reset_after_effect` breaks the connection after the first word;
 //! `garbled_after_effect` begins with what nobody can read. Who is to be heard must speak as [`modem`] does, at the rate
 //! and in the encoding that were declared: at another rate nothing is heard.
 //!
@@ -99,6 +115,7 @@ pub(crate) mod acts;
 mod cards;
 pub(crate) mod chance;
 mod control;
+mod exchange;
 mod faults;
 mod house;
 pub(crate) mod line;
@@ -108,10 +125,12 @@ pub(crate) mod network;
 mod observe;
 mod people;
 pub(crate) mod rooms;
+pub(crate) mod rough;
 pub(crate) mod scripts;
 pub(crate) mod sound;
 #[cfg(feature = "_speech")]
 pub(crate) mod speech;
+pub(crate) mod streams;
 pub(crate) mod tape;
 mod trouble;
 pub(crate) mod wire;
@@ -123,7 +142,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -139,9 +158,11 @@ use wib_core::{
 
 pub use self::{
     cards::Card,
+    exchange::Exchange,
     faults::{Fault, FaultKind, LiveFault, LiveTrouble},
     house::OUR_NUMBER,
-    observe::Voicemail,
+    line::Guest,
+    observe::{Voicemail, Word, word_errors},
     people::{Behaviour, MAGIC},
 };
 use self::{
@@ -199,6 +220,8 @@ pub struct Sandbox(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     world: Mutex<World>,
+    /// What dials the addresses of streams.
+    carrier: OnceLock<Arc<dyn Transport>>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -225,7 +248,7 @@ impl Sandbox {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, seed: u64, settings: Settings) -> Self {
         let world = Mutex::new(World::new(seed, settings, clock.now()));
-        Self(Arc::new(Inner { clock, world }))
+        Self(Arc::new(Inner { clock, world, carrier: OnceLock::new() }))
     }
 
     /// The key that verifies Telnyx's webhooks, in base64.
@@ -238,6 +261,14 @@ impl Sandbox {
     #[must_use]
     pub fn verifier(&self, vendor: &str) -> Option<String> {
         self.world().models.get(vendor)?.verifier()
+    }
+
+    /// Has the addresses of streams dialled over that transport: the network, or an [`Exchange`] in process. Only the first
+    /// counts; without one every stream fails.
+    pub fn streams_over(&self, carrier: Arc<dyn Transport>) {
+        if self.0.carrier.set(carrier).is_ok() {
+            self.world().carried = true;
+        }
     }
 
     /// Carries requests to the vendors' own hosts, in process. A request takes effect at the first poll, whether or not
@@ -269,7 +300,8 @@ impl Sandbox {
     /// The next instant at which something happens, on the given clock.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.world().next_due()
+        let now = self.0.clock.now();
+        self.world().next_due(now)
     }
 
     /// The webhooks that are due, in order. The signature's time is `now`.
@@ -320,8 +352,29 @@ impl Sandbox {
         self.world().outbox.iter().cloned().collect()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+    pub(crate) fn carrier(&self) -> Option<&Arc<dyn Transport>> {
+        self.0.carrier.get()
+    }
+
+    /// Dials the streams that were asked for, each in a task of its own.
+    fn dial_streams(&self) {
+        for id in std::mem::take(&mut self.world().to_dial) {
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(self.clone().carry_stream(id))),
+                Err(_) => self.world().stream_gone(id, false),
+            }
+        }
+    }
+
+    /// Whether any stream of sound is dialled or up.
+    fn streams(&self) -> bool {
+        !self.world().streams.is_empty()
     }
 
     fn by_port(&self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes, base: Base) -> Reply {
@@ -331,6 +384,12 @@ impl Sandbox {
 
     /// The whole of a request, without a pause.
     fn answer(&self, vendor: &str, ask: &Ask<'_>) -> Reply {
+        let reply = self.reply(vendor, ask);
+        self.dial_streams();
+        reply
+    }
+
+    fn reply(&self, vendor: &str, ask: &Ask<'_>) -> Reply {
         let now = self.0.clock.now();
         let mut world = self.world();
         world.settle(now);

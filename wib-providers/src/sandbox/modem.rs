@@ -80,6 +80,10 @@ impl Voice {
         self.frame = self.frame.wrapping_add(frames);
         vec![0; self.samples(usize::from(frames))]
     }
+    /// Samples of a frame of 20 ms.
+    pub(crate) fn frame_samples(&self) -> usize {
+        self.samples(1)
+    }
     fn samples(&self, frames: usize) -> usize {
         frames * usize::try_from(self.rate / 50).unwrap_or(0)
     }

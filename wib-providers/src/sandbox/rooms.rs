@@ -101,6 +101,12 @@ impl Network {
         self.calls.get_mut(&key).filter(|call| call.alive())
     }
 
+    /// Whom a leg hears or heard, since when and until when.
+    pub(super) fn heard_by(&self, listener: u64) -> impl Iterator<Item = (u64, Timestamp, Option<Timestamp>)> {
+        let heard = self.hearings.iter().filter(move |hearing| hearing.listener == listener);
+        heard.map(|hearing| (hearing.speaker, hearing.from, hearing.to))
+    }
+
     /// Who hears whom, as things stand.
     fn heard_now(&self) -> BTreeSet<(u64, u64)> {
         let mut pairs = BTreeSet::new();

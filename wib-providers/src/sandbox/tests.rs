@@ -5,6 +5,7 @@ mod people;
 mod recordings;
 mod rooms;
 mod streams;
+mod troubles;
 mod vendors;
 
 use std::{
@@ -24,7 +25,7 @@ use wib_core::{
     ports::webhook::ed25519,
 };
 
-use super::{Behaviour, Delivery, Fault, FaultKind, MAGIC, Sandbox, Settings};
+use super::{Behaviour, Delivery, Exchange, Fault, FaultKind, MAGIC, Sandbox, Settings};
 use crate::transport::full;
 
 const HOOK: &str = "https://wib.test/webhooks/telnyx";
@@ -98,6 +99,27 @@ impl Rig {
             }
         }
         self.clock.advance_to(end);
+    }
+    /// The same while sound is streamed: whoever else runs has a turn before each step of time.
+    async fn pass(&self, seconds: u64, mut hook: impl FnMut(&Delivery, Value) -> u16) {
+        let end = wib_core::kit::time::after(self.clock.now(), Duration::from_secs(seconds));
+        loop {
+            for _ in 0..32 {
+                tokio::task::yield_now().await;
+            }
+            self.run(0, &mut hook);
+            match self.sandbox.next_due().filter(|due| *due <= end) {
+                Some(due) => self.clock.advance_to(due),
+                None if self.clock.now() < end => self.clock.advance_to(end),
+                None => return,
+            }
+        }
+    }
+    /// Has streams end in the process.
+    fn exchange(&self) -> Arc<Exchange> {
+        let exchange = Arc::new(Exchange::default());
+        self.sandbox.streams_over(exchange.clone());
+        exchange
     }
     fn verify(&self, delivery: &Delivery) {
         let header = |wanted: &str| delivery.headers.iter().find(|(name, _)| name == wanted).unwrap().1.as_str();

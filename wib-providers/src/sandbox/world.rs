@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::Value;
+use uuid::Uuid;
 use wib_core::kit::time::{Timestamp, after};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     line::Say,
     model::{Model, Post},
     network::{CallStep, Network},
+    streams::Stream,
 };
 use crate::vendors;
 
@@ -22,6 +24,8 @@ use crate::vendors;
 pub(crate) const KEPT: usize = 100_000;
 const TRIES: u32 = 12;
 const LONGEST_WAIT: u64 = 60;
+/// The operation that a stream of sound is.
+const MEDIA: &str = "media";
 
 /// What happens next, apart from webhooks.
 #[derive(Clone, Debug)]
@@ -49,6 +53,10 @@ pub(crate) struct World {
     pub(crate) live_faults: Vec<(String, LiveFault)>,
     /// What models have to say over sockets, by session.
     pub(crate) said: BTreeMap<String, Vec<Say>>,
+    /// Streams of sound that are dialled or up, those that are to be dialled, and whether anybody dials.
+    pub(crate) streams: BTreeMap<Uuid, Stream>,
+    pub(crate) to_dial: Vec<Uuid>,
+    pub(crate) carried: bool,
     steps: BTreeMap<(Timestamp, u64), Step>,
     posts: BTreeMap<(Timestamp, u64), Post>,
     sent: BTreeMap<u64, Post>,
@@ -70,6 +78,9 @@ impl World {
             faults: Vec::new(),
             live_faults: Vec::new(),
             said: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            to_dial: Vec::new(),
+            carried: false,
             steps: BTreeMap::new(),
             posts: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -144,11 +155,14 @@ impl World {
         }
     }
 
-    /// The next instant, on the given clock, at which something happens.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+    /// The next instant, on the given clock, at which something happens. A stream's frame that is due already is its own
+    /// task's to send.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = after(now, self.ahead);
         let step = self.steps.first_key_value().map(|((at, _), _)| *at);
         let post = self.posts.first_key_value().map(|((at, _), _)| *at);
-        let first = step.into_iter().chain(post).min()?;
+        let frame = self.streams.values().filter_map(|stream| stream.next).filter(|at| *at > now).min();
+        let first = step.into_iter().chain(post).chain(frame).min()?;
         Some(wib_core::kit::time::before(first, self.ahead))
     }
 
@@ -198,10 +212,25 @@ impl World {
 
     /// The fault that this operation is to meet, counted down.
     pub(crate) fn fault(&mut self, vendor: &str, operation: &str) -> Option<FaultKind> {
-        let at = self.faults.iter().position(|fault| fault.hits(vendor, operation))?;
+        let at = self.faults.iter().position(|fault| !fault.kind.on_frames() && fault.hits(vendor, operation))?;
         let kind = self.faults[at].kind;
         self.faults[at].times -= 1;
         self.faults.retain(|fault| fault.times > 0);
         Some(kind)
+    }
+
+    /// The faults that a stream is to meet, each counted down.
+    pub(crate) fn media_faults(&mut self) -> Vec<FaultKind> {
+        let mut met = Vec::new();
+        for fault in &mut self.faults {
+            // A connection fails where that is said of streams alone.
+            let fits = fault.kind.on_frames() || fault.kind == FaultKind::NoConnection && fault.operation == MEDIA;
+            if fits && fault.hits("telnyx", MEDIA) {
+                fault.times -= 1;
+                met.push(fault.kind);
+            }
+        }
+        self.faults.retain(|fault| fault.times > 0);
+        met
     }
 }

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
 
-use super::{Refusal, detection, e164, flag, fresh, invalid, missing, need, ok, refuse, sip, state};
+use super::{Refusal, detection, e164, flag, fresh, invalid, media, missing, need, ok, refuse, sip, state};
 use crate::sandbox::{
     acts::{Gather, Written},
     network::{BUSY, BY_CALLEE, BY_CALLER, CANCELED, Call, CallStep, Link, Order, REJECTED, What},
     rooms::Role,
     scripts,
+    streams::StreamOrder,
     wire::{Ask, text},
     world::{Step, World},
 };
@@ -84,7 +85,7 @@ enum Deed {
     Resume,
     Speak { text: String, legs: Vec<u64> },
     Stop,
-    Stream(String),
+    Stream(Box<StreamOrder>),
     StreamStop,
     Switch(Role),
     Transcribe(Option<Written>),
@@ -193,13 +194,7 @@ impl World {
             "record_stop" => Deed::RecordStop,
             "record_pause" => Deed::Pause,
             "record_resume" => Deed::Resume,
-            "streaming_start" => {
-                let url = need(body, "stream_url")?;
-                if !url.starts_with("wss://") && !url.starts_with("ws://") {
-                    return Err(invalid("/stream_url", "Not the address of a WebSocket."));
-                }
-                Deed::Stream(url.to_owned())
-            }
+            "streaming_start" => Deed::Stream(Box::new(media::order(body)?)),
             "streaming_stop" => Deed::StreamStop,
             "fork_start" => Deed::Fork(true),
             "fork_stop" => Deed::Fork(false),
@@ -266,7 +261,7 @@ impl World {
             Deed::Reject(busy) => self.end(key, if busy { BUSY } else { REJECTED }),
             Deed::Speak { text, legs } => legs.into_iter().for_each(|leg| self.speak(leg, &text)),
             Deed::Stop => self.stop_playing(key),
-            Deed::Stream(url) => self.stream(key, &url),
+            Deed::Stream(order) => self.stream(key, *order),
             Deed::StreamStop => self.stop_streams(key),
             Deed::Switch(role) => drop(self.switch_role(key, role)),
             Deed::Transcribe(written) => self.transcribe(key, written),

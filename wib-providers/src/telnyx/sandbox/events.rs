@@ -166,8 +166,14 @@ impl World {
             }
             What::StreamFailed(note) => {
                 put("failure_reason", json!("connection_failed"));
-                put("stream_id", json!(happened.id));
-                put("stream_params", json!({"stream_url": told(call, note), "track": "inbound_track"}));
+                let streamed = call.streamed(note);
+                let track = match streamed.map(|streamed| (streamed.inbound, streamed.outbound)) {
+                    Some((true, true)) => "both_tracks",
+                    Some((false, true)) => "outbound_track",
+                    _ => "inbound_track",
+                };
+                put("stream_id", json!(streamed.map(|streamed| streamed.id)));
+                put("stream_params", json!({"stream_url": told(call, note), "track": track}));
                 put("stream_type", json!("websocket"));
             }
             What::ForkStarted | What::ForkStopped => {

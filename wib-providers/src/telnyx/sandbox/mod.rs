@@ -24,6 +24,7 @@ use crate::sandbox::{
 mod commands;
 mod events;
 mod lines;
+mod media;
 mod rooms;
 
 /// Telnyx in the sandbox.
