@@ -20,6 +20,7 @@ mod faults;
 mod forge;
 mod genuine;
 mod handed;
+mod hearing;
 mod inbound;
 mod injection;
 mod jobs;

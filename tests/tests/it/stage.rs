@@ -86,7 +86,26 @@ impl Stage {
         seed: u64,
         other: impl FnOnce(WibBuilder, &Sets, &Sandbox) -> WibBuilder,
     ) -> Self {
-        let ticking: Arc<dyn Clock> = Arc::new(Leaping(clock.clone()));
+        let ticking = Arc::new(Leaping(clock.clone()));
+        Self::ticking(store, clock, ticking, seed, other).await
+    }
+    /// On a clock that stands until it is moved: for several tasks at a time.
+    pub(crate) async fn still(
+        start: &str,
+        seed: u64,
+        other: impl FnOnce(WibBuilder, &Sets, &Sandbox) -> WibBuilder,
+    ) -> Self {
+        let clock = Arc::new(VirtualClock::new(at(start)));
+        let store = Arc::new(memory_store(clock.clone()).await);
+        Self::ticking(store, clock.clone(), clock, seed, other).await
+    }
+    async fn ticking(
+        store: Arc<dyn Store>,
+        clock: Arc<VirtualClock>,
+        ticking: Arc<dyn Clock>,
+        seed: u64,
+        other: impl FnOnce(WibBuilder, &Sets, &Sandbox) -> WibBuilder,
+    ) -> Self {
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(seed));
         let sandbox = Sandbox::new(ticking.clone(), seed, sandbox::Settings { costs: true, ..Default::default() });
         let mut settings = Settings::default();

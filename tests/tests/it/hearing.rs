@@ -1,0 +1,172 @@
+//! Calls that are heard while they are spoken: what the sandbox's people say comes as sound, and every word is measured
+//! against their script.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::{SinkExt, StreamExt};
+use http::Uri;
+use tokio::{io::DuplexStream, task::JoinHandle};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use wib_core::{
+    Wib,
+    calls::{Call, StartCall},
+    kit::time,
+    live::{LineSource, Listen, LiveLine, MediaIn, MediaSocket, Speaker, StreamStatus},
+};
+use wib_providers::sandbox::{Exchange, word_errors};
+
+use crate::stage::{NOON, Stage, kinds, magic};
+
+/// A socket in the house, as the core carries one.
+struct Socket(WebSocketStream<DuplexStream>);
+
+#[async_trait]
+impl MediaSocket for Socket {
+    async fn next(&mut self) -> MediaIn {
+        loop {
+            return match self.0.next().await {
+                Some(Ok(Message::Text(text))) => MediaIn::Text(text.as_str().to_owned()),
+                Some(Ok(Message::Binary(_))) => MediaIn::Binary,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => MediaIn::Gone,
+            };
+        }
+    }
+    async fn send(&mut self, text: String) -> bool {
+        self.0.send(Message::text(text)).await.is_ok()
+    }
+    async fn close(&mut self, code: u16, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
+        if self.0.send(Message::Close(Some(frame))).await.is_ok() {
+            while self.0.next().await.is_some_and(|message| message.is_ok()) {}
+        }
+    }
+}
+
+/// Lets the vendor in who dialled that address, and hears.
+async fn attend(wib: Wib, uri: Uri, io: DuplexStream) {
+    let mut token = None;
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
+    let shaken = accept_hdr_async(io, |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        let brought = request.headers().get("x-telnyx-streaming-auth-token");
+        token = brought.and_then(|token| token.to_str().ok()).map(ToOwned::to_owned);
+        Ok(response)
+    });
+    let Ok(socket) = shaken.await else { return };
+    let mut parts = uri.path().trim_start_matches("/media/").splitn(2, '/');
+    let (vendor, address) = (parts.next().unwrap(), parts.next().unwrap());
+    let mut socket = Socket(socket);
+    match wib.system().admit_media(vendor, address, token.as_deref()).await {
+        Ok(admitted) => admitted.carry(&mut socket).await,
+        Err(error) => socket.close(1008, error.message()).await,
+    }
+}
+
+/// A stage on which calls are heard.
+pub(crate) struct Floor {
+    pub(crate) stage: Stage,
+    exchange: Arc<Exchange>,
+    pub(crate) attended: Vec<JoinHandle<()>>,
+}
+
+impl Floor {
+    pub(crate) async fn new() -> Self {
+        Self::seeded(1).await
+    }
+    pub(crate) async fn seeded(seed: u64) -> Self {
+        let stage = Stage::still(NOON, seed, |builder, _, _| builder).await;
+        let exchange = Arc::new(Exchange::default());
+        stage.sandbox.streams_over(exchange.clone());
+        Self { stage, exchange, attended: vec![] }
+    }
+    pub(crate) async fn call(&self, number: &str, listen: Listen) -> Call {
+        let account = self.stage.account(number).await;
+        let wish = StartCall { account_id: Some(account.id), listen: Some(listen), ..StartCall::default() };
+        self.stage.org.start_call(wish).await.unwrap()
+    }
+    /// Lets time pass, streams be heard and work be done until something is so; ten minutes at most.
+    pub(crate) async fn until(&mut self, mut done: impl AsyncFnMut(&Stage) -> bool) -> bool {
+        let deadline = time::after(self.stage.now(), Duration::from_secs(600));
+        while self.stage.now() < deadline {
+            while let Some((uri, io)) = self.exchange.try_taken() {
+                self.attended.push(tokio::spawn(attend(self.stage.wib.clone(), uri, io)));
+            }
+            if done(&self.stage).await {
+                return true;
+            }
+            let step = time::after(self.stage.now(), Duration::from_millis(20));
+            let never = async || Ok(false);
+            self.stage.sandbox.play(&self.stage.wib, &self.stage.clock, step, never).await.unwrap();
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
+        }
+        false
+    }
+    /// Until the call is over and everything that was heard is kept.
+    pub(crate) async fn over(&mut self, call: &Call) {
+        let id = call.id;
+        assert!(self.until(async |stage| stage.org.call(id).await.unwrap().status.terminal()).await, "it ends");
+        for task in std::mem::take(&mut self.attended) {
+            assert!(self.until(async |_| task.is_finished()).await, "it hears to the end");
+        }
+    }
+    pub(crate) async fn lines(&self, call: &Call) -> Vec<LiveLine> {
+        let mut lines = self.stage.org.lines(call.id, -1).await.unwrap();
+        lines.sort_by_key(|line| (line.started_at, line.line_index));
+        lines
+    }
+    /// Words that were heard of one side, and words of its script since its stream began.
+    pub(crate) async fn compared(&self, call: &Call, number: &str, speaker: Speaker) -> (Vec<String>, Vec<String>) {
+        let plain = |word: &str| word.trim_matches(|c: char| ".,?!¿¡".contains(c)).to_lowercase();
+        let mut tx = self.stage.store.org(self.stage.org.id()).await.unwrap();
+        let streams = tx.streams_of_call(call.id).await.unwrap();
+        drop(tx);
+        let since = streams.first().and_then(|stream| stream.opened_at).expect("it was heard");
+        let said = self.stage.sandbox.words(number).into_iter();
+        let said = said.filter(|word| word.speaker == speaker.as_str() && word.start >= since);
+        let heard = self.lines(call).await.into_iter().filter(|line| line.speaker == speaker);
+        let heard = heard.flat_map(|line| line.text.split_whitespace().map(plain).collect::<Vec<_>>()).collect();
+        (said.map(|word| plain(&word.text)).collect(), heard)
+    }
+    /// Nothing was left out, put in or misheard of either side.
+    pub(crate) async fn word_for_word(&self, call: &Call, number: &str, what: &str) {
+        for speaker in [Speaker::Customer, Speaker::Agent] {
+            let (said, heard) = self.compared(call, number, speaker).await;
+            let refs = |words: &'_ [String]| words.iter().map(String::as_str).collect::<Vec<_>>().len();
+            assert!(refs(&said) > 3, "{what}: {speaker} says something: {said:?}");
+            let [one, other] = [&said, &heard].map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(word_errors(&one, &other), 0, "{what}: {speaker}\n{said:?}\n{heard:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_heard_word_for_word_while_it_is_spoken() {
+    let mut floor = Floor::new().await;
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    let id = call.id;
+    // Lines are there long before the call is over.
+    assert!(floor.until(async |stage| stage.org.lines(id, -1).await.unwrap().len() >= 2).await);
+    assert!(!floor.stage.org.call(id).await.unwrap().status.terminal());
+    floor.over(&call).await;
+    floor.word_for_word(&call, &number, "all is well").await;
+    let lines = floor.lines(&call).await;
+    assert!(lines.iter().all(|line| line.source == LineSource::Live && line.vendor == "assemblyai" && !line.live));
+    assert!(lines.iter().any(|line| line.text.ends_with('.')), "as people write");
+    let export = floor.stage.sealed(id).await;
+    assert!(floor.stage.org.gaps(id).await.unwrap().is_empty());
+    assert!(!kinds(&export).contains(&"call.live.switched"));
+    let mut tx = floor.stage.store.org(floor.stage.org.id()).await.unwrap();
+    let streams = tx.streams_of_call(id).await.unwrap();
+    assert_eq!(streams.iter().map(|stream| stream.status).collect::<Vec<_>>(), [StreamStatus::Ended]);
+}
