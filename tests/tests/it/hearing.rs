@@ -21,7 +21,7 @@ use wib_core::{
     kit::time,
     live::{LineSource, Listen, LiveLine, MediaIn, MediaSocket, Speaker, StreamStatus},
 };
-use wib_providers::sandbox::{Exchange, word_errors};
+use wib_providers::sandbox::{Exchange, Fault, FaultKind, LiveFault, LiveTrouble, word_errors};
 
 use crate::stage::{NOON, Stage, kinds, magic};
 
@@ -111,6 +111,13 @@ impl Floor {
         }
         false
     }
+    /// Whoever hears is gone, as when the process was killed.
+    pub(crate) async fn die(&mut self) {
+        for task in self.attended.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
     /// Until the call is over and everything that was heard is kept.
     pub(crate) async fn over(&mut self, call: &Call) {
         let id = call.id;
@@ -169,4 +176,131 @@ async fn a_call_is_heard_word_for_word_while_it_is_spoken() {
     let mut tx = floor.stage.store.org(floor.stage.org.id()).await.unwrap();
     let streams = tx.streams_of_call(id).await.unwrap();
     assert_eq!(streams.iter().map(|stream| stream.status).collect::<Vec<_>>(), [StreamStatus::Ended]);
+}
+
+/// What may go wrong with a live transcriber, and how many words it hears before.
+fn troubles() -> Vec<(LiveTrouble, usize)> {
+    use LiveTrouble as T;
+    [T::Refused, T::Error, T::HalfOpen, T::NoResults, T::PartialsOnly, T::Late { ms: 900 }, T::OutOfOrder, T::Cut]
+        .into_iter()
+        .flat_map(|what| [(what, 0), (what, 9)])
+        .collect()
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_with_the_first_transcriber_no_word_is_lost_or_doubled() {
+    for (n, (what, after_words)) in troubles().into_iter().enumerate() {
+        // Of each kind one stream alone, or all that the vendor opens.
+        for every in [n % 4 < 2] {
+            let mut floor = Floor::new().await;
+            let fault = LiveFault { after_words, every, what };
+            floor.stage.sandbox.live_fault("assemblyai", fault.clone());
+            let number = magic(1);
+            let call = floor.call(&number, Listen::default()).await;
+            floor.over(&call).await;
+            floor.word_for_word(&call, &number, &format!("{fault:?}")).await;
+            let export = floor.stage.sealed(call.id).await;
+            assert!(floor.stage.org.gaps(call.id).await.unwrap().is_empty(), "{fault:?}");
+            let switched = kinds(&export).contains(&"call.live.switched");
+            let borne = matches!(what, LiveTrouble::OutOfOrder | LiveTrouble::Late { .. });
+            // What fails before the first word is never asked.
+            assert!(
+                switched || borne || after_words == 0 || what == LiveTrouble::Refused,
+                "{fault:?}: {:?}",
+                kinds(&export)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_transcribers_may_fail_one_after_the_other() {
+    let mut floor = Floor::new().await;
+    for (vendor, after_words) in [("assemblyai", 6), ("deepgram", 4), ("assemblyai", 11), ("deepgram", 3)] {
+        let fault = LiveFault { after_words, every: false, what: LiveTrouble::Cut };
+        floor.stage.sandbox.live_fault(vendor, fault);
+    }
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    floor.over(&call).await;
+    floor.word_for_word(&call, &number, "all four").await;
+}
+
+#[tokio::test]
+async fn frames_that_come_twice_or_in_another_order_or_between_garbage_cost_no_word() {
+    let kinds = [
+        FaultKind::FramesDoubled { one_in: 5 },
+        FaultKind::FramesSwapped { one_in: 5 },
+        FaultKind::FramesGarbled { one_in: 5 },
+    ];
+    for kind in kinds {
+        let mut floor = Floor::new().await;
+        floor.stage.sandbox.inject(Fault { vendor: "telnyx".into(), operation: "media".into(), times: 1, kind });
+        let number = magic(1);
+        let call = floor.call(&number, Listen::default()).await;
+        floor.over(&call).await;
+        floor.word_for_word(&call, &number, &format!("{kind:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_is_lost_costs_the_words_it_touches_and_no_other() {
+    let mut floor = Floor::new().await;
+    let kind = FaultKind::FramesLost { one_in: 40 };
+    floor.stage.sandbox.inject(Fault { vendor: "telnyx".into(), operation: "media".into(), times: 1, kind });
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    floor.over(&call).await;
+    for speaker in [Speaker::Customer, Speaker::Agent] {
+        let (said, heard) = floor.compared(&call, &number, speaker).await;
+        let [one, other] = [&said, &heard].map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
+        let errors = word_errors(&one, &other);
+        // Only ever left out: none is wrong, none is put in.
+        assert_eq!(errors, said.len() - heard.len(), "{said:?}\n{heard:?}");
+        assert!(errors > 0 && heard.len() * 2 > said.len(), "{errors} of {}", said.len());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_rate_is_a_lie_is_heard_by_nobody_and_the_recording_fills_the_gap() {
+    let mut floor = Floor::new().await;
+    let kind = FaultKind::WrongRate;
+    floor.stage.sandbox.inject(Fault { vendor: "telnyx".into(), operation: "media".into(), times: 1, kind });
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    floor.over(&call).await;
+    assert!(floor.lines(&call).await.is_empty(), "no word is made up");
+    assert!(!floor.stage.org.gaps(call.id).await.unwrap().is_empty());
+    floor.stage.sealed(call.id).await;
+    assert!(floor.stage.org.gaps(call.id).await.unwrap().iter().all(|gap| gap.filled_at.is_some()));
+    assert!(floor.lines(&call).await.iter().all(|line| line.source == LineSource::Recording));
+    floor.word_for_word(&call, &number, "from the recording").await;
+}
+
+#[tokio::test]
+async fn after_a_restart_the_gap_has_bounds_and_is_filled_from_the_recording() {
+    let mut floor = Floor::new().await;
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    let id = call.id;
+    assert!(floor.until(async |stage| stage.org.lines(id, -1).await.unwrap().len() >= 2).await);
+    // The process dies: no farewell, nothing more is kept.
+    let died = floor.stage.now();
+    floor.die().await;
+    floor.over(&call).await;
+    let gaps = floor.stage.org.gaps(id).await.unwrap();
+    let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+    let again = gap.ended_at.expect("it is heard again");
+    assert!(gap.started_at <= died && died <= again, "{gap:?}");
+    assert!(again.duration_since(died).as_secs() <= 5, "another stream is asked for at once: {gap:?}");
+    let mut tx = floor.stage.store.org(floor.stage.org.id()).await.unwrap();
+    let streams: Vec<_> = tx.streams_of_call(id).await.unwrap().iter().map(|stream| stream.status).collect();
+    drop(tx);
+    assert_eq!(streams, [StreamStatus::Lost, StreamStatus::Ended]);
+    let before = floor.lines(&call).await.len();
+    floor.stage.sealed(id).await;
+    assert!(floor.stage.org.gaps(id).await.unwrap()[0].filled_at.is_some());
+    let filled: Vec<_> = floor.lines(&call).await.into_iter().filter(|l| l.source == LineSource::Recording).collect();
+    assert!(!filled.is_empty() && floor.lines(&call).await.len() == before + filled.len());
+    floor.word_for_word(&call, &number, "with the recording's words").await;
 }

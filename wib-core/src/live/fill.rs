@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{HeardLine, HeardWord, LineSource, Speaker, keep};
+use super::{HeardLine, HeardWord, LineSource, LiveGap, LiveLine, Speaker, keep};
 use crate::{
-    calls::Call,
+    calls::{Call, CallId},
     kit::{Result, time, time::Timestamp},
     ports::transcriber::Utterance,
     recordings::Recording,
@@ -12,6 +12,11 @@ use crate::{
     transcripts::Transcript,
     wib::Wib,
 };
+
+/// How far beyond a gap words are taken, when they were not heard: whoever begins to hear does so within a word.
+const EDGE: Duration = Duration::from_secs(1);
+/// Lines that are read at once.
+const PAGE: i64 = 1_000;
 
 /// Keeps the lines of a transcript that were said in a call's gaps, and notes that these are filled. The call is held.
 pub(crate) async fn fill(
@@ -21,32 +26,60 @@ pub(crate) async fn fill(
     recording: &Recording,
     transcript: &Transcript,
 ) -> Result<()> {
-    for mut gap in tx.gaps_of_call(call.id).await?.into_iter().filter(|gap| gap.filled_at.is_none()) {
-        let within = |word: &HeardWord| {
-            let middle = word.started_at.as_microsecond().midpoint(word.ended_at.as_microsecond());
-            gap.started_at.as_microsecond() <= middle && gap.ended_at.is_none_or(|end| middle < end.as_microsecond())
+    let gaps: Vec<_> = tx.gaps_of_call(call.id).await?.into_iter().filter(|gap| gap.filled_at.is_none()).collect();
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let heard = heard(tx, call.id).await?;
+    let known = |speaker: Speaker, word: &HeardWord| {
+        let middle = word.started_at.as_microsecond().midpoint(word.ended_at.as_microsecond());
+        let within =
+            |line: &&LiveLine| (line.started_at.as_microsecond()..line.ended_at.as_microsecond()).contains(&middle);
+        heard.iter().filter(|line| line.speaker == speaker).any(|line| within(&line))
+    };
+    let missed = |word: &HeardWord| {
+        let touches = |gap: &LiveGap| {
+            let (from, to) = (time::before(gap.started_at, EDGE), gap.ended_at.map(|end| time::after(end, EDGE)));
+            from < word.ended_at && to.is_none_or(|end| word.started_at < end)
         };
-        for utterance in &transcript.utterances.0 {
-            let Ok(speaker) = utterance.speaker.parse::<Speaker>() else { continue };
-            let words: Vec<_> = words(call, recording, utterance).into_iter().filter(within).collect();
-            if words.is_empty() {
-                continue;
-            }
-            let heard = HeardLine {
-                speaker,
-                words,
-                language: Some(transcript.language.clone()),
-                confidence_ppm: utterance.confidence_ppm,
-                source: LineSource::Recording,
-                vendor: transcript.vendor.clone(),
-                live: transcript.live,
-            };
-            keep::keep(wib, tx, call, wib.id(), &heard).await?;
+        gaps.iter().any(touches)
+    };
+    for utterance in &transcript.utterances.0 {
+        let Ok(speaker) = utterance.speaker.parse::<Speaker>() else { continue };
+        let words = words(call, recording, utterance);
+        let words: Vec<_> = words.into_iter().filter(|word| missed(word) && !known(speaker, word)).collect();
+        if words.is_empty() {
+            continue;
         }
-        gap.filled_at = Some(wib.now());
-        tx.update(&gap).await?;
+        let heard = HeardLine {
+            speaker,
+            words,
+            language: Some(transcript.language.clone()),
+            confidence_ppm: utterance.confidence_ppm,
+            source: LineSource::Recording,
+            vendor: transcript.vendor.clone(),
+            live: transcript.live,
+        };
+        keep::keep(wib, tx, call, wib.id(), &heard).await?;
+    }
+    for gap in gaps {
+        tx.update(&LiveGap { filled_at: Some(wib.now()), ..gap }).await?;
     }
     Ok(())
+}
+
+/// Everything that was heard of a call.
+async fn heard(tx: &mut dyn OrgTx, call: CallId) -> Result<Vec<LiveLine>> {
+    let mut all: Vec<LiveLine> = vec![];
+    loop {
+        let after = all.last().map_or(-1, |line| line.line_index);
+        let more = tx.lines_after(call, after, PAGE).await?;
+        let over = more.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        all.extend(more);
+        if over {
+            return Ok(all);
+        }
+    }
 }
 
 /// The words of an utterance and when they were said. Vendors time utterances; words are taken to be spread evenly over one.

@@ -108,12 +108,19 @@ impl Ring {
     pub(super) fn tell(&mut self, range: Range<Place>) {
         self.within(range).for_each(|slot| slot.told = true);
     }
-    /// Notes that what was given before a place, and nobody has said a word about, has none.
-    pub(super) fn pass(&mut self, before: Place) {
+    /// Notes that what was given before a place, and nobody has said a word about, has none; from where to where somebody
+    /// spoke in it all the same.
+    pub(super) fn pass(&mut self, before: Place) -> Option<Range<Place>> {
         let first = self.first;
-        for slot in self.within(first..before).filter(|slot| slot.given_ms.is_some() && !slot.reported) {
+        let mut spoken: Option<Range<Place>> = None;
+        let slots = self.within(first..before).zip(first..);
+        for (slot, at) in slots.filter(|(slot, _)| slot.given_ms.is_some() && !slot.reported) {
+            if slot.open() {
+                spoken.get_or_insert(at..at).end = at + 1;
+            }
             slot.passed = true;
         }
+        spoken
     }
     /// Whether most of these frames were told already.
     pub(super) fn told(&mut self, range: Range<Place>) -> bool {

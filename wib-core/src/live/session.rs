@@ -3,15 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    MediaStream, Speaker, StreamStatus,
+    Speaker, StreamStatus,
     door::{Admitted, MediaIn, MediaSocket},
     ears::Ear,
     keeper::{self, Keeper},
     open,
-    sound::{FRAME_MS, Tuner},
+    sound::{FRAME_MS, Tuner, Unheard},
 };
 use crate::{
     calls::{Call, CallFacts, RecordingState},
@@ -110,14 +114,12 @@ impl Side {
 
 struct Session {
     wib: Wib,
-    stream: MediaStream,
     call: Call,
     control: Option<String>,
     wire: Arc<dyn MediaWire>,
     muted: bool,
     sides: BTreeMap<Speaker, Side>,
     tell: mpsc::Sender<keeper::Heard>,
-    ears: Vec<tokio::task::JoinHandle<()>>,
     garbage: u32,
     origin: Option<Timestamp>,
 }
@@ -141,32 +143,48 @@ impl Admitted {
         metrics::gauge!("wib_media_streams").increment(1.0);
         let (tell, told) = mpsc::channel(UNKEPT);
         let keeper = Keeper::new(wib.clone(), organization, &call, &stream);
-        let keeping = tokio::spawn(keeper.run(told));
+        let (stream_id, call_id) = (stream.id, call.id);
         let mut session = Session {
             muted: muted(&call.facts),
             wib: wib.clone(),
-            stream,
             call,
             control: leg.control_id,
             wire,
             sides: BTreeMap::new(),
             tell,
-            ears: vec![],
             garbage: 0,
             origin: None,
         };
-        let end = match session.start(socket).await {
-            Ok(start) => session.go_on(socket, &start).await,
-            Err(end) => end,
+        // All of it is one task: whoever drops it has dropped everything.
+        let (ready, hearing) = oneshot::channel();
+        let carried = async {
+            let end = match session.start(socket).await {
+                Ok(start) => match session.listen(&start) {
+                    Ok(ears) => {
+                        let _ = ready.send(ears);
+                        session.go_on(socket).await
+                    }
+                    Err(unheard) => {
+                        tracing::warn!(call = %session.call.id, why = %unheard, "a stream cannot be heard");
+                        End::Refused(1003, "sound that cannot be heard")
+                    }
+                },
+                Err(end) => end,
+            };
+            metrics::counter!("wib_media_ended_total", "why" => end.status().1.unwrap_or("over")).increment(1);
+            let (code, reason) = end.close();
+            socket.close(code, reason).await;
+            session.finish().await;
+            end
         };
-        metrics::counter!("wib_media_ended_total", "why" => end.status().1.unwrap_or("over")).increment(1);
-        let (code, reason) = end.close();
-        socket.close(code, reason).await;
-        let (stream, call) = (session.stream.id, session.call.id);
-        session.finish().await;
-        let _ = keeping.await;
+        let hears = async {
+            if let Ok(ears) = hearing.await {
+                join_all(ears).await;
+            }
+        };
+        let (end, (), ()) = tokio::join!(carried, hears, keeper.run(told));
         let (status, why) = end.status();
-        if let Err(error) = over(&wib, organization, (stream, call), status, why).await {
+        if let Err(error) = over(&wib, organization, (stream_id, call_id), status, why).await {
             tracing::error!(error = error.chain(), "the end of a stream could not be kept");
         }
         metrics::gauge!("wib_media_streams").decrement(1.0);
@@ -251,11 +269,7 @@ impl Session {
         if self.garbage >= GARBAGE { Err(End::Refused(1007, "frames that cannot be read")) } else { Ok(None) }
     }
 
-    async fn go_on(&mut self, socket: &mut dyn MediaSocket, start: &MediaStart) -> End {
-        if let Err(unheard) = self.listen(start) {
-            tracing::warn!(call = %self.call.id, why = %unheard, "a stream cannot be heard");
-            return End::Refused(1003, "sound that cannot be heard");
-        }
+    async fn go_on(&mut self, socket: &mut dyn MediaSocket) -> End {
         let hearing = self.wib.bus.subscribe(Channel::Organization(self.call.organization_id));
         let mut hearing: Option<Hearing> = hearing.ok();
         let clock = self.wib.clock().clone();
@@ -307,11 +321,12 @@ impl Session {
     }
 
     /// Makes an ear for each side.
-    fn listen(&mut self, start: &MediaStart) -> std::result::Result<(), super::sound::Unheard> {
+    fn listen(&mut self, start: &MediaStart) -> std::result::Result<Vec<BoxFuture<'static, ()>>, Unheard> {
         let vendors: Arc<[_]> = self.wib.live_transcribers().to_vec().into();
         if vendors.is_empty() {
-            return Err(super::sound::Unheard("nobody hears live".to_owned()));
+            return Err(Unheard("nobody hears live".to_owned()));
         }
+        let mut ears = vec![];
         for speaker in [Speaker::Customer, Speaker::Agent] {
             let tuner = Tuner::of(start)?;
             let (ear, sound) = mpsc::channel(BEHIND);
@@ -329,13 +344,11 @@ impl Session {
                     }
                 }
             };
-            self.ears.push(tokio::spawn(async move {
-                tokio::join!(hears.run(sound), passes);
-            }));
+            ears.push(async move { _ = tokio::join!(hears.run(sound), passes) }.boxed());
             let side = Side { sorter: Sorter::new(WAITS), tuner, rest: BytesMut::new(), next: 1, ear };
             self.sides.insert(speaker, side);
         }
-        Ok(())
+        Ok(ears)
     }
 
     async fn media(&mut self, frame: Frame) -> std::result::Result<(), End> {
@@ -390,16 +403,12 @@ impl Session {
         wanted(&self.call)
     }
 
-    /// Gives the ears what is left, and waits for the last words.
+    /// Gives the ears what is left.
     async fn finish(mut self) {
         for side in self.sides.values_mut() {
             for frame in side.sorter.finish() {
                 side.hear(&frame, self.muted).await;
             }
-        }
-        self.sides.clear();
-        for ear in self.ears.drain(..) {
-            let _ = ear.await;
         }
     }
 }

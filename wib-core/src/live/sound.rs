@@ -56,6 +56,8 @@ pub(super) struct Tuner {
     codec: Codec,
     channels: usize,
     rate: u32,
+    /// Bytes of a frame as it comes.
+    whole: usize,
     pub(super) shape: Shape,
     order: ByteOrder,
     resampler: Option<Resample>,
@@ -89,18 +91,33 @@ impl Tuner {
         };
         let resampler = (start.rate != shape.rate).then(|| Resample::new(start.rate, shape.rate)).transpose()?;
         let (channels, order) = (usize::from(start.channels), ByteOrder::default());
-        Ok(Self { codec, channels, rate: start.rate, shape, order, resampler })
+        let whole = codec.frame_bytes(start.rate, start.channels).unwrap_or_default();
+        Ok(Self { codec, channels, rate: start.rate, whole, shape, order, resampler })
     }
 
-    /// A frame as ears take it; what is no whole sample is dropped.
+    /// A frame as ears take it. One that has not the length that was declared is cut, or goes on in silence: a frame is 20 ms
+    /// of the call whatever it holds, or every place behind it would be wrong.
     pub(super) fn tune(&mut self, sound: &Bytes) -> Bytes {
+        let mut sound = sound.clone();
+        if sound.len() > self.whole {
+            sound.truncate(self.whole);
+        } else if sound.len() < self.whole {
+            let silence = match self.codec {
+                Codec::Pcmu => 0xff,
+                Codec::Pcma => 0xd5,
+                _ => 0,
+            };
+            let mut whole = sound.to_vec();
+            whole.resize(self.whole, silence);
+            sound = whole.into();
+        }
         if self.shape.encoding == Encoding::Mulaw {
-            return sound.clone();
+            return sound;
         }
         let samples: Vec<i16> = match self.codec {
             Codec::Pcmu => sound.iter().map(|byte| decode_ulaw(*byte)).collect(),
             Codec::Pcma => sound.iter().map(|byte| decode_alaw(*byte)).collect(),
-            _ => self.order.read(sound),
+            _ => self.order.read(&sound),
         };
         let mono: Vec<i16> = match self.channels {
             1 => samples,
@@ -186,5 +203,94 @@ impl Resample {
             made.extend(out.take_data().into_iter().map(|sample| sample.round() as i16));
         }
         made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audio_codec_algorithms::{encode_alaw, encode_ulaw};
+
+    use super::*;
+    use crate::ports::voice::Leg;
+
+    fn start(codec: Option<Codec>, rate: u32, channels: u8) -> MediaStart {
+        MediaStart { leg: Leg::default(), tag: None, codec, rate, channels }
+    }
+    /// Frames of a tone of 440 Hz.
+    fn tone(rate: u32, frames: u32) -> Vec<i16> {
+        let sample = |n: u32| (f64::from(n) / f64::from(rate) * 440.0 * std::f64::consts::TAU).sin() * 8_000.0;
+        #[expect(clippy::cast_possible_truncation, reason = "the amplitude fits")]
+        (0..rate / 50 * frames).map(|n| sample(n) as i16).collect()
+    }
+    fn heard(tuner: &mut Tuner, sound: &[u8], frame: usize) -> Vec<i16> {
+        let out = sound.chunks(frame).flat_map(|frame| tuner.tune(&Bytes::copy_from_slice(frame)).to_vec());
+        out.collect::<Vec<u8>>().chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+    /// Crossings of zero a second: twice the pitch.
+    fn pitch(samples: &[i16], rate: u32) -> usize {
+        let crossings = samples.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+        crossings * usize::try_from(rate).unwrap() / samples.len() / 2
+    }
+
+    #[test]
+    fn mu_law_of_telephones_passes_as_it_is() {
+        let mut tuner = Tuner::of(&start(Some(Codec::Pcmu), 8_000, 1)).unwrap();
+        let sound: Bytes = tone(8_000, 1).iter().map(|sample| encode_ulaw(*sample)).collect();
+        assert_eq!((tuner.shape.encoding, tuner.tune(&sound)), (Encoding::Mulaw, sound.clone()));
+        let short = tuner.tune(&sound.slice(..100));
+        assert_eq!((short.len(), &short[..100], short[100]), (160, &sound[..100], 0xff));
+        assert_eq!(tuner.tune(&[sound.clone(), sound.clone()].concat().into()), sound);
+        assert_eq!(tuner.lost(), vec![0xff; 160]);
+    }
+
+    #[test]
+    fn a_law_becomes_samples() {
+        let mut tuner = Tuner::of(&start(Some(Codec::Pcma), 8_000, 1)).unwrap();
+        let said = tone(8_000, 3);
+        let sound: Vec<u8> = said.iter().map(|sample| encode_alaw(*sample)).collect();
+        let heard = heard(&mut tuner, &sound, 160);
+        assert_eq!(heard.len(), said.len());
+        assert!(heard.iter().zip(&said).all(|(one, other)| (i32::from(*one) - i32::from(*other)).abs() < 300));
+    }
+
+    #[test]
+    fn samples_are_read_in_either_order_of_their_bytes() {
+        let said = tone(16_000, 10);
+        for order in [i16::to_le_bytes, i16::to_be_bytes] {
+            let mut tuner = Tuner::of(&start(Some(Codec::L16), 16_000, 1)).unwrap();
+            let quiet = vec![0; 640 * 4];
+            let sound: Vec<u8> = said.iter().flat_map(|sample| order(*sample)).collect();
+            assert_eq!(heard(&mut tuner, &quiet, 640), vec![0; 320 * 4]);
+            assert_eq!(heard(&mut tuner, &sound, 640), said);
+        }
+    }
+
+    #[test]
+    fn other_rates_become_16_khz_at_the_same_pitch_and_two_channels_one() {
+        for (rate, channels) in [(24_000, 1), (48_000, 1), (12_000, 1), (16_000, 2), (48_000, 2)] {
+            let mut tuner = Tuner::of(&start(Some(Codec::L16), rate, channels)).unwrap();
+            let said = tone(rate, 50);
+            let twice = |sample: &i16| std::iter::repeat_n(*sample, usize::from(channels)).collect::<Vec<_>>();
+            let sound: Vec<u8> = said.iter().flat_map(twice).flat_map(i16::to_le_bytes).collect();
+            let frame = Codec::L16.frame_bytes(rate, channels).unwrap();
+            let heard = heard(&mut tuner, &sound, frame);
+            assert!(heard.len().abs_diff(16_000) < 700, "{rate}: {}", heard.len());
+            assert!(pitch(&heard[1_000..], 16_000).abs_diff(440) <= 8, "{rate}: {}", pitch(&heard[1_000..], 16_000));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_heard_is_told() {
+        for (codec, rate, channels) in [
+            (None, 8_000, 1),
+            (Some(Codec::Opus), 48_000, 1),
+            (Some(Codec::Pcmu), 0, 1),
+            (Some(Codec::Pcmu), 7_999, 1),
+            (Some(Codec::L16), 96_000, 1),
+            (Some(Codec::L16), 16_000, 0),
+            (Some(Codec::L16), 16_000, 9),
+        ] {
+            assert!(Tuner::of(&start(codec, rate, channels)).is_err(), "{codec:?} {rate} {channels}");
+        }
     }
 }

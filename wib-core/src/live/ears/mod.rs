@@ -80,6 +80,8 @@ const WRITTEN_WITHIN: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(700);
 /// The longest time a vendor is not asked.
 const LONGEST_BENCH: Duration = Duration::from_secs(60);
+/// Frames of silence that are told of at once: a second.
+const QUIET: Place = 50;
 /// Frames after which nothing more is lost at that place: a second.
 const LOST_ENDS: Place = 50;
 /// How often in a row nobody may say a word about sound before it is taken for noise.
@@ -138,6 +140,7 @@ pub(super) struct Ear {
     /// How often in a row speech got no answer from anybody.
     unheard: u32,
     until: Place,
+    looked: Timestamp,
     tell: mpsc::Sender<Told>,
     ended: bool,
 }
@@ -192,6 +195,7 @@ impl Ear {
             failed: None,
             unheard: 0,
             until: 0,
+            looked: Timestamp::MIN,
             tell,
             ended: false,
         }
@@ -427,6 +431,10 @@ impl Ear {
     /// Whether the one that listens still lives.
     async fn watch(&mut self) {
         let now = self.clock.now();
+        if now < time::after(self.looked, LOOK) {
+            return;
+        }
+        self.looked = now;
         while let Some((turn, _)) = self.unwritten.pop_front_if(|(_, until)| *until <= now) {
             let owner = self.active.as_ref().map_or(0, |session| session.owner);
             self.line(owner, turn).await;
@@ -437,14 +445,22 @@ impl Ear {
             let _ = self.tell.send(Told::Lost { from_ms: ms(lost.start), to_ms: ms(lost.end) }).await;
         }
         let Some(session) = &mut self.active else { return };
+        // Silence is heard, too.
+        let quiet = session.open.is_empty() && self.unwritten.is_empty();
+        let heard = session.cursor;
+        if quiet && heard > self.until + QUIET && self.ring.untold().is_none() {
+            return self.until(heard.min(self.ring.anew().max(self.until))).await;
+        }
         let (count, since) = self.ring.unanswered();
         let patience = self.policy.silent.saturating_mul(1 << self.unheard.min(4));
         let silent = since.is_some_and(|since| past(since, now) > patience);
         if count >= PROOF && silent {
             self.unheard += 1;
             if self.unheard > NOISE {
-                // Nobody hears a word in it: it is no speech.
-                self.ring.pass(session.cursor);
+                // Nobody hears a word in it: most likely it is no speech. The recording will tell.
+                if let Some(spoken) = self.ring.pass(session.cursor) {
+                    let _ = self.tell.send(Told::Lost { from_ms: ms(spoken.start), to_ms: ms(spoken.end) }).await;
+                }
                 return;
             }
             let error =
