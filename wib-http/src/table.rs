@@ -237,6 +237,11 @@ impl Wire {
     pub fn bytes(mime: &'static str) -> Self {
         Self::answers(mime, None)
     }
+    /// Answers Server-Sent Events whose data is that.
+    #[must_use]
+    pub fn events<T: JsonSchema>() -> Self {
+        Self::answers("text/event-stream", Some(schema_of::<T>))
+    }
     /// Answers the same with this status, too.
     #[must_use]
     pub fn also(mut self, status: u16) -> Self {

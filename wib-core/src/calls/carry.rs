@@ -22,7 +22,7 @@ use crate::{
     engine::{Done, Message, NewMessage, Topic},
     evidence,
     kit::{Error, OrNotFound, Result, canonical, time, time::Timestamp},
-    live::LiveKind,
+    live::{self, LiveKind},
     orgs::OrganizationId,
     ports::{
         Sent,
@@ -45,7 +45,7 @@ const SAVED_WITHIN: Duration = Duration::from_secs(120);
 /// How long a call may stay without any sign of its end. No vendor keeps a leg up for longer.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-pub(super) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
+pub(crate) async fn load(wib: &Wib, message: &Message) -> Result<(OrganizationId, Box<dyn OrgTx>, Call)> {
     let organization =
         message.organization_id.ok_or_else(|| Error::internal("a call's message has no organization"))?;
     let id: CallId = message.payload_field("call_id")?;
@@ -328,6 +328,10 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
     }
     if note(wib, &mut *tx, call.id, &event.id, event.what.name(), told, event.at).await? {
         absorb(wib, &mut *tx, &mut call, event, tag.as_ref(), whose).await?;
+        if let VoiceEventKind::PlaybackEnded { how } = event.what {
+            let leg = if let Whose::Further(leg) = whose { Some(leg) } else { None };
+            live::played(wib, &mut *tx, &call, leg, how, event.at).await?;
+        }
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
@@ -439,6 +443,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     } else {
         if !was_terminal {
             metrics::counter!("wib_calls_ended_total", "status" => call.status.as_str()).increment(1);
+            live::hush(wib, tx, call).await?;
         }
         order(Topic::Seal, id.to_string(), time::after(now, wib.settings.seal_after));
     }

@@ -61,7 +61,7 @@ mod supervise;
 pub(crate) mod tag;
 mod transfer;
 pub use browser::{BrowserCredential, BrowserCredentials};
-pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, mark_started, watch};
+pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, load, mark_started, watch};
 pub use facts::{CallFacts, Fact, HangupFact};
 pub(crate) use inbound::{answer, end_unattended, route, route_given_up};
 pub use legs::{LegFacts, LegId};

@@ -6,17 +6,24 @@
 //! they are.
 
 mod follow;
+mod injection;
 mod keep;
 mod line;
 mod listen;
+mod speak;
 mod stream;
+mod translate;
+mod translated;
 mod watch;
 
+pub use injection::{Injection, InjectionId, InjectionStatus};
 pub use keep::{HeardLine, HeardWord};
 pub use line::{LineId, LineSource, LineTranslation, LiveLine, Speaker};
 pub use listen::Listen;
 use serde::{Deserialize, Serialize};
+pub(crate) use speak::{hush, played, speak, speak_given_up};
 pub use stream::{LiveGap, MediaStream, StreamId, StreamStatus};
+pub(crate) use translate::{translate, translate_given_up};
 use uuid::Uuid;
 pub use watch::{Watch, WatchCalls, Watched};
 

@@ -15,7 +15,9 @@ mod persons;
 mod recordings;
 mod retention;
 mod root;
+mod streams;
 mod talk;
+mod tts;
 mod webhooks;
 
 use wib_core::Wib;
@@ -38,6 +40,10 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         talk::routes(),
+        streams::routes(),
+        streams::translations(),
+        tts::routes(),
+        tts::files(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),
