@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use wib_core::{
     calls::{Call, StartCall, Step},
-    compliance::{DutyKind, Technology},
-    consent::{ConsentEvent, ConsentScope, RecordConsent},
+    compliance::{ConsentScope, DutyKind, Technology},
+    consent::{ConsentEvent, RecordConsent},
     kit::{Kind, Principal, time},
     live::{HeardLine, HeardWord, Injection, InjectionStatus, LineSource, LineTranslation, Listen, Speaker},
     ports::{
@@ -14,7 +14,7 @@ use wib_core::{
         voice::{Command, Ending, HangupCause, Leg, VoiceEventKind},
     },
     speech::SayText,
-    testing::FakeSpeech,
+    testing::fakes::FakeSpeech,
     translation::Language,
     usage::UsageKind,
 };
@@ -324,12 +324,18 @@ async fn nothing_is_spoken_behind_a_mask_or_after_the_end() {
 }
 
 #[tokio::test]
-async fn a_leg_that_is_gone_hears_nothing() {
+async fn a_leg_that_is_gone_or_refuses_hears_nothing() {
     let talk = Talk::new(SPOKEN).await;
-    talk.house.desk.fail("play", refusal());
+    talk.house.desk.fail("play", VendorError::new("desk", Fault::Missing, Sent::Refused, "gone"));
     talk.says(Speaker::Customer, "Entiendo.").await;
-    assert_eq!(talk.stand().await, [stands(InjectionStatus::Failed, "vendor")]);
-    assert_eq!(talk.sounds().await, 0);
+    assert_eq!(talk.stand().await, [stands(InjectionStatus::Failed, "leg_gone")]);
+    for _ in 0..3 {
+        talk.house.desk.fail("play", refusal());
+    }
+    talk.says(Speaker::Customer, "Gracias.").await;
+    talk.house.wait(10).await;
+    assert_eq!(talk.stand().await[1], stands(InjectionStatus::Failed, "vendor"));
+    assert_eq!((talk.sounds().await, talk.played(&talk.member).len()), (0, 0));
 }
 
 #[tokio::test]

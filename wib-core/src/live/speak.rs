@@ -298,7 +298,7 @@ pub(crate) async fn played(
         None => one.leg_id.is_some_and(|id| persons.iter().any(|leg| leg.id == id)),
     };
     let playing = open.iter().filter(there).filter(|one| one.status == InjectionStatus::Playing);
-    let Some(oldest) = playing.min_by_key(|one| (one.played_at, one.id)) else { return Ok(()) };
+    let Some(oldest) = playing.min_by_key(|one| (one.played_at, one.line_index, one.id)) else { return Ok(()) };
     let (status, why) = match how {
         Ending::Whole => (InjectionStatus::Completed, None),
         Ending::Cut => (InjectionStatus::Failed, Some("cut")),

@@ -170,7 +170,15 @@ impl Org {
         let SayText { text, voice, language, speed_milli, format } = wish;
         let say = Say { text, voice, language, speed_milli, format };
         if let Err(wrong) = say.check("wib") {
-            return Err(Error::field("text", wrong.message));
+            let usual = Say { text: say.text.clone(), ..Say::default() };
+            let field = match () {
+                () if usual.check("wib").is_err() => "text",
+                () if (Say { speed_milli: say.speed_milli, text: "a".to_owned(), ..usual }).check("wib").is_err() => {
+                    "speed"
+                }
+                () => "language",
+            };
+            return Err(Error::field(field, wrong.message));
         }
         let key = key_of(&say, &speech.vendors())?;
         let until = time::after(wib.now(), PATIENCE);

@@ -14,6 +14,7 @@ use wib_core::{
     kit::{PageRequest, Principal, Role, time},
     live::{HeardLine, HeardWord, LineSource, Listen, Speaker},
     orgs::Plan,
+    store::Store,
     translation::Language,
 };
 
