@@ -11,7 +11,7 @@ use wib_core::{
     Org,
     calls::{Call, StartCall},
     engine::Worker,
-    kit::{PageRequest, Principal, Role, time},
+    kit::{PageRequest, Principal, Role, SystemClock, time},
     live::{HeardLine, HeardWord, LineSource, Listen, Speaker},
     orgs::Plan,
     store::Store,
@@ -57,7 +57,8 @@ impl Reader {
                 self.text = rest.to_owned();
                 return Some(block);
             }
-            let piece = tokio::time::timeout(Duration::from_secs(10), self.body.next()).await.expect("something comes");
+            let piece =
+                time::timeout(&SystemClock, Duration::from_secs(10), self.body.next()).await.expect("something comes");
             self.text += std::str::from_utf8(&piece?.unwrap()).unwrap();
         }
     }
