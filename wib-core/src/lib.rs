@@ -30,6 +30,7 @@
 //! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
 //! | [`billing`] | the organisation's own subscription, invoices and their dunning |
 //! | [`live`] | calls watched while they happen |
+//! | [`speech`] | texts said aloud, and kept |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
@@ -71,6 +72,7 @@ pub mod privacy;
 pub mod recordings;
 pub mod retention;
 pub mod secrets;
+pub mod speech;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "testing")]

@@ -18,6 +18,7 @@ pub mod reply;
 pub mod routes;
 pub mod rules;
 pub mod serve;
+mod sse;
 pub mod table;
 pub mod webhooks;
 

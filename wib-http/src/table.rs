@@ -244,6 +244,11 @@ impl Wire {
         wire.answers[0].status = 101;
         wire
     }
+    /// Answers Server-Sent Events whose data is that.
+    #[must_use]
+    pub fn events<T: JsonSchema>() -> Self {
+        Self::answers("text/event-stream", Some(schema_of::<T>))
+    }
     /// Answers the same with this status, too.
     #[must_use]
     pub fn also(mut self, status: u16) -> Self {

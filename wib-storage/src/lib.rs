@@ -48,6 +48,7 @@ mod place;
 mod queue;
 mod recordings;
 mod secrets;
+mod speaking;
 mod sql;
 mod stamps;
 mod store;

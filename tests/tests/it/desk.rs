@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use wib_core::{
+    WibBuilder,
     calls::{Call, CallEvent, CallId},
     kit::{Phone, SecretString, Timestamp},
     ports::{
@@ -74,6 +75,7 @@ fn word(command: &Command) -> &'static str {
         Command::Bridge(_) => "bridge",
         Command::Transfer(_) => "transfer",
         Command::Speak(_) => "speak",
+        Command::Play(_) => "play",
         Command::Record(_) => "record",
         Command::SwitchRole(_) => "switch_role",
         _ => "other",
@@ -188,7 +190,8 @@ impl Voice for Desk {
             memory.tags.insert(control.clone(), tag.clone());
         }
         memory.orders.push((control, order.clone()));
-        Ok(())
+        drop(memory);
+        self.fault(&format!("{}_answer", word(&order.command)))
     }
     async fn retag(&self, _: &Leg, _: &str) -> Result<(), VendorError> {
         Err(missing())
@@ -265,8 +268,13 @@ pub(crate) fn hangup(cause: HangupCause) -> VoiceEventKind {
 
 impl House {
     pub(crate) async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+    /// With other parts than the sandbox's.
+    pub(crate) async fn with(other: impl FnOnce(WibBuilder) -> WibBuilder) -> Self {
         let desk = Arc::new(Desk::default());
-        let stage = Stage::with(NOON, 1, |builder, _| builder.voice(desk.clone()).webhook(desk.clone())).await;
+        let plug = |builder: WibBuilder| other(builder.voice(desk.clone()).webhook(desk.clone()));
+        let stage = Stage::with(NOON, 1, |builder, _| plug(builder)).await;
         Self { stage, desk }
     }
     /// What the vendor tells of a leg now.

@@ -43,6 +43,7 @@ mod stamps;
 mod steered;
 mod supervise;
 mod tenants;
+mod tongues;
 mod transfer;
 mod translation;
 mod verdicts;

@@ -41,6 +41,9 @@ impl Speech for SpeechChain {
     fn vendor(&self) -> &'static str {
         "chain"
     }
+    fn vendors(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(|speech| speech.vendors()).collect()
+    }
     fn live(&self) -> bool {
         self.0.iter().any(|speech| speech.live())
     }

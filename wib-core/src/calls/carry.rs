@@ -328,6 +328,10 @@ pub(crate) async fn apply_voice(wib: &Wib, vendor: &str, event: &VoiceEvent, att
     }
     if note(wib, &mut *tx, call.id, &event.id, event.what.name(), told, event.at).await? {
         absorb(wib, &mut *tx, &mut call, event, tag.as_ref(), whose).await?;
+        if let VoiceEventKind::PlaybackEnded { how } = event.what {
+            let leg = if let Whose::Further(leg) = whose { Some(leg) } else { None };
+            live::played(wib, &mut *tx, &call, leg, how, event.at).await?;
+        }
         follow_up(wib, &mut *tx, &mut call).await?;
     }
     tx.commit().await?;
@@ -443,6 +447,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     } else {
         if !was_terminal {
             metrics::counter!("wib_calls_ended_total", "status" => call.status.as_str()).increment(1);
+            live::hush(wib, tx, call).await?;
         }
         order(Topic::Seal, id.to_string(), time::after(now, wib.settings.seal_after));
     }

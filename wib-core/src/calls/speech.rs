@@ -185,7 +185,7 @@ pub(super) fn utterance(wib: &Wib, call: &Call, person: Option<&Person>, step: S
                 let text = if call.direction == Direction::Inbound { texts.welcome } else { texts.identify };
                 parts.push(text.replace("{business}", business));
             }
-            if call.technology == Technology::ArtificialVoice {
+            if call.technology == Technology::ArtificialVoice || call.listen.is_some_and(|l| l.translate && l.speak) {
                 duties.insert(DutyKind::AiDisclosure);
                 parts.push(texts.artificial.to_owned());
             }

@@ -56,6 +56,19 @@ pub struct StartCall {
     pub detect_machine: Option<bool>,
 }
 
+/// How a call is spoken: translations that are spoken are an artificial voice (FCC 24-17).
+fn technology(command: &StartCall) -> Result<Technology> {
+    let artificial = command.listen.is_some_and(|listen| listen.translate && listen.speak);
+    match command.technology {
+        None if artificial => Ok(Technology::ArtificialVoice),
+        None => Ok(Technology::Manual),
+        Some(said) if artificial && said != Technology::ArtificialVoice => {
+            Err(Error::field("technology", "must be artificial_voice where translations are spoken (FCC 24-17)"))
+        }
+        Some(said) => Ok(said),
+    }
+}
+
 impl Org {
     /// Judges, and dials what is lawful: verdict, counted attempt, call and the command to dial are one transaction.
     ///
@@ -75,7 +88,7 @@ impl Org {
         let mut tx = self.tx().await?;
         let (from, of_pool) = shown(&self.wib, &mut *tx, command.from.as_ref()).await?;
         let (account, to) = whom(&mut *tx, command.account_id, command.to.as_ref(), "to").await?;
-        let technology = command.technology.unwrap_or(Technology::Manual);
+        let technology = technology(&command)?;
         let act = Act { kind: ActKind::Dial, purpose: command.purpose, technology };
         let planned = Planned { act, number: Some(&to), from: Some(&from), ..Planned::default() };
         let facts = gate::gather(&mut *tx, &self.wib, &planned, account.as_ref(), Hold::Held).await?;

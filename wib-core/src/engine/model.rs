@@ -68,6 +68,10 @@ text_enum! {
         Analyse = "analyse",
         /// Translate a transcript.
         Translate = "translate",
+        /// Translate a line that was heard on a call.
+        TranslateLine = "translate_line",
+        /// Speak a line's translation to the other side.
+        SpeakLine = "speak_line",
         /// Seal a finished call.
         Seal = "seal",
         /// Send a mail.

@@ -91,6 +91,10 @@ impl Topic {
         let (tries, base, cap) = match self {
             // A first try and three more: the seed's setting for the transcription queue.
             Self::SubmitTranscript | Self::Analyse | Self::Translate => (4, 10, 120),
+            // Somebody waits for the words; what a vendor fails at is not tried again.
+            Self::TranslateLine => (3, 1, 2),
+            // The seed's setting: three attempts, two and four seconds apart.
+            Self::SpeakLine => (3, 2, 4),
             // The notice is of no use when the person has waited.
             Self::SpeakNotice | Self::StartRecording => (5, 1, 4),
             // Somebody waits to say a card's number: after some seconds the recording is ended instead.
@@ -348,6 +352,8 @@ impl Worker {
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
             Topic::Translate => translation::give_up(&self.wib, message).await,
+            Topic::TranslateLine => live::translate_given_up(&self.wib, message).await,
+            Topic::SpeakLine => live::speak_given_up(&self.wib, message, why).await,
             Topic::DialLeg => calls::leg_given_up(&self.wib, message, why).await,
             Topic::JoinLeg => calls::join_given_up(&self.wib, message).await,
             Topic::RouteCall => calls::route_given_up(&self.wib, message).await,
@@ -405,6 +411,8 @@ impl Worker {
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,
             Topic::Translate => translation::translate(wib, message).await,
+            Topic::TranslateLine => live::translate(wib, message).await,
+            Topic::SpeakLine => live::speak(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
             Topic::WriteAudit => audit::write(wib, message).await,

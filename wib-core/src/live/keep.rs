@@ -6,7 +6,7 @@ use super::{LineId, LineSource, LineTranslation, LiveGap, LiveKind, LiveLine, Sp
 use crate::{
     ai::payment::{self, Turn},
     calls::{Call, CallFacts, CallId},
-    kit::{Error, OrNotFound, Result, Role, time, time::Timestamp},
+    kit::{Error, Id, OrNotFound, Result, Role, time, time::Timestamp},
     store::{OrgTx, Repo},
     wib::{Org, Wib},
 };
@@ -175,6 +175,15 @@ impl Org {
         let mut tx = self.tx().await?;
         Repo::<Call>::find(&mut *tx, id).await?.or_not_found("call")?;
         tx.line_translations_after(id, after, PAGE).await
+    }
+
+    /// The translation of a line.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn line_translation(&self, id: Id<LineTranslation>) -> Result<LineTranslation> {
+        self.at_least(Role::Viewer)?;
+        self.tx().await?.find(id).await?.or_not_found("translation")
     }
 
     /// Where nobody heard what was said on a call.

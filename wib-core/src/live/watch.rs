@@ -121,6 +121,22 @@ impl Watch {
         }
     }
 
+    /// What is there already, without waiting: `None` when whoever watches has seen everything. Dropped, it loses nothing.
+    ///
+    /// # Errors
+    /// When the rows cannot be read, which may be tried again.
+    pub async fn ready(&mut self) -> Result<Option<Watched>> {
+        loop {
+            if let Some(next) = self.ready.pop_front() {
+                return Ok(Some(next));
+            }
+            if !self.behind {
+                return Ok(None);
+            }
+            self.read().await?;
+        }
+    }
+
     /// The same as a stream. It ends after an error; go on from the last place.
     pub fn stream(self) -> impl Stream<Item = Result<Watched>> + Send {
         stream::unfold(Some(self), |watch| async {

@@ -17,6 +17,10 @@ pub const MOST_CHARACTERS: usize = 4096;
 pub trait Speech: Send + Sync + std::fmt::Debug {
     /// The vendor's name in rows and logs.
     fn vendor(&self) -> &'static str;
+    /// Everybody who may speak when it is asked, in their order: more than one in a chain.
+    fn vendors(&self) -> Vec<&'static str> {
+        vec![self.vendor()]
+    }
     /// False for a sandbox.
     fn live(&self) -> bool;
     /// Whether it can say texts of that language at all.

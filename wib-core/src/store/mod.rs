@@ -9,6 +9,7 @@ mod lists;
 mod money;
 mod numbers;
 mod secrets;
+mod speaking;
 mod value;
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
+pub use speaking::Speaking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -282,6 +284,7 @@ pub trait OrgTx:
     + Keeping
     + Spending
     + Listening
+    + Speaking
     + Telling
     + Payments
     + Tasks

@@ -3,10 +3,12 @@
 //! A translation is assistive: the transcript is what was heard. It names the hash of what it was made of, and the call's
 //! manifest names its own. What the vendor cannot translate stays untranslated, and the timeline says so.
 
+mod prompt;
 mod translate;
 
+pub(crate) use prompt::Texts;
 use serde::{Deserialize, Serialize};
-pub(crate) use translate::{ask, give_up, source, translate, unavailable};
+pub(crate) use translate::{ask, give_up, source, translate, unavailable, usages};
 
 use crate::{
     calls::{Call, CallId},
@@ -97,7 +99,7 @@ impl Record for Translation {
 }
 
 /// Who copies.
-const OURS: &str = "wib";
+pub(crate) const OURS: &str = "wib";
 /// The most versions of a transcript in one language.
 const VERSIONS: i64 = 20;
 

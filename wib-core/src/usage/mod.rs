@@ -24,6 +24,8 @@ text_enum! {
         InputTokens = "input_tokens",
         /// Tokens a model wrote.
         OutputTokens = "output_tokens",
+        /// Characters that were said aloud.
+        SpeechCharacters = "speech_characters",
     }
 }
 

@@ -16,7 +16,9 @@ mod persons;
 mod recordings;
 mod retention;
 mod root;
+mod streams;
 mod talk;
+mod tts;
 mod webhooks;
 
 use wib_core::Wib;
@@ -39,6 +41,10 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         talk::routes(),
+        streams::routes(),
+        streams::translations(),
+        tts::routes(),
+        tts::files(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),

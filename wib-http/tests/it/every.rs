@@ -63,8 +63,12 @@ impl House {
         let up = server.send("POST", "/api/calls", &json!({ "account_id": up }).to_string()).await;
         server.pass(Duration::from_secs(15)).await;
         let up = &up.json["call"]["id"];
+        let said = server.send("POST", "/api/tts/generate", r#"{"text":"Hello."}"#).await;
+        let said = said.json["audio_url"].as_str().and_then(|url| url.rsplit('/').next()).map(str::to_owned);
         let ids = json!({
             "account": account,
+            "call": placed.json["call"]["id"],
+            "/api/audio/files": said,
             "/api/calls/{id}/recording/refuse": up,
             "/api/calls/{id}/party": up,
             "/api/calls/{id}/conversation": up,
@@ -136,9 +140,11 @@ impl House {
             |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|t| t.contains(&json!(kind)));
         match () {
             () if !words(schema).is_empty() => words(schema)[0].clone(),
-            () if schema["format"] == "uuid" => {
-                self.ids.get(name.trim_end_matches("_id")).cloned().unwrap_or(json!(uuid::Uuid::nil()))
-            }
+            () if schema["format"] == "uuid" => self
+                .ids
+                .get(name.trim_end_matches("_id").trim_end_matches("Id"))
+                .cloned()
+                .unwrap_or(json!(uuid::Uuid::nil())),
             () if name.contains("phone") => json!("+13125550123"),
             () if is("string") => json!("text"),
             () if is("integer") || is("number") => json!(1),
@@ -252,6 +258,11 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
             others += 1;
         }
         let answer = house.asks(Some(house.member(rank)), &row, &path, &body).await;
+        if row.path == "/api/voice/translate/stream" {
+            // The house is on no plan; those that are find it in `streams`.
+            assert_eq!((answer.status, &answer.json["code"]), (403, &json!("PLAN_UPGRADE_REQUIRED")));
+            continue;
+        }
         assert!((200..300).contains(&answer.status), "{what}: {} {}", answer.status, answer.json);
         house.fits(&row, &answer);
     }

@@ -86,6 +86,9 @@ POST /api/auth/callback/credentials: login
 POST /api/calls: telnyx_voice + call
 POST /api/calls/start: telnyx_voice + call
 POST /api/calls/{id}/end: call
+GET /api/voice/translate/stream: voice
+GET /api/voice/translate/history: voice
+POST /api/tts/generate: elevenlabs_tts
 GET /api/recordings/stream/{id}: recording
 DELETE /api/recordings/{id}: recording
 POST /api/compliance/violations: compliance

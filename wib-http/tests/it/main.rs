@@ -15,6 +15,7 @@ mod openapi;
 mod serve;
 mod served;
 mod server;
+mod streams;
 mod talk;
 mod toy;
 #[cfg(feature = "otel")]

@@ -19,7 +19,7 @@ use wib_core::{
     collections::AccountId,
     evidence::Signer,
     kit::{Clock, ExposeSecret, Id, Random, Role, SeededRandom, VirtualClock, time},
-    orgs::{Member, OrganizationId},
+    orgs::{Member, Organization, OrganizationId, Plan},
     store::Store,
 };
 use wib_http::{AppConfig, app};
@@ -116,6 +116,18 @@ impl Server {
     /// Another organisation.
     pub(crate) async fn elsewhere(&self) -> OrganizationId {
         self.wib.system().create_organization("Elsewhere").await.unwrap().id
+    }
+    /// Another organisation, on that plan.
+    pub(crate) async fn organization_on(&self, plan: Plan) -> OrganizationId {
+        let id = Id::new(self.clock.now(), &**self.wib.random());
+        let row = Organization { id, plan, ..self.org().await.organization().clone() };
+        let mut tx = self.store.system().await.unwrap();
+        tx.insert_organization(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+    pub(crate) fn store(&self) -> &SqlStore {
+        &self.store
     }
     /// The token of a new member.
     pub(crate) async fn member(&self, organization: OrganizationId, role: Role) -> String {

@@ -158,6 +158,8 @@ macro_rules! store_suite {
             what_waits_outside_is_taken_once_or_comes_back
             lines_heard_live_come_back_in_order_and_are_forgotten
             a_stream_is_opened_once
+            a_translation_is_spoken_once
+            sounds_are_kept_by_their_key_and_go_by_their_use
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -182,6 +184,7 @@ mod questions;
 mod rows;
 mod samples;
 mod secrets;
+mod speaking;
 mod spending;
 
 pub use keep::*;
@@ -196,4 +199,5 @@ pub use questions::*;
 pub use rows::*;
 use samples::*;
 pub use secrets::*;
+pub use speaking::*;
 pub use spending::*;

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Value, json};
 
+use super::phrases;
+
 macro_rules! pattern {
     ($name:ident, $text:expr) => {
         static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($text).expect("a constant pattern"));
@@ -59,6 +61,9 @@ pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
             true => json!({"summary": order, "sentiment": "positive", "findings": []}).to_string(),
             false => order,
         };
+    }
+    if let Some(translated) = phrases::translated(&open, &data) {
+        return translated;
     }
     let analysis = analyse(&data);
     if wants_json { analysis.to_string() } else { analysis["summary"].as_str().unwrap_or_default().to_owned() }

@@ -1,10 +1,11 @@
 //! The sandbox's models, behind the endpoints of Groq, xAI and OpenAI.
 //!
 //! The language model is as gullible as a real one: an instruction outside a data fence is obeyed, so that a test of
-//! injections can fail. It calls a tool when it must, and when the last words said name one.
+//! injections can fail. It translates from a phrase book ([`phrases`]). It calls a tool when it must, and when the last words said name one.
 
 mod analysis;
 mod embedding;
+mod phrases;
 mod tools;
 
 use std::collections::BTreeMap;

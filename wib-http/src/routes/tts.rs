@@ -1,0 +1,99 @@
+//! Texts said aloud, and their sound.
+
+use axum::response::Response;
+use http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use wib_core::{
+    Wib,
+    kit::{Error, Result, Role},
+    limits::Limit,
+    orgs::OrganizationId,
+    ports::speech::VoiceId,
+    speech::{Said, SayText, TtsAudio},
+};
+
+use crate::{
+    input::ById,
+    ranges,
+    table::{Asked, Routes, Wire, role},
+};
+
+/// Whose a voice is that is named without its vendor.
+const USUAL: &str = "elevenlabs";
+
+/// Has a text said aloud; what was said before costs nothing.
+#[derive(Deserialize, JsonSchema)]
+struct Generate {
+    /// 1 to 4096 characters.
+    text: String,
+    /// A voice: `<vendor>:<id>`, or the id of one of ElevenLabs; the vendor's own by default.
+    voice_id: Option<String>,
+    /// Such as `es` or `en-GB`.
+    language: Option<String>,
+    /// Must be the own one.
+    organization_id: Option<OrganizationId>,
+}
+
+/// A text that was said.
+#[derive(Serialize, JsonSchema)]
+struct Generated {
+    audio_url: String,
+    file_key: String,
+    duration_seconds: f64,
+    /// Whether it had been said before, and cost nothing now.
+    cached: bool,
+    provider: String,
+    voice: String,
+}
+impl From<Said> for Generated {
+    fn from(said: Said) -> Self {
+        Self {
+            audio_url: format!("/api/audio/files/{}", said.id),
+            file_key: said.blob_key,
+            duration_seconds: f64::from(i32::try_from(said.duration_ms).unwrap_or(i32::MAX)) / 1000.0,
+            cached: said.cached,
+            provider: said.vendor,
+            voice: said.voice,
+        }
+    }
+}
+
+fn voice(text: &str) -> Result<VoiceId> {
+    if text.is_empty() || text.chars().count() > 100 {
+        return Err(Error::field("voice_id", "must have 1 to 100 characters"));
+    }
+    let (vendor, id) = text.split_once(':').unwrap_or((USUAL, text));
+    Ok(VoiceId { vendor: vendor.to_owned(), id: id.to_owned() })
+}
+
+pub(super) fn routes() -> Routes<Wib> {
+    Routes::<Wib>::at("tts", "/api/tts")
+        .post("/generate", role(Role::Agent).limit(Limit::ElevenlabsTts), |org, c: Generate| async move {
+            if c.organization_id.is_some_and(|id| id != org.id()) {
+                return Err(Error::field("organization_id", "is not yours"));
+            }
+            let voice = c.voice_id.as_deref().map(voice).transpose()?;
+            let wish = SayText { text: c.text, voice, language: c.language, ..SayText::default() };
+            org.say(wish).await.map(Generated::from)
+        })
+        .flat()
+}
+
+pub(super) fn files() -> Routes<Wib> {
+    Routes::<Wib>::at("audio", "/api/audio").success_false().raw(
+        Method::GET,
+        "/files/{id}",
+        role(Role::Viewer),
+        Wire::bytes("audio/mpeg").also(206).takes::<ById<TtsAudio>>(),
+        |asked| async move { file(&asked).await },
+    )
+}
+
+async fn file(asked: &Asked<Wib>) -> Result<Response> {
+    let ById { id } = asked.input::<ById<TtsAudio>>().await?;
+    let (audio, bytes) = asked.org().await?.open_said(id).await?;
+    let mime = audio.content_type.as_deref().unwrap_or("audio/mpeg");
+    let tag = audio.media_hash.map(|hash| format!("\"{hash}\""));
+    ranges::answer(asked.headers(), tag.as_deref(), mime, "audio", &bytes).await
+}
