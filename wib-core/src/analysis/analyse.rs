@@ -9,9 +9,9 @@ use crate::{
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
     live::LiveKind,
     orgs::OrganizationId,
-    ports::llm::{Completion, Prompt, Task},
+    ports::llm::{Prompt, Task},
     transcripts::{Transcript, TranscriptId},
-    usage::{Usage, UsageKind},
+    usage,
     wib::Wib,
 };
 
@@ -114,7 +114,7 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
     };
     tx.insert(&analysis).await?;
     tx.tell(LiveKind::Analysis, call.id, analysis.id.uuid());
-    for usage in usages(wib, &call, id, &completion) {
+    for usage in usage::of_completion(wib, call.id, &format!("analysis:{id}"), &completion) {
         tx.note_usage(&usage).await?;
     }
     let event_data = json!({"analysis_id": analysis.id, "vendor": analysis.vendor, "model": analysis.model});
@@ -177,25 +177,4 @@ fn finding(claim: Claim, data: &Guarded) -> Option<ClaimedFinding> {
         quote: data.restore(&claim.quote),
         span: Span { start: i64::try_from(range.start).ok()?, end: i64::try_from(range.end).ok()? },
     })
-}
-
-fn usages(wib: &Wib, call: &Call, id: TranscriptId, completion: &Completion) -> Vec<Usage> {
-    let row = |kind, quantity, cost_micros| Usage {
-        id: wib.id(),
-        call_id: call.id,
-        source: format!("analysis:{id}"),
-        kind,
-        quantity,
-        vendor: completion.vendor.clone(),
-        cost_micros,
-        price_book: completion.price_book.clone(),
-        live: completion.live,
-        at: wib.now(),
-    };
-    // The vendor prices the answer as a whole: it stands on the tokens written, so that the sum is right.
-    let read_cost = completion.cost_micros.map(|_| 0);
-    vec![
-        row(UsageKind::InputTokens, completion.input_tokens, read_cost),
-        row(UsageKind::OutputTokens, completion.output_tokens, completion.cost_micros),
-    ]
 }

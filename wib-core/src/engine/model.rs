@@ -66,6 +66,12 @@ text_enum! {
         Analyse = "analyse",
         /// Translate a transcript.
         Translate = "translate",
+        /// Judge how a person felt when they said a line.
+        ScoreLine = "score_line",
+        /// Tell an organisation's address that a call is to be escalated.
+        TellSentiment = "tell_sentiment",
+        /// Advise a member after a line.
+        AssistLine = "assist_line",
         /// Seal a finished call.
         Seal = "seal",
         /// Send a mail.

@@ -2,9 +2,16 @@
 //! nothing else.
 
 use super::LiveLine;
-use crate::{calls::Call, kit::Result, store::OrgTx, wib::Wib};
+use crate::{assist, calls::Call, kit::Result, sentiment, store::OrgTx, wib::Wib};
 
 /// Asks for everything that the call's wishes want of this line.
-pub(super) async fn follow(_wib: &Wib, _tx: &mut dyn OrgTx, _call: &Call, _line: &LiveLine) -> Result<()> {
+pub(super) async fn follow(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, line: &LiveLine) -> Result<()> {
+    let Some(wishes) = call.listen else { return Ok(()) };
+    if wishes.sentiment {
+        sentiment::ask(wib, tx, line).await?;
+    }
+    if wishes.assist {
+        assist::ask(wib, tx, line).await?;
+    }
     Ok(())
 }

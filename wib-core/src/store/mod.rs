@@ -6,6 +6,7 @@
 mod keep;
 mod law;
 mod lists;
+mod minds;
 mod money;
 mod numbers;
 mod secrets;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
@@ -282,6 +284,7 @@ pub trait OrgTx:
     + Keeping
     + Spending
     + Listening
+    + Minds
     + Telling
     + Payments
     + Tasks
