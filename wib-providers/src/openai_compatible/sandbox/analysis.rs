@@ -60,6 +60,9 @@ pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
             false => order,
         };
     }
+    if let Some(answer) = super::minds::reply(&open, &data) {
+        return answer.to_string();
+    }
     let analysis = analyse(&data);
     if wants_json { analysis.to_string() } else { analysis["summary"].as_str().unwrap_or_default().to_owned() }
 }
@@ -122,6 +125,7 @@ fn analyse(data: &str) -> Value {
             let when = matches!(kind, "promise" | "callback").then(|| first(&WHEN)).flatten();
             findings.push(json!({
                 "kind": kind,
+                "topic": (kind == "compliance").then_some("threat"),
                 "amount": amount.map(|amount| amount.replace(',', "")),
                 "when": when,
                 "quote": sentence,
