@@ -15,6 +15,7 @@ mod persons;
 mod recordings;
 mod retention;
 mod root;
+mod sentiment;
 mod talk;
 mod webhooks;
 
@@ -50,6 +51,8 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         persons::routes(),
         evidence::routes(),
         evidence::routes_of_call(),
+        sentiment::routes(),
+        sentiment::copilot(),
         webhooks::routes(),
         operations::routes(config),
         openapi::routes(),

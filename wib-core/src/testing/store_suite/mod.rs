@@ -158,6 +158,11 @@ macro_rules! store_suite {
             what_waits_outside_is_taken_once_or_comes_back
             lines_heard_live_come_back_in_order_and_are_forgotten
             a_stream_is_opened_once
+            moods_and_advice_come_back_and_are_forgotten_with_their_lines
+            moods_and_advice_go_with_their_person
+            wishes_scripts_and_turns_come_back_and_change
+            calls_that_were_judged_are_listed
+            a_task_that_is_left_to_do_is_found
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -175,6 +180,7 @@ mod law;
 mod listening;
 mod lists;
 mod live;
+mod minds;
 mod money;
 mod numbers;
 mod platform;
@@ -189,6 +195,7 @@ pub use law::*;
 pub use listening::*;
 pub use lists::*;
 pub use live::*;
+pub use minds::*;
 pub use money::*;
 pub use numbers::*;
 pub use platform::*;
