@@ -28,8 +28,8 @@ use crate::{
     limits::Limiter,
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Bus, Cache, Embedder, Heartbeat, Hooks, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue,
-        Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Bus, Cache, Embedder, Heartbeat, Hooks, LiveTranscriber, Llm, Mailer, Messenger, Numbers,
+        Queue, Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
     },
     secrets::Vault,

@@ -140,7 +140,12 @@ pub const ALL: &[Metric] = {
         ),
         metric("wib_seals_refused_total", Counter, &[], "Seals that the state of their chain refused"),
         metric("wib_sentiment_alerts_total", Counter, &[], "Calls that were to be escalated for the first time"),
-        metric("wib_sentiment_lines_total", Counter, &["outcome"], "Lines that were judged, with a score or by their words alone"),
+        metric(
+            "wib_sentiment_lines_total",
+            Counter,
+            &["outcome"],
+            "Lines that were judged, with a score or by their words alone",
+        ),
         metric(
             "wib_speech_failovers_total",
             Counter,

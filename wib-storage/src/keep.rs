@@ -245,7 +245,8 @@ impl Keeping for SqlOrg {
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
-        let (scores, advice) = (self.change(scores, [person.into()]).await?, self.change(advice, [person.into()]).await?);
+        let (scores, advice) =
+            (self.change(scores, [person.into()]).await?, self.change(advice, [person.into()]).await?);
         Ok(vec![
             counted("judgements of moods", scores),
             counted("advice about calls", advice),

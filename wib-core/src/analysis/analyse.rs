@@ -191,9 +191,8 @@ fn check(answer: &str, data: &Guarded) -> Result<Insight> {
 
 fn finding(claim: Claim, data: &Guarded) -> Option<ClaimedFinding> {
     let kind: FindingKind = claim.kind.parse().ok()?;
-    let topic = (kind == FindingKind::Compliance).then(|| {
-        claim.topic.as_deref().and_then(|topic| topic.parse().ok()).unwrap_or(ComplianceTopic::Other)
-    });
+    let topic = (kind == FindingKind::Compliance)
+        .then(|| claim.topic.as_deref().and_then(|topic| topic.parse().ok()).unwrap_or(ComplianceTopic::Other));
     // Read off the timeline by the rules, never by a model.
     if topic == Some(ComplianceTopic::MissingDisclosure) {
         return None;

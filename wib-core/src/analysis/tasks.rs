@@ -57,7 +57,8 @@ pub(super) async fn make(
         let named = promise.when.as_deref().and_then(|when| when::day(when, said_on));
         let due = named.unwrap_or_else(|| in_days(PROMISE_DAYS));
         let title = "See whether the promise to pay is kept";
-        let wanted = Wanted { account, kind: TaskKind::Promise, title, due, span: promise.span, named: named.is_some() };
+        let wanted =
+            Wanted { account, kind: TaskKind::Promise, title, due, span: promise.span, named: named.is_some() };
         add(wib, tx, transcript, &zone, &wanted).await?;
     }
     let asked = findings.iter().find(|finding| finding.kind == FindingKind::Callback).map(|finding| finding.span);

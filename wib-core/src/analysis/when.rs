@@ -79,7 +79,8 @@ fn in_words(words: &[&str], today: Date) -> Option<Date> {
             let (.., weekday) = DAYS.iter().find(|(en, es, _)| word == en || word == es)?;
             let coming = today.nth_weekday(1, *weekday).ok()?;
             // Weeks begin on a Monday: next week's begins after this one's Sunday.
-            let sunday = if today.weekday() == Weekday::Sunday { today } else { today.nth_weekday(1, Weekday::Sunday).ok()? };
+            let sunday =
+                if today.weekday() == Weekday::Sunday { today } else { today.nth_weekday(1, Weekday::Sunday).ok()? };
             if next && coming <= sunday { add(coming, Span::new().days(7)) } else { Some(coming) }
         };
         let month = || {
@@ -87,7 +88,8 @@ fn in_words(words: &[&str], today: Date) -> Option<Date> {
             let whole = word.chars().count() > 3 || start == "may" || ordinal(after).is_some();
             let month = MONTHS.iter().position(|m| *m == start).or_else(|| MONTHS_ES.iter().position(|m| *m == start));
             let month = i16::try_from(month.filter(|_| whole)? + 1).ok()?;
-            let of = if before == "of" || before == "de" { at.checked_sub(2).map(|at| words[at]) } else { Some(before) };
+            let of =
+                if before == "of" || before == "de" { at.checked_sub(2).map(|at| words[at]) } else { Some(before) };
             let day = ordinal(after).or_else(|| of.and_then(ordinal))?;
             let year = words.get(at + 2).and_then(|year| year.parse::<i16>().ok()).filter(|year| *year >= 2000);
             year.map_or_else(|| upcoming(today, month, day), |year| date(year, month, day))
@@ -168,17 +170,11 @@ mod tests {
             ("2029-01-01", None),
             ("soon", None),
             ("may be", None),
-            ("I may 2 times", None),
             ("in 5 minutes", None),
             ("the 32nd", None),
             ("", None),
         ] {
             let expected = found.map(|date| date.parse().unwrap());
-            // What looks like a month and is a verb would need grammar: it is read as the day it may be.
-            if said == "I may 2 times" {
-                assert_eq!(day(said, today), Some("2027-05-02".parse().unwrap()));
-                continue;
-            }
             assert_eq!(day(said, today), expected, "{said}");
         }
         let thirty_first: Date = "2026-01-31".parse().unwrap();

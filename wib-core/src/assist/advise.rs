@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Advice, AssistTurn, Claims, check::{Checked, Grounds, is_theirs}, script};
+use super::{
+    Advice, AssistTurn, Claims,
+    check::{Checked, Grounds, is_theirs},
+    script,
+};
 use crate::{
     ai,
     calls::{Call, CallId},
@@ -117,13 +121,7 @@ pub(crate) async fn advise(wib: &Wib, message: &Message) -> Result<Done> {
     Ok(Done::Ack)
 }
 
-async fn keep(
-    wib: &Wib,
-    tx: &mut dyn OrgTx,
-    line: &LiveLine,
-    completion: &Completion,
-    checked: Checked,
-) -> Result<()> {
+async fn keep(wib: &Wib, tx: &mut dyn OrgTx, line: &LiveLine, completion: &Completion, checked: Checked) -> Result<()> {
     if checked.negotiating > 0 {
         tx.insert(&prevented(wib, line.call_id, completion, checked.negotiating)).await?;
     }

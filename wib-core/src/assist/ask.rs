@@ -85,7 +85,8 @@ impl Org {
             }
         }
         let (claims, dropped) = checked.map_or((vec![], 0), |checked| (checked.claims, checked.dropped));
-        let told = json!({"claims": claims.len(), "dropped": dropped, "vendor": completion.vendor, "model": completion.model});
+        let told =
+            json!({"claims": claims.len(), "dropped": dropped, "vendor": completion.vendor, "model": completion.model});
         let about = ("call", command.call_id.map(|id| id.uuid()));
         self.audit("ai:copilot_assist", about).with(told).write(&mut *tx).await;
         tx.commit().await?;

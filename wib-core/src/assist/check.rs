@@ -174,7 +174,8 @@ impl Grounds {
     /// What a claim stands on, when that is there.
     fn citation(&self, quote: Option<&str>, script: Option<&str>) -> Option<Citation> {
         if let Some(range) = quote.and_then(|quote| self.talk.locate(quote)) {
-            let (place, piece) = self.pieces.iter().find(|(place, _)| place.start <= range.start && range.end <= place.end)?;
+            let (place, piece) =
+                self.pieces.iter().find(|(place, _)| place.start <= range.start && range.end <= place.end)?;
             let offset = |at: usize| i64::try_from(at - place.start).ok();
             let span = Span { start: offset(range.start)?, end: offset(range.end)? };
             return Some(match piece {
@@ -278,7 +279,9 @@ mod tests {
     fn a_citation_leads_to_the_words_of_one_line() {
         let (lines, grounds) = grounds();
         let checked = grounds.check(&said("Note the hardship.", Some("i lost my  job"), None)).unwrap();
-        let [Claim { citation: Citation::Line { line_id, span }, .. }] = &checked.claims[..] else { panic!("one claim") };
+        let [Claim { citation: Citation::Line { line_id, span }, .. }] = &checked.claims[..] else {
+            panic!("one claim")
+        };
         assert_eq!(*line_id, lines[1].id);
         let range = usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap();
         assert_eq!(&lines[1].text[range], "I lost my job", "behind a number that the model did not see");
@@ -326,7 +329,12 @@ mod tests {
             let checked = grounds.check(&said(text, None, Some("guide:hardship"))).unwrap();
             assert_eq!((checked.claims.len(), checked.negotiating), (0, 1), "{text}");
         }
-        for text in ["Repeat the $40 on Friday.", "The balance is $500.00.", "They owe $120.50.", "Ask whether 40 dollars is right."] {
+        for text in [
+            "Repeat the $40 on Friday.",
+            "The balance is $500.00.",
+            "They owe $120.50.",
+            "Ask whether 40 dollars is right.",
+        ] {
             let checked = grounds.check(&said(text, None, Some("guide:promise"))).unwrap();
             assert_eq!(checked.claims.len(), 1, "{text}");
         }

@@ -34,7 +34,12 @@ const fn line(id: &'static str, label: &'static str, text: &'static str, require
 /// The house's guide. Fixed texts: legal words are never made by a machine.
 pub const GUIDE: &[GuideLine] = &[
     // 15 USC 1692b, 1692c(b): the debt is named to nobody else.
-    line("guide:right_person", "Right person", "Make sure that you speak with the right person before you name the debt.", true),
+    line(
+        "guide:right_person",
+        "Right person",
+        "Make sure that you speak with the right person before you name the debt.",
+        true,
+    ),
     // 15 USC 1692e(11), 12 CFR 1006.18(e).
     line(
         "guide:mini_miranda",
@@ -42,7 +47,12 @@ pub const GUIDE: &[GuideLine] = &[
         "This is an attempt to collect a debt, and any information obtained will be used for that purpose.",
         true,
     ),
-    line("guide:recording", "Recording", "Tell the person that the call is recorded, and end the recording when they do not want it.", true),
+    line(
+        "guide:recording",
+        "Recording",
+        "Tell the person that the call is recorded, and end the recording when they do not want it.",
+        true,
+    ),
     // 15 USC 1692g, 12 CFR 1006.38.
     line(
         "guide:dispute",
@@ -51,9 +61,19 @@ pub const GUIDE: &[GuideLine] = &[
         false,
     ),
     // 15 USC 1692c(c), 12 CFR 1006.14(h).
-    line("guide:cease", "No more calls", "Confirm that you note the wish not to be called, and end the call politely.", false),
+    line(
+        "guide:cease",
+        "No more calls",
+        "Confirm that you note the wish not to be called, and end the call politely.",
+        false,
+    ),
     // 15 USC 1692c(a)(2), 12 CFR 1006.6(b)(2).
-    line("guide:attorney", "Attorney", "Ask for the attorney's name and address, and speak with the attorney from now on.", false),
+    line(
+        "guide:attorney",
+        "Attorney",
+        "Ask for the attorney's name and address, and speak with the attorney from now on.",
+        false,
+    ),
     // 12 CFR 1006.6(b)(1), (b)(3).
     line("guide:callback", "Another time", "Ask which time and which number suit the person, and note them.", false),
     line(
@@ -62,7 +82,12 @@ pub const GUIDE: &[GuideLine] = &[
         "Listen, note the hardship, and bring the call before somebody who may agree on terms.",
         false,
     ),
-    line("guide:promise", "Promise", "Repeat the amount and the day that the person named, and note the promise.", false),
+    line(
+        "guide:promise",
+        "Promise",
+        "Repeat the amount and the day that the person named, and note the promise.",
+        false,
+    ),
     // 15 USC 1692d, 1692e(4), (5).
     line("guide:calm", "Calm", "Stay calm, threaten nothing, and offer to bring in a supervisor.", false),
 ];

@@ -13,8 +13,20 @@ use super::VendorError;
 /// Longest address, in characters.
 const LONGEST: usize = 2000;
 /// Names that lead into somebody's own network, whatever a resolver says.
-const INSIDE: &[&str] =
-    &["localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "test", "invalid", "onion"];
+const INSIDE: &[&str] = &[
+    "localhost",
+    "local",
+    "internal",
+    "intranet",
+    "lan",
+    "home",
+    "corp",
+    "private",
+    "arpa",
+    "test",
+    "invalid",
+    "onion",
+];
 
 /// Something to be told to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +129,12 @@ mod tests {
 
     #[test]
     fn an_address_leads_to_the_open_internet_or_is_refused() {
-        for good in ["https://hooks.example.com", "https://hooks.example.com:8443/a?b=c", "HTTPS://8.8.8.8/x", "https://[2606:4700::1]/"] {
+        for good in [
+            "https://hooks.example.com",
+            "https://hooks.example.com:8443/a?b=c",
+            "HTTPS://8.8.8.8/x",
+            "https://[2606:4700::1]/",
+        ] {
             assert_eq!(check_address(good), Ok(()), "{good}");
         }
         for bad in [
@@ -163,7 +180,9 @@ mod tests {
         for public in ["1.1.1.1", "203.0.114.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
-        for private in ["127.0.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1", "2001:db8::1"] {
+        for private in
+            ["127.0.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1", "2001:db8::1"]
+        {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
     }

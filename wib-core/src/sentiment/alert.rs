@@ -73,7 +73,8 @@ pub(super) async fn raise(
             )),
             ..Mail::default()
         };
-        let payload = serde_json::to_value(&mail).map_err(|e| Error::internal("a mail cannot be written").because(e))?;
+        let payload =
+            serde_json::to_value(&mail).map_err(|e| Error::internal("a mail cannot be written").because(e))?;
         let key = format!("sentiment:{key}");
         tx.enqueue(&NewMessage { topic: Topic::SendMail, key, payload, run_at: now }).await?;
     }

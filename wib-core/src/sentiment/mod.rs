@@ -29,18 +29,8 @@ use crate::{
 /// What a whole is in millionths.
 pub const WHOLE: i64 = 1_000_000;
 /// Words that are looked out for until an organisation names its own.
-pub const KEYWORDS: &[&str] = &[
-    "cancel",
-    "lawsuit",
-    "attorney",
-    "complaint",
-    "supervisor",
-    "manager",
-    "refuse",
-    "dispute",
-    "unfair",
-    "illegal",
-];
+pub const KEYWORDS: &[&str] =
+    &["cancel", "lawsuit", "attorney", "complaint", "supervisor", "manager", "refuse", "dispute", "unfair", "illegal"];
 /// Scores that are read at once.
 const PAGE: i64 = 50;
 

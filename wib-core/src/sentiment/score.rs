@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Number, json};
 
-use super::{FoundBy, Keywords, Objection, Objections, SentimentConfig, SentimentScore, SentimentSummary, WHOLE, alert, millionths};
+use super::{
+    FoundBy, Keywords, Objection, Objections, SentimentConfig, SentimentScore, SentimentSummary, WHOLE, alert,
+    millionths,
+};
 use crate::{
     ai::{self, Guarded, guard},
     analysis::Span,

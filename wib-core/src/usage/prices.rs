@@ -4,12 +4,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Usage, UsageKind};
-use crate::{
-    calls::CallId,
-    kit::time::Timestamp,
-    ports::llm::Completion,
-    wib::Wib,
-};
+use crate::{calls::CallId, kit::time::Timestamp, ports::llm::Completion, wib::Wib};
 
 /// What vendors charge who do not tell it themselves. What it does not say is not known.
 ///

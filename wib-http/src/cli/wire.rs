@@ -21,8 +21,8 @@ use wib_http::{config::Config, rules};
 use wib_providers::{
     heartbeat::HttpHeartbeat,
     hooks::HttpHooks,
-    prices,
     http::Wires,
+    prices,
     rfc3161::Rfc3161,
     sandbox::{self, Sandbox},
     transport::{Network, Outside},

@@ -86,7 +86,8 @@ pub async fn moods_and_advice_come_back_and_are_forgotten_with_their_lines(store
         tx.insert(&summary).await.expect("added");
         assert_eq!(tx.scores_after(t.call, 0, 1).await.expect("read")[0].line_index, 1);
         assert_eq!(tx.score_of_line(lines[2].id).await.expect("read"), Some(bare.clone()));
-        let changed = SentimentSummary { min: None, max: None, escalated_at: None, scored: 0, sum: 0, ..summary.clone() };
+        let changed =
+            SentimentSummary { min: None, max: None, escalated_at: None, scored: 0, sum: 0, ..summary.clone() };
         tx.update(&changed).await.expect("changed");
         assert_eq!(tx.sentiment_of_call(t.call).await.expect("read"), Some(changed));
         assert_eq!(tx.advice_of_call(t.call, 9).await.expect("read").len(), 2);

@@ -12,9 +12,15 @@ macro_rules! pattern {
     };
 }
 
-pattern!(ANGRY, r"(?i)\b(?:angry|furious|ridiculous|harass\w*|hate|terrible|disgusting|outrageous|fed up|sick of|liars?|thie\w+|stop calling|never|worst)\b");
+pattern!(
+    ANGRY,
+    r"(?i)\b(?:angry|furious|ridiculous|harass\w*|hate|terrible|disgusting|outrageous|fed up|sick of|liars?|thie\w+|stop calling|never|worst)\b"
+);
 pattern!(GLAD, r"(?i)\b(?:thanks?|thank you|great|perfect|happy|glad|appreciate|wonderful|gracias)\b");
-pattern!(OBJECTS, r"(?i)\b(?:don't owe|do not owe|not my debt|dispute|refuse|unfair|illegal|lawsuit|sue|already paid|won't pay|can't pay|no debo)\b");
+pattern!(
+    OBJECTS,
+    r"(?i)\b(?:don't owe|do not owe|not my debt|dispute|refuse|unfair|illegal|lawsuit|sue|already paid|won't pay|can't pay|no debo)\b"
+);
 pattern!(ESCALATES, r"(?i)\b(?:supervisor|manager|lawsuit|sue you|attorney|lawyer|abogad[oa])\b");
 pattern!(SENTENCE, r"[^.!?\n]+(?:\.\d+[^.!?\n]*)*[.!?]*");
 pattern!(FIXED, r"(?m)^([\w:-]{1,60})\| ");
@@ -35,7 +41,7 @@ const TOPICS: &[(&str, &str, &str)] = &[
     (
         r"(?i)\b(?:lost my job|sick|hospital|can't afford|cannot afford|unemployed|hardship)\b",
         "guide:hardship",
-        "Note the hardship, and bring in somebody who may agree on terms.",
+        "Note the hardship, and bring in a colleague who may decide.",
     ),
     (
         r"(?i)\b(?:I can|I will|I'll|puedo)\s+(?:\w+\s+){0,2}?(?:pay|send|pagar)\b",
@@ -55,7 +61,8 @@ pub(super) fn reply(open: &str, data: &str) -> Option<Value> {
 
 fn feeling(said: &str) -> Value {
     let hits = |pattern: &Regex| i64::try_from(pattern.find_iter(said).count()).unwrap_or(i64::MAX);
-    let objections: Vec<_> = SENTENCE.find_iter(said).map(|s| s.as_str().trim()).filter(|s| OBJECTS.is_match(s)).collect();
+    let objections: Vec<_> =
+        SENTENCE.find_iter(said).map(|s| s.as_str().trim()).filter(|s| OBJECTS.is_match(s)).collect();
     let tenths = hits(&GLAD).saturating_mul(5) - hits(&ANGRY).saturating_mul(5) - 3 * objections.len() as i64;
     let tenths = i32::try_from(tenths.clamp(-10, 10)).unwrap_or(0);
     json!({
