@@ -240,8 +240,7 @@ struct Ask {
     /// What the member wants to know, at most 5,000 characters.
     agent_question: Option<String>,
     /// Taken and not read: advice stands on the call's words and the script alone.
-    #[serde(rename = "scorecard_id")]
-    _scorecard_id: Option<String>,
+    scorecard_id: Option<String>,
 }
 
 /// What the member is advised.
@@ -259,6 +258,9 @@ const NOTHING: &str = "Nothing that was said, and no line of the script, bears a
 pub(super) fn copilot() -> Routes<Wib> {
     Routes::<Wib>::at("bond-ai", "/api/bond-ai")
         .post("/copilot", role(Role::Agent).limit(Limit::AiLlm), |org, c: Ask| async move {
+            if c.scorecard_id.is_some_and(|id| id.chars().count() > 200) {
+                return Err(Error::field("scorecard_id", "must have at most 200 characters"));
+            }
             let command = AskCopilot {
                 call_id: c.call_id,
                 transcript_segment: c.transcript_segment,
