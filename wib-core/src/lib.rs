@@ -26,11 +26,12 @@
 //! | [`consent`], [`circumstances`], [`notices`], [`disclosures`] | what persons agreed to, asked for and contest; what they were told |
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
-//! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`] | a call and what it leaves |
+//! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`], [`costs`] | a call, what it leaves and what it costs |
 //! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
 //! | [`billing`] | the organisation's own subscription, invoices and their dunning |
 //! | [`live`] | calls watched while they happen |
 //! | [`speech`] | texts said aloud, and kept |
+//! | [`live`], [`sentiment`], [`assist`] | calls watched while they happen; how the person feels, what the member is advised |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
@@ -40,6 +41,7 @@
 
 pub mod ai;
 pub mod analysis;
+pub mod assist;
 pub mod audit;
 pub mod auth;
 pub mod billing;
@@ -52,6 +54,7 @@ pub mod collections;
 pub mod compliance;
 pub mod consent;
 pub mod contacts;
+pub mod costs;
 pub mod disclosures;
 pub mod engine;
 pub mod evidence;
@@ -72,6 +75,7 @@ pub mod privacy;
 pub mod recordings;
 pub mod retention;
 pub mod secrets;
+pub mod sentiment;
 pub mod speech;
 pub mod store;
 pub mod tasks;

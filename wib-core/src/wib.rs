@@ -29,13 +29,14 @@ use crate::{
     live::EarPolicy,
     orgs::{Organization, OrganizationId},
     ports::{
-        Billing, Blobs, Bus, Cache, Embedder, Heartbeat, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue,
-        Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Billing, Blobs, Bus, Cache, Embedder, Heartbeat, Hooks, LiveTranscriber, Llm, Mailer, Messenger, Numbers,
+        Queue, Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
         bus::{LocalBus, Note},
         media::MediaWire,
     },
     secrets::Vault,
     store::{OrgTx, Store, SystemTx},
+    usage::PriceBook,
 };
 
 /// What an installation may want otherwise. Every value has a default.
@@ -120,6 +121,7 @@ pub struct Parts {
     webrtc: Option<Arc<dyn Webrtc>>,
     billing: Option<Arc<dyn Billing>>,
     heartbeat: Option<Arc<dyn Heartbeat>>,
+    hooks: Option<Arc<dyn Hooks>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -130,6 +132,7 @@ pub struct Parts {
     pub(crate) media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     pub(crate) signer: Signer,
     pub(crate) vault: Option<Vault>,
+    pub(crate) prices: PriceBook,
     pub(crate) tags: TagKey,
     pub(crate) urls: UrlKey,
     cache: Arc<dyn Cache>,
@@ -308,6 +311,8 @@ wired! {
     queue: dyn Queue;
     /// Who is told after each tick of the schedule that went well, when somebody is.
     heartbeat: dyn Heartbeat;
+    /// Who posts to addresses that users named, when somebody does.
+    hooks: dyn Hooks;
 }
 
 /// What [`Wib::builder`] collects.
@@ -331,6 +336,7 @@ pub struct WibBuilder {
     queue: Option<Arc<dyn Queue>>,
     bus: Option<Arc<dyn Bus>>,
     heartbeat: Option<Arc<dyn Heartbeat>>,
+    hooks: Option<Arc<dyn Hooks>>,
     clock: Option<Arc<dyn Clock>>,
     random: Option<Arc<dyn Random>>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -341,6 +347,7 @@ pub struct WibBuilder {
     media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     signer: Option<Signer>,
     vault: Option<Vault>,
+    prices: PriceBook,
     pack: Option<RulePack>,
     settings: Settings,
 }
@@ -385,6 +392,8 @@ impl WibBuilder {
         bus: dyn Bus;
         /// Who is told after each tick of the schedule that went well; nobody by default.
         heartbeat: dyn Heartbeat;
+        /// Who posts to addresses that users named; nobody by default.
+        hooks: dyn Hooks;
         /// The clock; the machine's by default.
         clock: dyn Clock;
         /// Chance; the operating system's by default.
@@ -446,6 +455,12 @@ impl WibBuilder {
     #[must_use]
     pub fn vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault);
+        self
+    }
+    /// What vendors charge who do not tell it themselves; nothing is known by default.
+    #[must_use]
+    pub fn prices(mut self, prices: PriceBook) -> Self {
+        self.prices = prices;
         self
     }
     /// The rules of law; [`RulePack::standard`] by default.
@@ -516,6 +531,8 @@ impl WibBuilder {
             webrtc: self.webrtc,
             billing: self.billing,
             heartbeat: self.heartbeat,
+            hooks: self.hooks,
+            prices: self.prices,
             clock,
             random,
             embedder: self.embedder,

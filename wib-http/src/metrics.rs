@@ -56,6 +56,7 @@ const fn metric(name: &'static str, shape: Shape, labels: &'static [&'static str
 pub const ALL: &[Metric] = {
     use Shape::{Counter, Gauge, Quantiles, Seconds};
     &[
+        metric("wib_advice_total", Counter, &["outcome"], "Lines after which advice was asked for"),
         metric(
             "wib_audit_events_total",
             Counter,
@@ -64,6 +65,7 @@ pub const ALL: &[Metric] = {
         ),
         metric("wib_audit_lost_total", Counter, &[], "Lines of the audit log that could be neither written nor queued"),
         metric("wib_audit_sealed_total", Counter, &[], "Lines of the audit log that were sealed into a chain"),
+        metric("wib_auto_tasks_total", Counter, &["kind"], "Tasks made of what was said on calls"),
         metric("wib_blobs_faulty_total", Counter, &["fault"], "Blobs that were missing or not as they were kept"),
         metric(BUILD, Gauge, &["version", "role"], "Always 1: which program this is and what it does"),
         metric("wib_bus_gaps_total", Counter, &["bus", "why"], "Times that a bus may have lost something, and said so"),
@@ -176,6 +178,13 @@ pub const ALL: &[Metric] = {
             "Changes of the folder of rules, by what became of them",
         ),
         metric("wib_seals_refused_total", Counter, &[], "Seals that the state of their chain refused"),
+        metric("wib_sentiment_alerts_total", Counter, &[], "Calls that were to be escalated for the first time"),
+        metric(
+            "wib_sentiment_lines_total",
+            Counter,
+            &["outcome"],
+            "Lines that were judged, with a score or by their words alone",
+        ),
         metric(
             "wib_speech_failovers_total",
             Counter,

@@ -203,6 +203,10 @@ impl Client {
     pub fn ask_url(&self, operation: &'static str, url: &str) -> Ask<'_> {
         Ask { url: url.to_owned(), ..self.ask(operation, Method::GET, "{url}") }
     }
+    /// A request to an address that somebody named. The keys go along only to the vendor's own origin.
+    pub fn post_url(&self, operation: &'static str, url: &str, method: Method) -> Ask<'_> {
+        Ask { url: url.to_owned(), safe: false, ..self.ask(operation, method, "{url}") }
+    }
     /// A failure of this vendor, with nothing known but its kind.
     #[must_use]
     pub fn fault(&self, fault: Fault, sent: Sent, message: &str) -> VendorError {

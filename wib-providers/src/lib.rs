@@ -9,6 +9,8 @@ pub mod audio;
 mod decimal;
 #[cfg(feature = "heartbeat")]
 pub mod heartbeat;
+#[cfg(feature = "hooks")]
+pub mod hooks;
 pub mod http;
 #[cfg(feature = "_chat")]
 pub mod openai_compatible;

@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 
 use jiff::{civil::Date, tz::TimeZone};
 use serde::Deserialize;
-use wib_core::kit::Timestamp;
+use wib_core::{
+    kit::Timestamp,
+    usage::{ListPrice, PriceBook},
+};
 
 static BOOK: LazyLock<Book> =
     LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).expect("a test reads the book"));
@@ -16,6 +19,8 @@ static BOOK: LazyLock<Book> =
 pub struct Book {
     /// Its version, as costs name it.
     pub version: String,
+    /// What vendors charge for anything but models, as far as it is known.
+    pub usage: Vec<ListPrice>,
     /// Every model we know something of.
     pub models: Vec<Model>,
 }
@@ -72,6 +77,14 @@ pub struct Price {
     pub characters: Option<i64>,
     /// A minute said.
     pub minute: Option<i64>,
+}
+
+/// What vendors charge for anything but models: what rows of usage are priced by whose vendor tells no cost.
+#[must_use]
+pub fn list() -> &'static PriceBook {
+    static LIST: LazyLock<PriceBook> =
+        LazyLock::new(|| PriceBook { version: BOOK.version.clone(), prices: BOOK.usage.clone() });
+    &LIST
 }
 
 /// The book.

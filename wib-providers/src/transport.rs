@@ -15,7 +15,7 @@ use tokio_rustls::{
     TlsConnector,
     rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
-use wib_core::ports::Sent;
+use wib_core::ports::{Sent, hooks::is_public};
 
 /// Any cause of a failed body or connection.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -107,10 +107,6 @@ impl Network {
 #[async_trait]
 impl Transport for Network {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
-        let failed = |e: reqwest::Error| SendError {
-            sent: if e.is_connect() || e.is_builder() { Sent::No } else { Sent::Unknown },
-            source: e.without_url().into(),
-        };
         let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap)).map_err(failed)?;
         let response = Response::from(self.client.execute(request).await.map_err(failed)?);
         Ok(response.map(|body: reqwest::Body| body.map_err(BoxError::from).boxed()))
@@ -132,6 +128,68 @@ impl Transport for Network {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| io::ErrorKind::InvalidInput)?;
         Ok(Box::new(self.tls.connect(name, tcp).await?))
     }
+}
+
+/// The network as far as it is nobody's own: for addresses that users named.
+///
+/// A name is looked up for each connection, and only its public addresses are connected to: so no name leads into our own
+/// network, whatever it led to when it was checked. No redirect is followed, and no proxy is asked: it would look the name
+/// up itself.
+#[derive(Clone)]
+pub struct Outside(reqwest::Client);
+impl Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outside")
+    }
+}
+
+/// Looks names up, and forgets what is not public.
+struct PublicNames;
+impl reqwest::dns::Resolve for PublicNames {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<_> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err("the name leads to no public address".into());
+            }
+            Ok(Box::new(public.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+impl Outside {
+    /// One of its own.
+    ///
+    /// # Errors
+    /// When the system's trusted certificates cannot be read.
+    ///
+    /// # Panics
+    /// As [`Network::new`].
+    pub fn new() -> Result<Self, BoxError> {
+        let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_proxy();
+        let builder = builder.redirect(reqwest::redirect::Policy::none()).dns_resolver(Arc::new(PublicNames));
+        Ok(Self(builder.build()?))
+    }
+}
+
+#[async_trait]
+impl Transport for Outside {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
+        let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap)).map_err(failed)?;
+        // A number for a host is looked up by nobody.
+        let host = request.url().host_str().unwrap_or_default().trim_matches(['[', ']']);
+        if host.parse().is_ok_and(|address| !is_public(address)) {
+            return Err(SendError { sent: Sent::No, source: "the address is not public".into() });
+        }
+        let response = Response::from(self.0.execute(request).await.map_err(failed)?);
+        Ok(response.map(|body: reqwest::Body| body.map_err(BoxError::from).boxed()))
+    }
+}
+
+fn failed(error: reqwest::Error) -> SendError {
+    let sent = if error.is_connect() || error.is_builder() { Sent::No } else { Sent::Unknown };
+    SendError { sent, source: error.without_url().into() }
 }
 
 #[cfg(test)]
@@ -191,6 +249,20 @@ mod tests {
         assert_eq!(first_byte("wss", b"GET").await, 0x16, "a handshake of TLS");
         let nowhere = network().dial(&"ftp://127.0.0.1/".parse().unwrap()).await;
         assert_eq!(nowhere.err().unwrap().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[tokio::test]
+    async fn what_leads_into_our_own_network_is_not_connected_to() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let outside = Outside::new().unwrap();
+        for host in ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]"] {
+            let error = outside.send(request("POST", format!("http://{host}:{port}/"))).await.unwrap_err();
+            assert_eq!(error.sent, Sent::No, "{host}");
+        }
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody came");
     }
 
     #[tokio::test]

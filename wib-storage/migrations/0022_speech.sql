@@ -7,7 +7,9 @@ CREATE TABLE usage_next (
     call_id UUID NOT NULL,
     source TEXT NOT NULL,
     kind TEXT NOT NULL
-        CHECK (kind IN ('voice_ms', 'transcript_ms', 'input_tokens', 'output_tokens', 'speech_characters')),
+        CHECK (kind IN (
+            'voice_ms', 'recording_ms', 'transcript_ms', 'input_tokens', 'output_tokens', 'speech_characters'
+        )),
     quantity BIGINT NOT NULL,
     vendor TEXT NOT NULL,
     cost_micros BIGINT,

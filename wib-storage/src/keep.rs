@@ -227,9 +227,29 @@ impl Keeping for SqlOrg {
             "DELETE FROM live_lines WHERE organization_id = $1 AND call_id IN
                 (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
         );
+        let scores = org_sql!(
+            forget_scores_of_person,
+            "DELETE FROM sentiment_scores WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let moods = org_sql!(
+            forget_sentiments_of_person,
+            "DELETE FROM sentiment_summaries WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
+        let advice = org_sql!(
+            forget_advice_of_person,
+            "DELETE FROM advice WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
+        self.change(moods, [person.into()]).await?;
+        let (scores, advice) =
+            (self.change(scores, [person.into()]).await?, self.change(advice, [person.into()]).await?);
         Ok(vec![
+            counted("judgements of moods", scores),
+            counted("advice about calls", advice),
             counted("lines heard live", self.change(lines, [person.into()]).await?),
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
             counted("words of violations", self.change(violations, [person.into(), empty]).await?),

@@ -40,6 +40,7 @@ mod likelihood;
 mod lists;
 mod live;
 pub mod migrate;
+mod minds;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod orgs;

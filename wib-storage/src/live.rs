@@ -166,6 +166,7 @@ impl Listening for SqlOrg {
             "UPDATE line_translations SET original = $3, text = $3 WHERE organization_id = $1 AND line_id = $2"
         );
         self.change(line, [id.into(), text.into()]).await?;
+        self.forget_made_of(id).await?;
         self.change(translations, [id.into(), text.into()]).await.map(drop)
     }
     async fn note_line_translation(&mut self, translation: &LineTranslation) -> Result<bool> {
@@ -193,6 +194,7 @@ impl Listening for SqlOrg {
         );
         let lines = org_sql!(forget_lines, "DELETE FROM live_lines WHERE organization_id = $1 AND call_id = $2");
         self.change(translations, [call.into()]).await?;
+        self.forget_minds(call).await?;
         self.change(lines, [call.into()]).await.map(drop)
     }
 }

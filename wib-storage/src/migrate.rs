@@ -74,6 +74,7 @@ migrations![
     "0020_ai",
     "0021_live",
     "0022_speech",
+    "0023_minds",
 ];
 
 /// The version of the tables that this program works with.

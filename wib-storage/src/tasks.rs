@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use wib_core::{
     collections::AccountId,
-    kit::{List, Result, Stretch},
+    kit::{List, Result, Stretch, time::Timestamp},
     store::{Column, Tasks},
-    tasks::{Task, TaskId, TaskStatus},
+    tasks::{Task, TaskId, TaskKind, TaskStatus},
 };
 
 use crate::{
@@ -32,6 +32,14 @@ impl Tasks for SqlOrg {
     }
     async fn note_task(&mut self, task: &Task) -> Result<bool> {
         insert_new(&mut self.conn, self.organization, task).await
+    }
+    async fn has_open_task(&mut self, account: AccountId, kind: TaskKind, since: Timestamp) -> Result<bool> {
+        let sql = org_sql!(
+            count_open_tasks,
+            "SELECT COUNT(*) AS n FROM tasks WHERE organization_id = $1 AND account_id = $2 AND kind = $3
+                AND status IN ('pending', 'in_progress') AND created_at >= $4"
+        );
+        Ok(self.count(sql, [account.into(), kind.as_str().into(), since.into()]).await? > 0)
     }
     async fn list_tasks(
         &mut self,

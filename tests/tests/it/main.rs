@@ -29,6 +29,7 @@ mod keys;
 mod kill;
 mod kills;
 mod law;
+mod minds;
 mod money;
 mod nodes;
 mod orders;

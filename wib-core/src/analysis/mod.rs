@@ -1,6 +1,8 @@
 //! What a model makes of a transcript. Assistive, never evidence: every claim points at a span of the transcript.
 
 mod analyse;
+mod tasks;
+mod when;
 
 pub(crate) use analyse::{analyse, give_up};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,25 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a compliance officer should hear.
+    pub enum ComplianceTopic {
+        /// Somebody was threatened.
+        Threat = "threat",
+        /// Somebody was insulted or worn down.
+        Harassment = "harassment",
+        /// Something untrue or misleading was said.
+        FalseStatement = "false_statement",
+        /// The debt was named to somebody else.
+        ThirdParty = "third_party",
+        /// Something had to be said and was not. The compliance engine's business: it reads the timeline, and a model would
+        /// say it a second time or wrongly.
+        MissingDisclosure = "missing_disclosure",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
 /// Where in the transcript's text a claim stands, in bytes of UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -58,6 +79,9 @@ pub struct Span {
 pub struct ClaimedFinding {
     /// What it is about.
     pub kind: FindingKind,
+    /// What a compliance officer should hear, for such a finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<ComplianceTopic>,
     /// The amount, for a promise.
     pub amount: Option<Money>,
     /// The day as it was said, for a promise or a callback.
@@ -72,7 +96,7 @@ pub struct ClaimedFinding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Insight {
-    /// A few sentences.
+    /// A few sentences; empty for a call on which too little was said.
     pub summary: String,
     /// The customer's mood.
     pub sentiment: Sentiment,

@@ -1,12 +1,12 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 
-use super::{Call, CallEvent, CallId, carry::ask_after, speech};
+use super::{Call, CallEvent, CallId, CallLeg, carry::ask_after, speech};
 use crate::{
     engine::{Done, Message, NewMessage, Topic},
     evidence::{self, EntryKind},
-    kit::{Error, OrNotFound, Result, time},
+    kit::{Error, Id, OrNotFound, Result, time},
     recordings::{Recording, RecordingStatus},
     retention::{MarkStatus, SubjectKind},
     store::OrgTx,
@@ -51,20 +51,8 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     if !complete && !late {
         return Ok(Done::wait(time::after(now, LOOK_EVERY), "not everything of the call is here"));
     }
-    if let Some(talk) = call.duration_ms() {
-        let usage = Usage {
-            id: wib.id(),
-            call_id: id,
-            source: "voice".to_owned(),
-            kind: UsageKind::VoiceMs,
-            quantity: talk,
-            vendor: call.vendor.clone(),
-            cost_micros: call.facts.cost_micros(),
-            price_book: None,
-            live: call.live,
-            at: now,
-        };
-        tx.note_usage(&usage).await?;
+    for usage in carried(wib, &mut *tx, &call).await? {
+        tx.note_usage(&wib.prices.estimate(usage)).await?;
     }
     speech::disclose(wib, &mut *tx, &call, true).await?;
     if call.facts.message_truncated() {
@@ -93,6 +81,52 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
     }
     tx.commit().await?;
     Ok(Done::Ack)
+}
+
+/// What the voice vendor did for a call: each leg's talk, each recording. What the vendor told of a leg is that leg's; what
+/// it told of the call holds its recordings (Telnyx, `call.cost`: the total of all its parts).
+async fn carried(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result<Vec<Usage>> {
+    let row = |source: String, kind, quantity, cost_micros| Usage {
+        id: wib.id(),
+        call_id: call.id,
+        source,
+        kind,
+        quantity,
+        vendor: call.vendor.clone(),
+        cost_micros,
+        price_book: None,
+        live: call.live,
+        at: wib.now(),
+    };
+    let costs = &call.facts.costs;
+    // Which further leg a charge is of; the others are the person's leg's.
+    let mut legs_of: BTreeMap<String, Id<CallLeg>> = BTreeMap::new();
+    for event in tx.timeline(call.id).await?.into_iter().filter(|event| costs.contains_key(&event.source)) {
+        let leg = event.event_data.get("leg_id").cloned().and_then(|leg| serde_json::from_value(leg).ok());
+        legs_of.extend(leg.map(|leg| (event.source, leg)));
+    }
+    let told = |leg: Option<Id<CallLeg>>| {
+        let mut of_it = costs.iter().filter(|(event, _)| legs_of.get(*event).copied() == leg).peekable();
+        of_it.peek()?;
+        Some(of_it.fold(0i64, |sum, (_, micros)| sum.saturating_add(*micros)))
+    };
+    let mut rows = vec![];
+    if let Some(talk) = call.duration_ms() {
+        rows.push(row("voice".to_owned(), UsageKind::VoiceMs, talk, told(None)));
+    }
+    for (id, leg) in &call.facts.legs {
+        if let (Some(answered), Some(ended)) = (leg.answered_at, leg.ended_at()) {
+            let talk = (ended.as_millisecond() - answered.as_millisecond()).max(0);
+            rows.push(row(format!("leg:{id}"), UsageKind::VoiceMs, talk, told(Some(*id))));
+        }
+    }
+    let within = told(None).map(|_| 0);
+    for recording in tx.recordings_of_call(call.id).await? {
+        if let Some(length) = recording.duration_ms {
+            rows.push(row(format!("recording:{}", recording.id), UsageKind::RecordingMs, length, within));
+        }
+    }
+    Ok(rows)
 }
 
 /// Asks for a sealed call to be sealed again, because of a change: once per change, and while it may have more versions.

@@ -72,6 +72,12 @@ text_enum! {
         TranslateLine = "translate_line",
         /// Speak a line's translation to the other side.
         SpeakLine = "speak_line",
+        /// Judge how a person felt when they said a line.
+        ScoreLine = "score_line",
+        /// Tell an organisation's address that a call is to be escalated.
+        TellSentiment = "tell_sentiment",
+        /// Advise a member after a line.
+        AssistLine = "assist_line",
         /// Seal a finished call.
         Seal = "seal",
         /// Send a mail.

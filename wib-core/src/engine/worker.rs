@@ -10,14 +10,14 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    analysis, audit, billing, blobs, calls,
+    analysis, assist, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     live,
     ports::{
         bus::{Channel, Hearing},
         webhook::EventBody,
     },
-    recordings, retention,
+    recordings, retention, sentiment,
     store::SystemTx,
     transcripts, translation,
     wib::Wib,
@@ -113,6 +113,10 @@ impl Topic {
             | Self::HandCall
             | Self::ReturnCall
             | Self::SwitchRole => (5, 1, 4),
+            // The call goes on meanwhile; what fails at a model is not tried again at all.
+            Self::ScoreLine | Self::AssistLine => (3, 1, 4),
+            // Somebody else's server may be down for an hour.
+            Self::TellSentiment => (12, 2, 1800),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
             Self::ApplyEvent
@@ -413,6 +417,9 @@ impl Worker {
             Topic::Translate => translation::translate(wib, message).await,
             Topic::TranslateLine => live::translate(wib, message).await,
             Topic::SpeakLine => live::speak(wib, message).await,
+            Topic::ScoreLine => sentiment::score(wib, message).await,
+            Topic::TellSentiment => sentiment::tell(wib, message).await,
+            Topic::AssistLine => assist::advise(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
             Topic::WriteAudit => audit::write(wib, message).await,

@@ -2,12 +2,19 @@
 //! nothing else.
 
 use super::{LiveLine, translate};
-use crate::{calls::Call, kit::Result, store::OrgTx, wib::Wib};
+use crate::{assist, calls::Call, kit::Result, sentiment, store::OrgTx, wib::Wib};
 
 /// Asks for everything that the call's wishes want of this line.
-pub(super) async fn follow(_wib: &Wib, tx: &mut dyn OrgTx, call: &Call, line: &LiveLine) -> Result<()> {
-    if call.listen.is_some_and(|listen| listen.translate) {
+pub(super) async fn follow(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, line: &LiveLine) -> Result<()> {
+    let Some(wishes) = call.listen else { return Ok(()) };
+    if wishes.translate {
         translate::ask(tx, line).await?;
+    }
+    if wishes.sentiment {
+        sentiment::ask(wib, tx, line).await?;
+    }
+    if wishes.assist {
+        assist::ask(wib, tx, line).await?;
     }
     Ok(())
 }

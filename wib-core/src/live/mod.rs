@@ -62,6 +62,10 @@ text_enum! {
         LineTranslation = "line_translation",
         /// Nobody hears what is said, or somebody does again; the subject is the gap.
         Gap = "gap",
+        /// A line was judged; the subject is the score.
+        Sentiment = "sentiment",
+        /// There is advice; the subject is the advice.
+        Assist = "assist",
     }
 }
 

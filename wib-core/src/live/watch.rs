@@ -5,7 +5,7 @@ use futures_util::{Stream, stream};
 use super::{LiveEvent, Speaking};
 use crate::{
     calls::{Call, CallId},
-    kit::{Error, OrNotFound, Principal, Result, Role, time},
+    kit::{Error, OrNotFound, Principal, Result, Role, time, time::Timestamp},
     ports::bus::{Channel, Heard, Hearing, Note},
     wib::Org,
 };
@@ -57,6 +57,8 @@ pub struct Watch {
     // Everything up to here was given out or stands in `ready`.
     seen: i64,
     ready: VecDeque<Watched>,
+    // When it was last asked whether whoever watches still may.
+    looked: Timestamp,
     // Rows may lie behind `seen` that nobody will tell of.
     behind: bool,
 }
@@ -82,7 +84,15 @@ impl Org {
             return Err(Error::field("after", "is not a place that was given out"));
         }
         let behind = seen < newest;
-        Ok(Watch { org: self.clone(), call: what.call, hearing, seen, ready: VecDeque::new(), behind })
+        Ok(Watch {
+            org: self.clone(),
+            call: what.call,
+            hearing,
+            seen,
+            looked: self.wib.now(),
+            ready: VecDeque::new(),
+            behind,
+        })
     }
 }
 
@@ -101,7 +111,10 @@ impl Watch {
                 continue;
             }
             let clock = self.org.wib.clock().clone();
-            match time::timeout(&*clock, LOOK, self.hearing.next()).await {
+            // However much is told meanwhile.
+            let left =
+                Duration::try_from(time::after(self.looked, LOOK).duration_since(clock.now())).unwrap_or_default();
+            match time::timeout(&*clock, left, self.hearing.next()).await.filter(|_| !left.is_zero()) {
                 Some(Heard::Note(Note::Live(event))) if event.seq == self.seen + 1 => self.take(event),
                 Some(Heard::Note(Note::Live(event))) => self.behind = event.seq > self.seen,
                 Some(Heard::Note(Note::Speaking { call_id, .. })) if self.call.is_none_or(|call| call == call_id) => {
@@ -111,6 +124,7 @@ impl Watch {
                 Some(Heard::Note(Note::Work | Note::Speaking { .. })) => {}
                 Some(Heard::Gap) => self.behind = true,
                 None => {
+                    self.looked = clock.now();
                     let wib = self.org.wib.clone();
                     let (organization_id, actor, role) = (self.org.id(), self.org.actor(), self.org.role());
                     self.org = wib.org(Principal { organization_id, actor, role }).await?;

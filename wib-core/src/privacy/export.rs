@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::Erasure;
 use crate::{
     analysis::Analysis,
+    assist::Advice,
     calls::{Call, CallEvent, CallId},
     circumstances::Circumstance,
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
@@ -16,6 +17,7 @@ use crate::{
     live::{LineTranslation, LiveLine},
     notices::{Dispute, Notice},
     recordings::{Recording, RecordingId, RecordingStatus},
+    sentiment::{SentimentScore, SentimentSummary},
     transcripts::Transcript,
     translation::Translation,
     wib::Org,
@@ -68,6 +70,9 @@ pub struct CallRecord {
     pub translations: Vec<Translation>,
     pub lines: Vec<LiveLine>,
     pub line_translations: Vec<LineTranslation>,
+    pub sentiment: Vec<SentimentScore>,
+    pub sentiment_summary: Option<SentimentSummary>,
+    pub advice: Vec<Advice>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -183,6 +188,9 @@ impl Org {
                 translations: tx.translations_of_call(call.id).await?,
                 lines: tx.lines_after(call.id, -1, LINES).await?,
                 line_translations: tx.line_translations_after(call.id, -1, LINES).await?,
+                sentiment: tx.scores_after(call.id, -1, LINES).await?,
+                sentiment_summary: tx.sentiment_of_call(call.id).await?,
+                advice: tx.advice_of_call(call.id, LINES).await?,
                 recordings,
                 call,
             });

@@ -6,6 +6,7 @@
 mod keep;
 mod law;
 mod lists;
+mod minds;
 mod money;
 mod numbers;
 mod secrets;
@@ -18,6 +19,7 @@ use jiff::civil::Date;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
@@ -285,6 +287,7 @@ pub trait OrgTx:
     + Spending
     + Listening
     + Speaking
+    + Minds
     + Telling
     + Payments
     + Tasks

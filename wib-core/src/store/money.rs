@@ -13,7 +13,7 @@ use crate::{
         CollectionPayment, PaymentAuthorization, PaymentPlan, PlanId, PlanStatus, ScheduledPayment, ScheduledPaymentId,
         ScheduledStatus,
     },
-    tasks::{Task, TaskId, TaskStatus},
+    tasks::{Task, TaskId, TaskKind, TaskStatus},
     usage::UsageStats,
 };
 
@@ -67,6 +67,8 @@ pub trait Tasks: Edit<Task> {
     async fn lock_task(&mut self, id: TaskId) -> Result<Option<Task>>;
     /// Adds the task unless one of its source is known; whether it was added.
     async fn note_task(&mut self, task: &Task) -> Result<bool>;
+    /// Whether there is something of that kind left to do about the account, made since then.
+    async fn has_open_task(&mut self, account: AccountId, kind: TaskKind, since: Timestamp) -> Result<bool>;
     /// Tasks, newest first.
     async fn list_tasks(
         &mut self,

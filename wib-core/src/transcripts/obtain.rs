@@ -213,7 +213,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         tx.enqueue(&NewMessage { topic: Topic::ForgetTranscript, key, payload: copy, run_at: now }).await?;
     }
     heed(wib, &mut *tx, &org, &call, &transcript).await?;
-    let usage = Usage {
+    let usage = wib.prices.estimate(Usage {
         id: wib.id(),
         call_id: call.id,
         source: format!("transcript:{}", job.recording_id),
@@ -224,7 +224,7 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
         price_book: None,
         live: transcript.live,
         at: now,
-    };
+    });
     tx.note_usage(&usage).await?;
     let event_data =
         json!({"transcript_id": transcript.id, "version": 1, "language": transcript.language, "scrubbed": scrubbed});

@@ -1,9 +1,12 @@
 //! Usage: one immutable row for everything that costs, and the sums of each day.
 
 mod daily;
+mod prices;
 
 pub(crate) use daily::aggregate;
 use jiff::civil::Date;
+pub(crate) use prices::of_completion;
+pub use prices::{ListPrice, PriceBook};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -20,6 +23,8 @@ text_enum! {
         VoiceMs = "voice_ms",
         /// Transcribed audio, in milliseconds.
         TranscriptMs = "transcript_ms",
+        /// Recorded time, in milliseconds.
+        RecordingMs = "recording_ms",
         /// Tokens a model read.
         InputTokens = "input_tokens",
         /// Tokens a model wrote.
@@ -36,7 +41,7 @@ pub struct Usage {
     pub id: Id<Usage>,
     /// In which call.
     pub call_id: CallId,
-    /// What makes it one (`voice`, `transcript:<id>`); unique per call and kind.
+    /// What makes it one (`voice`, `leg:<id>`, `transcript:<id>`); unique per call and kind.
     pub source: String,
     /// What.
     pub kind: UsageKind,

@@ -20,10 +20,12 @@ use wib_core::{
 use wib_http::{config::Config, rules};
 use wib_providers::{
     heartbeat::HttpHeartbeat,
+    hooks::HttpHooks,
     http::Wires,
+    prices,
     rfc3161::Rfc3161,
     sandbox::{self, Sandbox},
-    transport::Network,
+    transport::{Network, Outside},
     vendor::{Adapters, Given, Vendor},
     witness::HttpWitness,
 };
@@ -184,6 +186,9 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     if let Some(url) = &config.heartbeat_url {
         builder = builder.heartbeat(Arc::new(HttpHeartbeat::new(live.clone(), url)));
     }
+    let outside = Outside::new().map_err(|e| Failure::Say(format!("no network client: {e}")))?;
+    let outside = Wires { transport: Arc::new(outside), ..live.clone() };
+    builder = builder.hooks(Arc::new(HttpHooks::new(outside))).prices(prices::list().clone());
     for witness in witnesses(config, &live, &clock) {
         builder = builder.witness(witness);
     }

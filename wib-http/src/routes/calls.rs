@@ -329,6 +329,9 @@ pub(super) fn routes_of_one() -> Routes<Wib> {
         })
         .about("Explains why a call was lawful when it was asked for.")
         .item("verdict")
+        .get("/cost", session(), |org, c: ById<Call>| async move { org.call_cost(c.id).await })
+        .about("Adds up what a call cost so far.")
+        .item("cost")
         .get("/transcript", session(), |org, c: AfterSegment| async move {
             let after = c.after.unwrap_or(-1);
             let segments: Vec<_> = org.transcript(c.id, after).await?.into_iter().map(SegmentRow::from).collect();

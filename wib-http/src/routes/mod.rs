@@ -16,6 +16,7 @@ mod persons;
 mod recordings;
 mod retention;
 mod root;
+mod sentiment;
 mod streams;
 mod talk;
 mod tts;
@@ -57,6 +58,8 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         persons::routes(),
         evidence::routes(),
         evidence::routes_of_call(),
+        sentiment::routes(),
+        sentiment::copilot(),
         webhooks::routes(),
         media::routes(config),
         operations::routes(config),

@@ -177,6 +177,9 @@ impl Calls {
         let event = match met {
             Watched::Missed { until } => return Ok(Event::new("missed", json!({"until": until})).at(until)),
             Watched::Event(event) => event,
+            // Nothing to go on from: the line that follows has a place.
+            Watched::Speaking { speaking, .. } => return Ok(Event::new("speaking", input::written(&speaking)?)),
+            other => return Err(Error::internal(format!("nobody knows how {other:?} is sent"))),
         };
         let LiveEvent { kind, call_id, subject_id, created_at, seq, .. } = event;
         let subject = match kind {
@@ -219,9 +222,9 @@ impl Feed for Calls {
             // What happens behind its end, such as a transcript, is for whoever asks then.
             return Ok((!std::mem::replace(&mut self.said, true)).then(|| Event::new("done", json!({}))));
         }
-        let met = match self.met {
-            Some(met) => met,
-            None => *self.met.insert(self.watch.next().await?),
+        let met = match &self.met {
+            Some(met) => met.clone(),
+            None => self.met.insert(self.watch.next().await?).clone(),
         };
         let event = self.event(met).await?;
         self.met = None;
@@ -405,6 +408,9 @@ impl Feed for Translations {
                 Some(met) => met,
                 None => self.watch.next().await?,
             };
+            if matches!(met, Watched::Speaking { .. }) {
+                continue;
+            }
             // From here to the next look nothing is lost: it looks at all there is.
             self.stale = true;
             self.recheck |=

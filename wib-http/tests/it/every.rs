@@ -76,6 +76,7 @@ impl House {
             "/api/calls/{id}/payment": up,
             "callable": callable,
             "/api/calls": placed.json["call"]["id"],
+            "/api/sentiment": placed.json["call"]["id"],
             "/api/recordings": recordings.json["recordings"][0]["id"],
             "/api/compliance/violations": violation.id,
             "/api/retention/legal-holds": hold.json["legalHold"]["id"],
@@ -170,6 +171,7 @@ impl House {
             ("POST", "/api/calls") => _ = body.insert("account_id".into(), self.ids["callable"].clone()),
             ("POST", "/api/evidence/verify") => _ = body.insert("bundle".into(), json!("{}")),
             ("POST", "/api/calls/{id}/disclosures") => _ = body.insert("kind".into(), json!("identify")),
+            ("POST", "/api/bond-ai/copilot") => _ = body.insert("agent_question".into(), json!("text")),
             ("POST", "/api/calls/start") => _ = body.insert("phone_number".into(), json!("+15005550012")),
             _ => {}
         }

@@ -3,6 +3,7 @@
 mod billing;
 mod cache;
 mod embedder;
+mod hooks;
 mod live_transcriber;
 mod llm;
 mod mailer;
@@ -19,6 +20,7 @@ mod webrtc;
 pub use billing::FakeBilling;
 pub use cache::FakeCache;
 pub use embedder::FakeEmbedder;
+pub use hooks::FakeHooks;
 pub use live_transcriber::FakeLiveTranscriber;
 pub use llm::FakeLlm;
 pub use mailer::FakeMailer;

@@ -160,6 +160,11 @@ macro_rules! store_suite {
             a_stream_is_opened_once
             a_translation_is_spoken_once
             sounds_are_kept_by_their_key_and_go_by_their_use
+            moods_and_advice_come_back_and_are_forgotten_with_their_lines
+            moods_and_advice_go_with_their_person
+            wishes_scripts_and_turns_come_back_and_change
+            calls_that_were_judged_are_listed
+            a_task_that_is_left_to_do_is_found
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -177,6 +182,7 @@ mod law;
 mod listening;
 mod lists;
 mod live;
+mod minds;
 mod money;
 mod numbers;
 mod platform;
@@ -192,6 +198,7 @@ pub use law::*;
 pub use listening::*;
 pub use lists::*;
 pub use live::*;
+pub use minds::*;
 pub use money::*;
 pub use numbers::*;
 pub use platform::*;

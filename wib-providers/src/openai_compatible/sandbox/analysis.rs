@@ -65,6 +65,9 @@ pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
     if let Some(translated) = phrases::translated(&open, &data) {
         return translated;
     }
+    if let Some(answer) = super::minds::reply(&open, &data) {
+        return answer.to_string();
+    }
     let analysis = analyse(&data);
     if wants_json { analysis.to_string() } else { analysis["summary"].as_str().unwrap_or_default().to_owned() }
 }
@@ -127,6 +130,7 @@ fn analyse(data: &str) -> Value {
             let when = matches!(kind, "promise" | "callback").then(|| first(&WHEN)).flatten();
             findings.push(json!({
                 "kind": kind,
+                "topic": (kind == "compliance").then_some("threat"),
                 "amount": amount.map(|amount| amount.replace(',', "")),
                 "when": when,
                 "quote": sentence,

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod embedding;
+mod minds;
 mod phrases;
 mod tools;
 
