@@ -59,6 +59,7 @@ fn place(watched: Watched) -> i64 {
     match watched {
         Watched::Event(event) => event.seq,
         Watched::Missed { until } => panic!("{until} is missed"),
+        other => panic!("{other:?}"),
     }
 }
 
