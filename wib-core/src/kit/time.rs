@@ -107,13 +107,19 @@ impl Clock for SystemClock {
 #[derive(Clone, Copy, Debug)]
 pub struct ScaledClock {
     origin: Timestamp,
+    shown: Timestamp,
     speed: u32,
 }
 impl ScaledClock {
     /// A clock that shows `origin` when the machine's does, and from then on runs `speed` times as fast.
     #[must_use]
     pub fn new(origin: Timestamp, speed: u32) -> Self {
-        Self { origin: microseconds(origin), speed: speed.max(1) }
+        Self { origin: microseconds(origin), shown: microseconds(origin), speed: speed.max(1) }
+    }
+    /// A clock that shows that instant now, and from now on runs `speed` times as fast.
+    #[must_use]
+    pub fn showing(instant: Timestamp, speed: u32) -> Self {
+        Self { origin: SystemClock.now(), shown: microseconds(instant), speed: speed.max(1) }
     }
 }
 
@@ -122,7 +128,7 @@ impl Clock for ScaledClock {
     fn now(&self) -> Timestamp {
         let real = SystemClock.now();
         match Duration::try_from(real.duration_since(self.origin)) {
-            Ok(passed) => microseconds(after(self.origin, passed.saturating_mul(self.speed))),
+            Ok(passed) => microseconds(after(self.shown, passed.saturating_mul(self.speed))),
             Err(_) => real,
         }
     }

@@ -45,6 +45,12 @@ pub(crate) struct Demo {
     /// Who answers how; the same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// One call that is heard and translated while it is spoken; a transcriber dies in the middle
+    #[arg(long, conflicts_with_all = ["accounts", "limit", "out"])]
+    live: bool,
+    /// How many times as fast as people speak, with --live
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
+    speed: u32,
     /// One JSON document instead of lines
     #[arg(long)]
     json: bool,
@@ -73,12 +79,15 @@ struct Member {
 
 /// Where lines go: a person, with colour on a terminal, or nobody when a machine reads.
 #[derive(Clone, Copy)]
-struct Show {
+pub(super) struct Show {
     quiet: bool,
     colour: bool,
 }
 impl Show {
-    fn line(self, colour: u8, text: &str) {
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { quiet, colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+    }
+    pub(super) fn line(self, colour: u8, text: &str) {
         if self.quiet {
             return;
         }
@@ -87,12 +96,12 @@ impl Show {
         let _ = if self.colour { writeln!(out, "\x1b[{colour}m{text}\x1b[0m") } else { writeln!(out, "{text}") };
     }
 }
-const PLAIN: u8 = 0;
-const BOLD: u8 = 1;
-const DIM: u8 = 2;
-const RED: u8 = 31;
-const GREEN: u8 = 32;
-const YELLOW: u8 = 33;
+pub(super) const PLAIN: u8 = 0;
+pub(super) const BOLD: u8 = 1;
+pub(super) const DIM: u8 = 2;
+pub(super) const RED: u8 = 31;
+pub(super) const GREEN: u8 = 32;
+pub(super) const YELLOW: u8 = 33;
 
 /// The virtual day: a working day of June 2026 at about 17:30 UTC, when it is day from New York to Los Angeles and early
 /// morning in Honolulu.
@@ -103,6 +112,9 @@ fn start(seed: u64) -> Result<Timestamp> {
 
 impl Demo {
     pub(crate) async fn run(self) -> Outcome {
+        if self.live {
+            return super::live::run(self.seed, self.speed, self.json, Show::new(self.json)).await;
+        }
         let csv = match &self.accounts {
             Some(path) => read(path)?,
             None => ACCOUNTS.as_bytes().to_vec(),
@@ -168,8 +180,7 @@ impl Demo {
         let wib = sandbox.plug(builder, &ticking, &random)?.build()?;
         let organization = wib.system().create_organization("Demonstration Recovery LLC").await?;
         let org = wib.org(Principal::service(organization.id)).await?;
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Stage { wib, org, clock, sandbox, show: Show { quiet: self.json, colour } })
+        Ok(Stage { wib, org, clock, sandbox, show: Show::new(self.json) })
     }
 
     /// Leaves the evidence of the first call that was talked on, or of the first one at all, and verifies it.

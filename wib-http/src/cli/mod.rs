@@ -6,6 +6,7 @@ mod doctor;
 mod evidence;
 mod import;
 mod law;
+mod live;
 mod queue;
 mod ready;
 mod sandbox;

@@ -29,6 +29,7 @@
 //! | `+15005550017` | answers and pays by card, pressed on the keys |
 //! | `+15005550018` | answers, but the person called does not live there |
 //! | `+15005550019` | answers and refers to an attorney |
+//! | `+15005550020` | answers in Spanish to a member who speaks English |
 //!
 //! Messages to `+15005550009` are not taken by the carrier, to `+15005550010` not brought, of those to `+15005550003`
 //! nobody says what became; every other one is delivered. Who writes `STOP` is not written to until `START`. The code of

@@ -44,6 +44,8 @@ pub enum Behaviour {
     WrongParty,
     /// Answers and refers to an attorney.
     Attorney,
+    /// Answers and speaks Spanish, and promises to pay, to a member who speaks English.
+    SpanishToEnglish,
     /// A softphone of ours, at any address of SIP: answers, listens, and stays.
     Agent,
 }
@@ -76,6 +78,7 @@ pub const MAGIC: &[(&str, Behaviour, &str)] = &[
     ("+15005550017", Behaviour::PaysByKeys, "answers and pays by card, pressed on the keys"),
     ("+15005550018", Behaviour::WrongParty, "answers, but the person called does not live there"),
     ("+15005550019", Behaviour::Attorney, "answers and refers to an attorney"),
+    ("+15005550020", Behaviour::SpanishToEnglish, "answers in Spanish to a member who speaks English"),
 ];
 
 /// How often which behaviour is met at other numbers, in hundredths.

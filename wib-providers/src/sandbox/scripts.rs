@@ -66,7 +66,7 @@ pub(crate) fn greeting(chance: &mut Chance) -> String {
 
 /// The language that is spoken.
 pub(crate) fn language(behaviour: Behaviour) -> &'static str {
-    if behaviour == Behaviour::Spanish { "es" } else { "en" }
+    if matches!(behaviour, Behaviour::Spanish | Behaviour::SpanishToEnglish) { "es" } else { "en" }
 }
 
 /// The conversation that this behaviour leads to; who pays does so with that card.
@@ -116,6 +116,10 @@ fn beats(behaviour: Behaviour, person: &Person, card: Option<&Card>, chance: &mu
             (Customer, format!("Hola, habla {name}. ¿Quién llama?")),
             (Agent, format!("Hola, soy {agent}. Llamo por el saldo de ${amount} de su cuenta.")),
         ],
+        Behaviour::SpanishToEnglish => vec![
+            (Customer, format!("Hola, habla {name}. ¿Quién llama?")),
+            (Agent, format!("Hello, my name is {agent}. I am calling about the balance of ${amount} on your account.")),
+        ],
         _ => vec![
             (Customer, format!("Yes, this is {name} speaking.")),
             (Agent, format!("Hello, my name is {agent}. {opening} The balance is ${amount}.")),
@@ -153,6 +157,13 @@ fn beats(behaviour: Behaviour, person: &Person, card: Option<&Card>, chance: &mu
             (Agent, "Entiendo. ¿Cuándo podría hacer un pago?".to_owned()),
             (Customer, format!("Puedo pagar ${amount} el {dia}.")),
             (Agent, format!("Gracias. He anotado ${amount} para el {dia}.")),
+        ],
+        Behaviour::SpanishToEnglish => vec![
+            (Customer, "Sí, lo sé. He tenido un mes difícil.".to_owned()),
+            (Agent, "I understand. When could you make a payment?".to_owned()),
+            (Customer, format!("Puedo pagar ${amount} el {dia}.")),
+            (Agent, format!("Thank you. I have noted ${amount} for {day}.")),
+            (Customer, "Sí, me parece bien. Gracias. Adiós.".to_owned()),
         ],
         Behaviour::Attorney => vec![
             (Customer, "I have a lawyer, talk to my attorney.".to_owned()),
