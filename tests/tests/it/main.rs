@@ -39,6 +39,7 @@ mod retention;
 mod sameness;
 mod script;
 mod secrets;
+mod sockets;
 mod stage;
 mod stamps;
 mod steered;

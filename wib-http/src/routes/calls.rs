@@ -11,6 +11,7 @@ use wib_core::{
     compliance::StoredVerdict,
     kit::{Error, Id, Phone, Result, Role, Timestamp},
     limits::Limit,
+    live::Listen,
     orgs::OrganizationId,
     ports::voice::{AnsweredBy, Direction, HangupCause},
 };
@@ -34,6 +35,8 @@ struct PlaceCall {
     enable_amd: Option<bool>,
     recording_enabled: Option<bool>,
     transcription_enabled: Option<bool>,
+    /// What to do with its words while they are spoken; by default nobody listens.
+    listen: Option<Listen>,
 }
 
 /// Places a call to a number, when the law permits it now.
@@ -276,6 +279,7 @@ pub(super) fn routes() -> Routes<Wib> {
                 record: c.recording_enabled,
                 transcribe: c.transcription_enabled,
                 detect_machine: c.enable_amd,
+                listen: c.listen,
                 ..StartCall::default()
             };
             let call = org.start_call(command).await?.into();

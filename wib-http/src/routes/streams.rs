@@ -17,13 +17,13 @@ use wib_core::{
     calls::{Call, CallId},
     kit::{Clock, Error, Id, Result, Role, Timestamp, time},
     limits::Limit,
-    live::{LineTranslation, LiveEvent, LiveGap, LiveKind, LiveLine, Speaker, Watch, WatchCalls, Watched},
+    live::{LineTranslation, Listen, LiveEvent, LiveGap, LiveKind, LiveLine, Speaker, Watch, WatchCalls, Watched},
     translation::Language,
 };
 
 use super::calls::CallRow;
 use crate::{
-    input,
+    input::{self, ById},
     sse::{self, Event, Feed, Ticket},
     table::{Asked, Routes, Wire, role, session},
 };
@@ -109,13 +109,51 @@ struct History {
 }
 
 pub(super) fn routes() -> Routes<Wib> {
-    Routes::<Wib>::at("calls", "/api/calls/{id}").success_false().raw(
-        Method::GET,
-        "/live",
-        role(Role::Viewer),
-        Wire::events::<Happened>().takes::<WatchCall>(),
-        |asked| async move { live(&asked).await },
-    )
+    Routes::<Wib>::at("calls", "/api/calls/{id}")
+        .success_false()
+        .raw(
+            Method::GET,
+            "/live",
+            role(Role::Viewer),
+            Wire::events::<Happened>().takes::<WatchCall>(),
+            |asked| async move { live(&asked).await },
+        )
+        .get(
+            "/lines",
+            role(Role::Viewer),
+            |org, c: ReadLines| async move { org.lines(c.id, c.after.unwrap_or(-1)).await },
+        )
+        .about("Lists what was heard of a call while it was spoken, at most 500 lines.")
+        .list("lines")
+        .get("/gaps", role(Role::Viewer), |org, c: ById<Call>| async move { org.gaps(c.id).await })
+        .about("Lists where nobody heard what was said on a call.")
+        .list("gaps")
+        .put("/listen", role(Role::Agent).limit(Limit::Call), |org, c: HearCall| async move {
+            org.listen(c.id, c.listen).await.map(|()| Heard { listen: c.listen })
+        })
+        .flat()
+}
+
+/// Reads what was heard of a call from after a line on.
+#[derive(Deserialize, JsonSchema)]
+struct ReadLines {
+    id: CallId,
+    /// The last index already known; -1, the default, begins at the first.
+    after: Option<i64>,
+}
+
+/// Has a call heard while it is spoken, or heard otherwise, or no longer.
+#[derive(Deserialize, JsonSchema)]
+struct HearCall {
+    id: CallId,
+    /// What to do with its words; null: nobody listens.
+    listen: Option<Listen>,
+}
+
+/// How a call is heard from now on.
+#[derive(Serialize, JsonSchema)]
+struct Heard {
+    listen: Option<Listen>,
 }
 
 pub(super) fn translations() -> Routes<Wib> {
