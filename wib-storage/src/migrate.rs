@@ -73,6 +73,7 @@ migrations![
     "0019_jobs",
     "0020_ai",
     "0021_live",
+    "0024_agent",
 ];
 
 /// The version of the tables that this program works with.

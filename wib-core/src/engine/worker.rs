@@ -10,7 +10,7 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    analysis, audit, billing, blobs, calls,
+    ai_agent, analysis, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     live,
     ports::{
@@ -108,12 +108,17 @@ impl Topic {
             | Self::ConsultLeg
             | Self::HandCall
             | Self::ReturnCall
-            | Self::SwitchRole => (5, 1, 4),
+            | Self::SwitchRole
+            | Self::AiHear
+            | Self::AiThink
+            | Self::AiSpeak
+            | Self::AiHush => (5, 1, 4),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
             Self::ApplyEvent
             | Self::OpenStream
             | Self::WatchCall
+            | Self::AiWatch
             | Self::FetchTranscript
             | Self::Seal
             | Self::SendMail
@@ -405,6 +410,11 @@ impl Worker {
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,
             Topic::Translate => translation::translate(wib, message).await,
+            Topic::AiHear => ai_agent::hear(wib, message).await,
+            Topic::AiThink => ai_agent::think(wib, message).await,
+            Topic::AiSpeak => ai_agent::speak(wib, message).await,
+            Topic::AiHush => ai_agent::hush(wib, message).await,
+            Topic::AiWatch => ai_agent::watch(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
             Topic::WriteAudit => audit::write(wib, message).await,

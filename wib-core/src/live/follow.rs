@@ -2,9 +2,9 @@
 //! nothing else.
 
 use super::LiveLine;
-use crate::{calls::Call, kit::Result, store::OrgTx, wib::Wib};
+use crate::{ai_agent, calls::Call, kit::Result, store::OrgTx, wib::Wib};
 
 /// Asks for everything that the call's wishes want of this line.
-pub(super) async fn follow(_wib: &Wib, _tx: &mut dyn OrgTx, _call: &Call, _line: &LiveLine) -> Result<()> {
-    Ok(())
+pub(super) async fn follow(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, line: &LiveLine) -> Result<()> {
+    ai_agent::ask_to_hear(wib, tx, call, line).await
 }

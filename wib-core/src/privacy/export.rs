@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Erasure;
 use crate::{
+    ai_agent::AiTurn,
     analysis::Analysis,
     calls::{Call, CallEvent, CallId},
     circumstances::Circumstance,
@@ -68,6 +69,7 @@ pub struct CallRecord {
     pub translations: Vec<Translation>,
     pub lines: Vec<LiveLine>,
     pub line_translations: Vec<LineTranslation>,
+    pub ai_turns: Vec<AiTurn>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -181,6 +183,7 @@ impl Org {
                 transcripts: tx.transcripts_of_call(call.id).await?,
                 analyses: tx.analyses_of_call(call.id).await?,
                 translations: tx.translations_of_call(call.id).await?,
+                ai_turns: tx.ai_turns(call.id).await?,
                 lines: tx.lines_after(call.id, -1, LINES).await?,
                 line_translations: tx.line_translations_after(call.id, -1, LINES).await?,
                 recordings,

@@ -9,6 +9,7 @@ mod lists;
 mod money;
 mod numbers;
 mod secrets;
+mod talking;
 mod value;
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
+pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -283,6 +285,7 @@ pub trait OrgTx:
     + Spending
     + Listening
     + Telling
+    + Talking
     + Payments
     + Tasks
     + Scores

@@ -1,5 +1,6 @@
 //! The endpoints, a file per slice.
 
+mod ai_toggle;
 mod audit;
 mod auth;
 mod blobs;
@@ -39,6 +40,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         calls::routes(),
         calls::routes_of_one(),
         talk::routes(),
+        ai_toggle::routes(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod embedding;
+mod talk;
 mod tools;
 
 use std::collections::BTreeMap;
