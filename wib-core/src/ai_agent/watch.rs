@@ -56,7 +56,10 @@ pub(crate) async fn follow(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result
         return Ok(());
     }
     if session.state == AiState::AiGreeting && machine::was_told(call) {
-        think(tx, call, &session, now).await?;
+        let last = tx.ai_turn(call.id, session.turn).await?;
+        if last.is_none_or(|last| last.created_at < session.since) {
+            think(tx, call, &session, now).await?;
+        }
     }
     Ok(())
 }
