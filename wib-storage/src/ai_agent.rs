@@ -32,10 +32,8 @@ impl Talking for SqlOrg {
         self.one(sql, [call.into()]).await
     }
     async fn ai_turn(&mut self, call: CallId, number: i64) -> Result<Option<AiTurn>> {
-        let sql = org_sql!(
-            ai_turn,
-            "SELECT * FROM ai_turns WHERE organization_id = $1 AND call_id = $2 AND number = $3"
-        );
+        let sql =
+            org_sql!(ai_turn, "SELECT * FROM ai_turns WHERE organization_id = $1 AND call_id = $2 AND number = $3");
         self.one(sql, [call.into(), number.into()]).await
     }
     async fn ai_turns(&mut self, call: CallId) -> Result<Vec<AiTurn>> {

@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use wib_core::{
     ai_agent::{ActivateAi, AiMode, AiModel, AiState, AiTurn, AiTurnKind, PutAiAgentConfig},
     calls::{Call, CallId, CallStatus, StartCall, VerifyParty},
     compliance::{ConsentScope, DutyKind, Holder, Technology},
     consent::{ConsentEvent, RecordConsent},
+    engine::{NewMessage, Topic},
     kit::{Kind, Principal, time},
     live::{HeardLine, HeardWord, LineSource, Speaker},
     ports::llm::Completion,
@@ -72,8 +74,8 @@ async fn says(stage: &Stage, call: CallId, text: &str) {
     let now = stage.now();
     let word = |(n, text): (u64, &str)| HeardWord {
         text: text.to_owned(),
-        started_at: time::before(now, Duration::from_millis(1_000 - n)),
-        ended_at: time::before(now, Duration::from_millis(900 - n)),
+        started_at: time::before(now, Duration::from_millis(100 - n)),
+        ended_at: time::before(now, Duration::from_millis(90 - n)),
     };
     let heard = HeardLine {
         speaker: Speaker::Customer,
@@ -306,19 +308,39 @@ async fn without_consent_or_leave_no_machine_speaks() {
     }
 }
 
+/// Everything that was asked of the machine so far, asked once more.
+async fn again(stage: &Stage, call: CallId, round: i64) {
+    let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+    for number in 0..=round {
+        let payload = json!({"call_id": call, "asked": number, "turn": number});
+        for topic in [Topic::AiHear, Topic::AiThink, Topic::AiSpeak] {
+            let (key, run_at) = (format!("again:{round}:{number}"), stage.now());
+            assert!(tx.enqueue(&NewMessage { topic, key, payload: payload.clone(), run_at }).await.unwrap());
+        }
+    }
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_is_run_twice_is_said_once() {
     let mut floor = Floor::new().await;
     let config = PutAiAgentConfig { greeting: Some("Welcome, how are you?".to_owned()), ..wishes() };
-    // The voice vendor takes the order, and its answer is lost.
-    floor.stage.sandbox.inject(Fault {
-        vendor: "telnyx".to_owned(),
-        operation: "speak".to_owned(),
-        times: 3,
-        kind: FaultKind::ResetAfterEffect,
-    });
     let id = with_machine(&mut floor, &magic(26), config).await;
+    assert!(floor.until(async |stage| !turns(stage, id).await.is_empty()).await);
+    again(&floor.stage, id, 1).await;
     until(&mut floor, id, AiState::AiListening).await;
+    says(&floor.stage, id, "Who is this?").await;
+    again(&floor.stage, id, 2).await;
+    assert!(floor.until(async |stage| turns(stage, id).await.len() == 2).await);
+    again(&floor.stage, id, 3).await;
+    until(&mut floor, id, AiState::AiListening).await;
+    again(&floor.stage, id, 4).await;
+    floor.until(async |stage| state(stage, id).await != AiState::AiListening).await;
+    use AiTurnKind as K;
+    let said = turns(&floor.stage, id).await;
+    assert_eq!(of(&said), [K::Greeting, K::Answer, K::StillThere]);
     let heard = heard_of_it(&floor.stage, &magic(26));
-    assert_eq!(heard.matches("Welcome, how are you?").count(), 1, "{heard}");
+    for turn in &said[..2] {
+        assert_eq!(heard.matches(&turn.text).count(), 1, "{heard}");
+    }
 }

@@ -3,11 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{
-    AiAgentConfig, AiEvent, AiModel, AiSession, AiState, AiTurn, Allowed, check,
-    speak::cut,
-    watch,
-};
+use super::{AiAgentConfig, AiEvent, AiModel, AiSession, AiState, AiTurn, Allowed, check, speak::cut, watch};
 use crate::{
     calls::{Call, CallId, CallStatus, machine},
     kit::{Error, Id, Kind, OrNotFound, Phone, Result, Role, text, time::Timestamp},

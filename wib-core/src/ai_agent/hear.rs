@@ -64,7 +64,8 @@ pub(super) async fn take(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, session: &m
     let last = tx.ai_turn(call.id, session.turn).await?;
     let now = wib.now();
     // Until it greets, nobody talks with it.
-    if session.state == AiState::AiGreeting && last.as_ref().is_none_or(|turn| turn.started_at.is_none() || turn.over()) {
+    if session.state == AiState::AiGreeting && last.as_ref().is_none_or(|turn| turn.started_at.is_none() || turn.over())
+    {
         return Ok(());
     }
     let thinks = session.state == AiState::AiThinking;

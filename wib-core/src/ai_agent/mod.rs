@@ -27,8 +27,8 @@ mod think;
 mod watch;
 mod words;
 
-use check::{Allowed, check};
 pub use check::Refused;
+use check::{Allowed, check};
 pub use control::{ActivateAi, AiMode, AiStatus, DeactivateAi, PutAiAgentConfig};
 pub(crate) use hear::{ask_to_hear, hear, overheard};
 pub use model::{AiAgentConfig, AiModel, AiSession, AiTurn, AiTurnKind};

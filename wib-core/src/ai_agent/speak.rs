@@ -125,8 +125,7 @@ pub(crate) async fn speak(wib: &Wib, message: &Message) -> Result<Done> {
     }
     let tag = Tag { turn: Some(number), ..Tag::of(organization, call.id, Step::Reply) };
     let speak = Speak { text: turn.text.clone(), language: turn.language.clone(), ..Speak::default() };
-    let order =
-        Order::new(Command::Speak(speak), format!("{}-reply-{number}", call.id)).tagged(wib.tags.seal(&tag));
+    let order = Order::new(Command::Speak(speak), format!("{}-reply-{number}", call.id)).tagged(wib.tags.seal(&tag));
     match wib.voice.steer(&leg.names(), &order).await {
         Err(gone) if gone.fault == Fault::Missing => return Ok(Done::Ack),
         spoken => spoken?,

@@ -73,7 +73,8 @@ impl Scene {
         facts.push(format!("the debt may be named: {}", if debt { "yes" } else { "no" }));
         let balance = account.map(|account| account.balance());
         facts.extend(balance.map(|balance| format!("balance: ${}", balance.decimal())));
-        let allowed = balance.map_or_else(|| Allowed { debt, ..Allowed::default() }, |b| Allowed::debt_of(&b.decimal()));
+        let allowed =
+            balance.map_or_else(|| Allowed { debt, ..Allowed::default() }, |b| Allowed::debt_of(&b.decimal()));
         let mut turns = vec![Turn::Theirs(guard(&facts.join("\n"), READ))];
         if !config.prompt.trim().is_empty() {
             turns.push(Turn::Theirs(guard(&format!("wishes of the company: {}", config.prompt), WRITTEN)));

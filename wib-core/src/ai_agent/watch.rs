@@ -154,7 +154,16 @@ async fn transfer(
         Err(error) => {
             tracing::warn!(call = %call.id, error = error.chain(), "a machine's call could not be handed on");
             let now = wib.now();
-            note(wib, &mut *tx, call.id, "ai_not_handed", "ai.not_handed_on", json!({"code": error.machine_code()}), now).await?;
+            note(
+                wib,
+                &mut *tx,
+                call.id,
+                "ai_not_handed",
+                "ai.not_handed_on",
+                json!({"code": error.machine_code()}),
+                now,
+            )
+            .await?;
             machine::leave(wib, &mut *tx, &mut call, now).await?;
         }
     }

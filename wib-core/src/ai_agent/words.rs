@@ -60,8 +60,8 @@ const HUMANS: &[&str] = &[
 /// What somebody says who listens.
 const SIGNS: &[&str] = &[
     "uh-huh", "uh", "huh", "mhm", "mm", "mmm", "mm-hmm", "hmm", "hm", "ah", "oh", "yeah", "yep", "yes", "yup", "ok",
-    "okay", "right", "sure", "i", "see", "got", "it", "go", "on", "exactly", "alright", "sí", "si", "claro", "ajá", "aja",
-    "vale", "bueno", "ya", "entiendo", "exacto", "de", "acuerdo", "mmhmm", "eh",
+    "okay", "right", "sure", "i", "see", "got", "it", "go", "on", "exactly", "alright", "sí", "si", "claro", "ajá",
+    "aja", "vale", "bueno", "ya", "entiendo", "exacto", "de", "acuerdo", "mmhmm", "eh",
 ];
 /// Of those, what says nothing by itself unless it stands with another.
 const PARTS: &[&str] = &["i", "see", "got", "it", "go", "on", "de", "acuerdo"];
@@ -110,19 +110,38 @@ mod tests {
     #[test]
     fn signs_of_listening_are_no_words_in_either_language() {
         for sign in [
-            "uh-huh", "Uh-huh.", "mm", "Mm-hmm.", "yeah", "Yeah, okay.", "ok", "right", "sure", "Right, right.", "I see.",
-            "got it", "yes", "sí", "Claro.", "Ajá, vale.", "de acuerdo", "",
+            "uh-huh",
+            "Uh-huh.",
+            "mm",
+            "Mm-hmm.",
+            "yeah",
+            "Yeah, okay.",
+            "ok",
+            "right",
+            "sure",
+            "Right, right.",
+            "I see.",
+            "got it",
+            "yes",
+            "sí",
+            "Claro.",
+            "Ajá, vale.",
+            "de acuerdo",
+            "",
         ] {
             assert!(is_back_channel(sign), "{sign}");
         }
-        for said in ["no", "yes I do", "wait", "it", "I", "see you", "I owe", "sí, pero", "claro que no", "who is this"] {
+        for said in ["no", "yes I do", "wait", "it", "I", "see you", "I owe", "sí, pero", "claro que no", "who is this"]
+        {
             assert!(!is_back_channel(said), "{said}");
         }
     }
 
     #[test]
     fn a_person_is_asked_for_in_either_language() {
-        for said in ["Agent!", "I want a human.", "Transfer me, please", "operator", "Quiero una persona", "¿Operadora?"] {
+        for said in
+            ["Agent!", "I want a human.", "Transfer me, please", "operator", "Quiero una persona", "¿Operadora?"]
+        {
             assert!(wants_a_person(said), "{said}");
         }
         for said in ["personally I think", "humane", "that is an agency", "sí"] {
@@ -147,8 +166,7 @@ mod tests {
     #[test]
     fn no_fixed_text_names_a_debt_or_an_amount() {
         for texts in [&EN, &ES] {
-            let all =
-                [texts.greeting, texts.still_there, texts.handoff, texts.call_back, texts.trouble, texts.goodbye];
+            let all = [texts.greeting, texts.still_there, texts.handoff, texts.call_back, texts.trouble, texts.goodbye];
             for text in all {
                 assert_eq!(check(text, &Allowed::default()), Ok(()), "{text}");
             }

@@ -44,13 +44,9 @@ impl Step {
     /// The duty that an utterance of this step does whatever its tag says.
     pub(crate) const fn duty(self) -> Option<DutyKind> {
         match self {
-            Self::Dial
-            | Self::Opening
-            | Self::Leg
-            | Self::Unattended
-            | Self::Hold
-            | Self::Unreached
-            | Self::Reply => None,
+            Self::Dial | Self::Opening | Self::Leg | Self::Unattended | Self::Hold | Self::Unreached | Self::Reply => {
+                None
+            }
             Self::ArtificialVoice => Some(DutyKind::AiDisclosure),
             Self::Notice => Some(DutyKind::RecordingNotice),
             Self::MiniMiranda => Some(DutyKind::MiniMiranda),

@@ -163,9 +163,11 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .about("Tells who talks with the person of a call.")
         .flat()
-        .get("/prompt-config", session(), |org, _: Nothing| async move {
-            org.ai_prompt_config().await.map(ConfigRow::from)
-        })
+        .get(
+            "/prompt-config",
+            session(),
+            |org, _: Nothing| async move { org.ai_prompt_config().await.map(ConfigRow::from) },
+        )
         .about("Reads how the machine is to behave that talks with people.")
         .item("config")
         .put("/prompt-config", role(Role::Manager).limit(Limit::AiToggle), |org, c: PutConfig| async move {

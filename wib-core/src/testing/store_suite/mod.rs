@@ -158,6 +158,7 @@ macro_rules! store_suite {
             what_waits_outside_is_taken_once_or_comes_back
             lines_heard_live_come_back_in_order_and_are_forgotten
             a_stream_is_opened_once
+            conversations_of_a_machine_come_back_change_and_are_forgotten
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -183,6 +184,7 @@ mod rows;
 mod samples;
 mod secrets;
 mod spending;
+mod talking;
 
 pub use keep::*;
 pub use law::*;
@@ -197,3 +199,4 @@ pub use rows::*;
 use samples::*;
 pub use secrets::*;
 pub use spending::*;
+pub use talking::*;

@@ -8,7 +8,8 @@ const TASK: &str = "You take part in a phone call";
 /// What it says, when that is what it is asked for.
 pub(super) fn reply(messages: &[(&str, String)]) -> Option<String> {
     let asked = messages.iter().any(|(role, text)| *role != "assistant" && text.starts_with(TASK));
-    let told: Vec<_> = messages.iter().filter(|(role, _)| *role != "assistant").map(|(_, text)| unfence(text)).collect();
+    let told: Vec<_> =
+        messages.iter().filter(|(role, _)| *role != "assistant").map(|(_, text)| unfence(text)).collect();
     let (last_outside, last) = told.last().filter(|_| asked)?;
     let facts = told.iter().map(|(_, inside)| inside.as_str()).find(|inside| inside.starts_with("language:"))?;
     let fact = |name: &str| facts.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -56,8 +57,7 @@ mod tests {
 
     fn asked(facts: &str, said: &str) -> Option<String> {
         let fence = |text: &str| format!("<<<DATA x\n{text}\nDATA x>>>");
-        let messages =
-            [("system", format!("{TASK} and speak.")), ("user", fence(facts)), ("user", fence(said))];
+        let messages = [("system", format!("{TASK} and speak.")), ("user", fence(facts)), ("user", fence(said))];
         reply(&messages)
     }
 
