@@ -86,6 +86,9 @@ POST /api/auth/callback/credentials: login
 POST /api/calls: telnyx_voice + call
 POST /api/calls/start: telnyx_voice + call
 POST /api/calls/{id}/end: call
+POST /api/ai-toggle/activate: ai_toggle
+POST /api/ai-toggle/deactivate: ai_toggle
+PUT /api/ai-toggle/prompt-config: ai_toggle
 GET /api/recordings/stream/{id}: recording
 DELETE /api/recordings/{id}: recording
 POST /api/compliance/violations: compliance
