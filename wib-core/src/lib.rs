@@ -34,12 +34,14 @@
 //! | [`live`], [`sentiment`], [`assist`] | calls watched while they happen; how the person feels, what the member is advised |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
+//! | [`ai_agent`] | a machine that talks with the person |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`], [`limits`] | bytes that are read and lent; values for a while; how often something may be asked |
 //! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
 pub mod ai;
+pub mod ai_agent;
 pub mod analysis;
 pub mod assist;
 pub mod audit;

@@ -57,6 +57,11 @@ pub const ALL: &[Metric] = {
     use Shape::{Counter, Gauge, Quantiles, Seconds};
     &[
         metric("wib_advice_total", Counter, &["outcome"], "Lines after which advice was asked for"),
+        metric("wib_ai_answers_dropped_total", Counter, &[], "Answers of a machine on a call that came too late"),
+        metric("wib_ai_handoffs_total", Counter, &["why"], "Conversations of a machine that a person is to go on with"),
+        metric("wib_ai_interruptions_total", Counter, &[], "Times that a person talked into what a machine said"),
+        metric("wib_ai_refused_total", Counter, &["why"], "Answers of a model that were not spoken"),
+        metric("wib_ai_turns_total", Counter, &["kind"], "What machines said on calls"),
         metric(
             "wib_audit_events_total",
             Counter,

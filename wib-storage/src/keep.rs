@@ -242,6 +242,11 @@ impl Keeping for SqlOrg {
             "DELETE FROM advice WHERE organization_id = $1 AND call_id IN
                 (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
         );
+        let said = org_sql!(
+            forget_ai_turns_of_person,
+            "DELETE FROM ai_turns WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
@@ -250,6 +255,7 @@ impl Keeping for SqlOrg {
         Ok(vec![
             counted("judgements of moods", scores),
             counted("advice about calls", advice),
+            counted("what a machine said", self.change(said, [person.into()]).await?),
             counted("lines heard live", self.change(lines, [person.into()]).await?),
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
             counted("words of violations", self.change(violations, [person.into(), empty]).await?),

@@ -18,6 +18,7 @@
 compile_error!("choose a database: feature `sqlite`, `postgres`, or both");
 
 mod ai;
+mod ai_agent;
 mod analyses;
 mod audit;
 #[cfg(feature = "sqlite")]

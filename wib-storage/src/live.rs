@@ -193,6 +193,9 @@ impl Listening for SqlOrg {
             "DELETE FROM line_translations WHERE organization_id = $1 AND call_id = $2"
         );
         let lines = org_sql!(forget_lines, "DELETE FROM live_lines WHERE organization_id = $1 AND call_id = $2");
+        // What a machine said that took part answers them.
+        let turns = org_sql!(forget_ai_turns, "DELETE FROM ai_turns WHERE organization_id = $1 AND call_id = $2");
+        self.change(turns, [call.into()]).await?;
         self.change(translations, [call.into()]).await?;
         self.forget_minds(call).await?;
         self.change(lines, [call.into()]).await.map(drop)

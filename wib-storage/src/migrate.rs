@@ -75,6 +75,7 @@ migrations![
     "0021_live",
     "0022_speech",
     "0023_minds",
+    "0024_agent",
 ];
 
 /// The version of the tables that this program works with.

@@ -16,14 +16,14 @@ use tokio_tungstenite::{
     },
 };
 use wib_core::{
-    Wib,
+    Wib, WibBuilder,
     calls::{Call, StartCall},
     kit::time,
     live::{LineSource, Listen, LiveLine, MediaIn, MediaSocket, Speaker, StreamStatus},
 };
 use wib_providers::sandbox::{Exchange, Fault, FaultKind, LiveFault, LiveTrouble, word_errors};
 
-use crate::stage::{NOON, Stage, kinds, magic};
+use crate::stage::{NOON, Sets, Stage, kinds, magic};
 
 /// A socket in the house, as the core carries one.
 struct Socket(WebSocketStream<DuplexStream>);
@@ -82,7 +82,11 @@ impl Floor {
         Self::seeded(1).await
     }
     pub(crate) async fn seeded(seed: u64) -> Self {
-        let stage = Stage::still(NOON, seed, |builder, _, _| builder).await;
+        Self::with(seed, |builder, _| builder).await
+    }
+    /// With other parts than the sandbox's.
+    pub(crate) async fn with(seed: u64, other: impl FnOnce(WibBuilder, &Sets) -> WibBuilder) -> Self {
+        let stage = Stage::still(NOON, seed, |builder, sets, _| other(builder, sets)).await;
         let exchange = Arc::new(Exchange::default());
         stage.sandbox.streams_over(exchange.clone());
         Self { stage, exchange, attended: vec![] }

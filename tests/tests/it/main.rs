@@ -2,6 +2,7 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod ai_agent;
 mod attacks;
 mod audit;
 mod blobs;

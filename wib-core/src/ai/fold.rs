@@ -33,7 +33,7 @@ impl<'a> Folded<'a> {
 }
 
 /// What a reader sees of a character, if anything.
-pub(super) fn seen(c: char) -> Option<char> {
+pub(crate) fn seen(c: char) -> Option<char> {
     match c {
         '\u{b}' | '\u{c}' => Some(' '),
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),

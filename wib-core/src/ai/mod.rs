@@ -9,6 +9,7 @@
 mod detect;
 mod digits;
 mod fold;
+pub(crate) use fold::seen;
 mod offsets;
 pub(crate) mod payment;
 mod prompt;

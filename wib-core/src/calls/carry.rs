@@ -11,6 +11,7 @@ use super::{
     tag::{Step, Tag},
 };
 use crate::{
+    ai_agent,
     collections::{Account, AccountId, NUMBERS},
     compliance::{
         Act, ActKind, Medium, Place,
@@ -371,6 +372,7 @@ async fn absorb(
         _ => call.facts.absorb(event, tag),
     }
     live::absorb(wib, tx, call, event).await?;
+    ai_agent::absorb(wib, tx, call, event, tag).await?;
     if let VoiceEventKind::RecordingSaved(saved) = &event.what {
         expect_recording(wib, tx, call, saved, event.at).await?;
     }
@@ -423,6 +425,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
     tx.tell(LiveKind::Call, call.id, call.id.uuid());
     ledgers(wib, tx, call).await?;
     speech::disclose(wib, tx, call, false).await?;
+    ai_agent::follow(wib, tx, call).await?;
     let (id, facts) = (call.id, &call.facts);
     let payload = json!({"call_id": id});
     let mut order = |topic, key: String, run_at| {

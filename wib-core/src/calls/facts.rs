@@ -157,7 +157,8 @@ impl CallFacts {
     /// Takes in what an event says. `tag` is the authenticated tag that the event echoes: of which utterance it tells.
     pub(crate) fn absorb(&mut self, event: &VoiceEvent, tag: Option<&Tag>) {
         let notice = tag.is_some_and(|t| t.duties.contains(&DutyKind::RecordingNotice));
-        if let Some(tag) = tag.filter(|t| t.step != Step::Dial) {
+        // What a machine says that takes part has rows of its own.
+        if let Some(tag) = tag.filter(|t| !matches!(t.step, Step::Dial | Step::Reply)) {
             let slot: Option<fn(&mut Spoken) -> &mut Option<Timestamp>> = match &event.what {
                 VoiceEventKind::SpeakStarted => Some(|s| &mut s.started_at),
                 VoiceEventKind::SpeakEnded => Some(|s| &mut s.ended_at),

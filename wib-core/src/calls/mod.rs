@@ -49,6 +49,7 @@ mod facts;
 mod inbound;
 mod judged;
 mod legs;
+pub(crate) mod machine;
 mod model;
 mod party;
 mod payment;

@@ -176,7 +176,8 @@ pub(super) fn utterance(wib: &Wib, call: &Call, person: Option<&Person>, step: S
     let language = if own { settings.notice_language.clone() } else { texts.language.to_owned() };
     let mut duties: BTreeSet<_> = step.duty().into_iter().collect();
     let text = match step {
-        Step::Dial | Step::Notice | Step::Leg | Step::Hold | Step::Unreached => return None,
+        Step::Dial | Step::Notice | Step::Leg | Step::Hold | Step::Unreached | Step::Reply => return None,
+        Step::ArtificialVoice => texts.artificial.to_owned(),
         Step::Unattended => texts.unattended.to_owned(),
         Step::Opening => {
             let mut parts = Vec::new();
@@ -220,6 +221,11 @@ fn spaced(number: &str) -> String {
 /// The language a person is spoken to in, when it is known.
 fn language_of(person: Option<&Person>) -> Option<&str> {
     person?.language.as_deref()
+}
+
+/// The language in which a person is spoken to: one that has fixed texts.
+pub(super) fn spoken_language(wib: &Wib, person: Option<&Person>) -> &'static str {
+    texts(&wib.settings, language_of(person)).language
 }
 
 /// What a member hears when the person could not be reached.

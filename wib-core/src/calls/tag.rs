@@ -34,13 +34,20 @@ text_enum! {
         Hold = "hold",
         /// What a member hears when the person could not be reached.
         Unreached = "unreached",
+        /// That an artificial voice speaks, where the opening did not say so.
+        ArtificialVoice = "artificial_voice",
+        /// What a machine says that takes part; the tag has its number.
+        Reply = "reply",
     }
 }
 impl Step {
     /// The duty that an utterance of this step does whatever its tag says.
     pub(crate) const fn duty(self) -> Option<DutyKind> {
         match self {
-            Self::Dial | Self::Opening | Self::Leg | Self::Unattended | Self::Hold | Self::Unreached => None,
+            Self::Dial | Self::Opening | Self::Leg | Self::Unattended | Self::Hold | Self::Unreached | Self::Reply => {
+                None
+            }
+            Self::ArtificialVoice => Some(DutyKind::AiDisclosure),
             Self::Notice => Some(DutyKind::RecordingNotice),
             Self::MiniMiranda => Some(DutyKind::MiniMiranda),
             Self::CollectorNotice => Some(DutyKind::CollectorNotice),
@@ -63,11 +70,13 @@ pub(crate) struct Tag {
     pub duties: BTreeSet<DutyKind>,
     /// The leg, when it is not the one to the person.
     pub leg: Option<Id<CallLeg>>,
+    /// The number of a [`Step::Reply`].
+    pub turn: Option<i64>,
 }
 impl Tag {
     /// The tag of a command that speaks nothing, or nothing but the step's own duty.
     pub(crate) fn of(organization_id: OrganizationId, call_id: CallId, step: Step) -> Self {
-        Self { organization_id, call_id, step, duties: step.duty().into_iter().collect(), leg: None }
+        Self { organization_id, call_id, step, duties: step.duty().into_iter().collect(), leg: None, turn: None }
     }
     /// The tag of a command to a further leg.
     pub(crate) fn on(self, leg: Id<CallLeg>) -> Self {
@@ -107,6 +116,10 @@ impl TagKey {
             text.push('@');
             text.push_str(&leg.to_string());
         }
+        if let Some(turn) = tag.turn {
+            text.push('#');
+            text.push_str(&turn.to_string());
+        }
         format!("{text}.{}", self.mac(&text))
     }
     /// What an echoed text says; `None` when it is not ours.
@@ -119,12 +132,16 @@ impl TagKey {
         let mut parts = body.strip_prefix("wib1.")?.split('.');
         let (organization_id, call_id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let part = parts.next()?;
+        let (part, turn) = match part.split_once('#') {
+            Some((part, turn)) => (part, Some(turn.parse().ok()?)),
+            None => (part, None),
+        };
         let (words, leg) = match part.split_once('@') {
             Some((words, leg)) => (words, Some(leg.parse().ok()?)),
             None => (part, None),
         };
         let mut words = words.split('+');
-        let mut tag = Tag { leg, ..Tag::of(organization_id, call_id, words.next()?.parse().ok()?) };
+        let mut tag = Tag { leg, turn, ..Tag::of(organization_id, call_id, words.next()?.parse().ok()?) };
         for duty in words {
             tag.duties.insert(duty.parse().ok()?);
         }
@@ -153,6 +170,9 @@ mod tests {
         let leg = tag_of_a_leg();
         assert_eq!(key.open(&key.seal(&leg)), Some(leg.clone()));
         assert_eq!(key.open(&key.seal(&leg).replace("@00000000", "@00000001")), None);
+        let reply = Tag { turn: Some(12), ..Tag::of(leg.organization_id, leg.call_id, Step::Reply) };
+        assert_eq!(key.open(&key.seal(&reply)), Some(reply.clone()));
+        assert_eq!(key.open(&key.seal(&reply).replace("#12", "#13")), None);
         let old = Tag::of(uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into(), Step::Notice);
         assert_eq!(key.open(&key.seal(&old)).unwrap().duties, BTreeSet::from([DutyKind::RecordingNotice]));
     }

@@ -78,6 +78,16 @@ text_enum! {
         TellSentiment = "tell_sentiment",
         /// Advise a member after a line.
         AssistLine = "assist_line",
+        /// Have a machine take in what the person said.
+        AiHear = "ai_hear",
+        /// Have a model say what a machine is to say.
+        AiThink = "ai_think",
+        /// Say it.
+        AiSpeak = "ai_speak",
+        /// Stop what a machine says.
+        AiHush = "ai_hush",
+        /// See to a machine's conversation while nothing happens.
+        AiWatch = "ai_watch",
         /// Seal a finished call.
         Seal = "seal",
         /// Send a mail.

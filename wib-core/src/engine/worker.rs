@@ -10,7 +10,7 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    analysis, assist, audit, billing, blobs, calls,
+    ai_agent, analysis, assist, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     live,
     ports::{
@@ -112,7 +112,11 @@ impl Topic {
             | Self::ConsultLeg
             | Self::HandCall
             | Self::ReturnCall
-            | Self::SwitchRole => (5, 1, 4),
+            | Self::SwitchRole
+            | Self::AiHear
+            | Self::AiThink
+            | Self::AiSpeak
+            | Self::AiHush => (5, 1, 4),
             // The call goes on meanwhile; what fails at a model is not tried again at all.
             Self::ScoreLine | Self::AssistLine => (3, 1, 4),
             // Somebody else's server may be down for an hour.
@@ -122,6 +126,7 @@ impl Topic {
             Self::ApplyEvent
             | Self::OpenStream
             | Self::WatchCall
+            | Self::AiWatch
             | Self::FetchTranscript
             | Self::Seal
             | Self::SendMail
@@ -420,6 +425,11 @@ impl Worker {
             Topic::ScoreLine => sentiment::score(wib, message).await,
             Topic::TellSentiment => sentiment::tell(wib, message).await,
             Topic::AssistLine => assist::advise(wib, message).await,
+            Topic::AiHear => ai_agent::hear(wib, message).await,
+            Topic::AiThink => ai_agent::think(wib, message).await,
+            Topic::AiSpeak => ai_agent::speak(wib, message).await,
+            Topic::AiHush => ai_agent::hush(wib, message).await,
+            Topic::AiWatch => ai_agent::watch(wib, message).await,
             Topic::Seal => calls::seal(wib, message).await,
             Topic::SendMail => crate::mail::send(wib, message).await,
             Topic::WriteAudit => audit::write(wib, message).await,

@@ -12,7 +12,9 @@ use super::{
     partial::Partials,
 };
 use crate::{
+    ai_agent,
     calls::{Call, CallId, note},
+    compliance::Technology,
     kit::{Id, Result, time, time::Timestamp},
     live::LiveLine,
     orgs::OrganizationId,
@@ -22,6 +24,8 @@ use crate::{
 
 /// Things that wait for the database; when more come, the oldest are given up, and the gap is kept instead.
 const WAITING: usize = 2_000;
+/// How soon a machine is told again that somebody talks into what it says.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How long the database may take once the call is over.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -39,6 +43,7 @@ enum Wanted {
     Line(Id<LiveLine>, HeardLine),
     Lost(Speaker, i64, i64),
     Switched(Speaker, &'static str, &'static str, &'static str),
+    Overheard(Vec<HeardWord>),
     Sign,
 }
 
@@ -52,6 +57,9 @@ pub(super) struct Keeper {
     origin: Timestamp,
     until: BTreeMap<Speaker, i64>,
     partials: Partials,
+    // Whether a machine speaks on the call, and until when it need not be told again that somebody talks into it.
+    machine: bool,
+    told_until: Timestamp,
     waiting: VecDeque<Wanted>,
 }
 
@@ -59,9 +67,11 @@ impl Keeper {
     pub(super) fn new(wib: Wib, organization: OrganizationId, call: &Call, stream: &MediaStream) -> Self {
         let origin = stream.opened_at.unwrap_or(stream.created_at);
         let partials = Partials::new(&wib, organization, call.id);
+        let machine = call.technology == Technology::ArtificialVoice;
         let (call, number, stream) = (call.id, stream.number, stream.id);
         let until = [(Speaker::Customer, 0), (Speaker::Agent, 0)].into();
-        Self { wib, organization, call, stream, number, origin, until, partials, waiting: VecDeque::new() }
+        let (told_until, waiting) = (origin, VecDeque::new());
+        Self { wib, organization, call, stream, number, origin, until, partials, machine, told_until, waiting }
     }
 
     /// Keeps until nobody tells any more.
@@ -129,7 +139,14 @@ impl Keeper {
             }
             Heard::Told(speaker, Told::Partial { words }) => {
                 let words: Vec<_> = words.iter().map(|word| self.word(word)).collect();
-                return self.partials.say(speaker, &words).await;
+                self.partials.say(speaker, &words).await;
+                let now = self.wib.now();
+                let tells = self.machine && speaker == Speaker::Customer && now >= self.told_until;
+                if !tells || !ai_agent::interrupts(&words) {
+                    return;
+                }
+                self.told_until = time::after(now, AGAIN);
+                Wanted::Overheard(words)
             }
             Heard::Told(speaker, Told::Until { ms }) => {
                 self.until.insert(speaker, ms);
@@ -168,6 +185,7 @@ impl Keeper {
     async fn keep(&mut self, wanted: &Wanted) -> Result<()> {
         let mut tx = self.wib.store.org(self.organization).await?;
         let Some(call) = tx.lock_call(self.call).await? else { return Ok(()) };
+        self.machine = call.technology == Technology::ArtificialVoice;
         match wanted {
             Wanted::Began => self.began(&mut *tx).await?,
             Wanted::Line(id, heard) => {
@@ -186,6 +204,7 @@ impl Keeper {
                 let data = json!({"speaker": speaker, "from": from, "to": to, "reason": why});
                 note(&self.wib, &mut *tx, self.call, &source, "call.live.switched", data, self.wib.now()).await?;
             }
+            Wanted::Overheard(words) => ai_agent::overheard(&self.wib, &mut *tx, &call, words).await?,
             Wanted::Sign => {}
         }
         let Some(mut stream): Option<MediaStream> = tx.find(self.stream).await? else { return Ok(()) };

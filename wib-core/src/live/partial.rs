@@ -89,6 +89,17 @@ fn hide(text: &str) -> String {
     shown
 }
 
+/// What one side of a call is saying at this moment.
+pub(crate) async fn speaking(
+    wib: &Wib,
+    organization: OrganizationId,
+    call: CallId,
+    speaker: Speaker,
+) -> Option<Speaking> {
+    let bytes = wib.cache().get(&key(organization, call, speaker)).await.ok()??;
+    serde_json::from_slice(&bytes).ok()
+}
+
 impl Org {
     /// What is being said on a call at this moment.
     pub(super) async fn speaking(&self, call: CallId) -> Vec<Speaking> {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Erasure;
 use crate::{
+    ai_agent::AiTurn,
     analysis::Analysis,
     assist::Advice,
     calls::{Call, CallEvent, CallId},
@@ -73,6 +74,7 @@ pub struct CallRecord {
     pub sentiment: Vec<SentimentScore>,
     pub sentiment_summary: Option<SentimentSummary>,
     pub advice: Vec<Advice>,
+    pub ai_turns: Vec<AiTurn>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -186,6 +188,7 @@ impl Org {
                 transcripts: tx.transcripts_of_call(call.id).await?,
                 analyses: tx.analyses_of_call(call.id).await?,
                 translations: tx.translations_of_call(call.id).await?,
+                ai_turns: tx.ai_turns(call.id).await?,
                 lines: tx.lines_after(call.id, -1, LINES).await?,
                 line_translations: tx.line_translations_after(call.id, -1, LINES).await?,
                 sentiment: tx.scores_after(call.id, -1, LINES).await?,

@@ -11,6 +11,7 @@ mod money;
 mod numbers;
 mod secrets;
 mod speaking;
+mod talking;
 mod value;
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
 pub use speaking::Speaking;
+pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
 
@@ -289,6 +291,7 @@ pub trait OrgTx:
     + Speaking
     + Minds
     + Telling
+    + Talking
     + Payments
     + Tasks
     + Scores

@@ -1,5 +1,6 @@
 //! The endpoints, a file per slice.
 
+mod ai_toggle;
 mod audit;
 mod auth;
 mod blobs;
@@ -46,6 +47,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         streams::translations(),
         tts::routes(),
         tts::files(),
+        ai_toggle::routes(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),

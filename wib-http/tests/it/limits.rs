@@ -89,6 +89,9 @@ POST /api/calls/{id}/end: call
 GET /api/voice/translate/stream: voice
 GET /api/voice/translate/history: voice
 POST /api/tts/generate: elevenlabs_tts
+POST /api/ai-toggle/activate: ai_toggle
+POST /api/ai-toggle/deactivate: ai_toggle
+PUT /api/ai-toggle/prompt-config: ai_toggle
 GET /api/recordings/stream/{id}: recording
 DELETE /api/recordings/{id}: recording
 POST /api/compliance/violations: compliance

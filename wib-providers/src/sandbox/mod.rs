@@ -30,6 +30,8 @@
 //! | `+15005550018` | answers, but the person called does not live there |
 //! | `+15005550019` | answers and refers to an attorney |
 //! | `+15005550020` | answers in Spanish to a member who speaks English |
+//! | `+15005550025` | answers, listens audibly, talks into what is said, asks for the balance, then for a human |
+//! | `+15005550026` | answers and listens for four minutes, without a word |
 //!
 //! Messages to `+15005550009` are not taken by the carrier, to `+15005550010` not brought, of those to `+15005550003`
 //! nobody says what became; every other one is delivered. Who writes `STOP` is not written to until `START`. The code of

@@ -46,6 +46,10 @@ pub enum Behaviour {
     Attorney,
     /// Answers and speaks Spanish, and promises to pay, to a member who speaks English.
     SpanishToEnglish,
+    /// Answers a machine: says signs of listening, talks into what is said, and asks for a human.
+    TalksToMachine,
+    /// Answers and listens for four minutes, without a word.
+    Silent,
     /// A softphone of ours, at any address of SIP: answers, listens, and stays.
     Agent,
 }
@@ -79,6 +83,12 @@ pub const MAGIC: &[(&str, Behaviour, &str)] = &[
     ("+15005550018", Behaviour::WrongParty, "answers, but the person called does not live there"),
     ("+15005550019", Behaviour::Attorney, "answers and refers to an attorney"),
     ("+15005550020", Behaviour::SpanishToEnglish, "answers in Spanish to a member who speaks English"),
+    (
+        "+15005550025",
+        Behaviour::TalksToMachine,
+        "answers, listens audibly, talks into what is said, asks for the balance, then for a human",
+    ),
+    ("+15005550026", Behaviour::Silent, "answers and listens for four minutes, without a word"),
 ];
 
 /// How often which behaviour is met at other numbers, in hundredths.

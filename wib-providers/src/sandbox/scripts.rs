@@ -105,6 +105,25 @@ fn beats(behaviour: Behaviour, person: &Person, card: Option<&Card>, chance: &mu
         "This is about your account with us.",
         "Do you have a minute about your account?",
     ]);
+    match behaviour {
+        // Nobody of ours speaks from a script: a machine does.
+        Behaviour::TalksToMachine => {
+            let mut beats = vec![Beat::Waits(1_200)];
+            for (text, waits) in [
+                ("Uh-huh.".to_owned(), 5_000),
+                (format!("Yes, this is {name} speaking."), 1_500),
+                ("Wait, I do not understand what this is all about.".to_owned(), 9_000),
+                ("Can you tell me how much it is?".to_owned(), 9_000),
+                ("I want to speak to a human.".to_owned(), 20_000),
+            ] {
+                beats.extend([Beat::Says(Customer, text), Beat::Waits(waits)]);
+            }
+            beats.push(Beat::Says(Customer, "Goodbye.".to_owned()));
+            return beats;
+        }
+        Behaviour::Silent => return vec![Beat::Waits(240_000), Beat::Says(Customer, "Goodbye.".to_owned())],
+        _ => {}
+    }
     let lines = match behaviour {
         Behaviour::WrongParty => vec![
             (Customer, "Hello?".to_owned()),

@@ -165,6 +165,7 @@ macro_rules! store_suite {
             wishes_scripts_and_turns_come_back_and_change
             calls_that_were_judged_are_listed
             a_task_that_is_left_to_do_is_found
+            conversations_of_a_machine_come_back_change_and_are_forgotten
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -192,6 +193,7 @@ mod samples;
 mod secrets;
 mod speaking;
 mod spending;
+mod talking;
 
 pub use keep::*;
 pub use law::*;
@@ -208,3 +210,4 @@ use samples::*;
 pub use secrets::*;
 pub use speaking::*;
 pub use spending::*;
+pub use talking::*;

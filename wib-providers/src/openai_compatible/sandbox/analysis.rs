@@ -68,6 +68,9 @@ pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
     if let Some(answer) = super::minds::reply(&open, &data) {
         return answer.to_string();
     }
+    if let Some(said) = super::talk::reply(messages).filter(|_| !wants_json) {
+        return said;
+    }
     let analysis = analyse(&data);
     if wants_json { analysis.to_string() } else { analysis["summary"].as_str().unwrap_or_default().to_owned() }
 }
@@ -76,7 +79,7 @@ pub(crate) fn reply(messages: &[(&str, String)], wants_json: bool) -> String {
 ///
 /// A fence opens with a line `<<<DATA tag` and closes with the line `DATA tag>>>`; another tag closes nothing, and a
 /// fence that never closes is none.
-fn unfence(text: &str) -> (String, String) {
+pub(super) fn unfence(text: &str) -> (String, String) {
     let (mut outside, mut inside): (Vec<&str>, Vec<&str>) = Default::default();
     let lines: Vec<_> = text.lines().collect();
     let mut at = 0;

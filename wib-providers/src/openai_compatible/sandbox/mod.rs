@@ -7,6 +7,7 @@ mod analysis;
 mod embedding;
 mod minds;
 mod phrases;
+mod talk;
 mod tools;
 
 use std::collections::BTreeMap;
