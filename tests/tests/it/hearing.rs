@@ -17,9 +17,12 @@ use tokio_tungstenite::{
 };
 use wib_core::{
     Wib, WibBuilder,
+    assist::{AskCopilot, PutScriptLine},
     calls::{Call, StartCall},
-    kit::time,
+    kit::{PageRequest, time},
     live::{LineSource, Listen, LiveLine, MediaIn, MediaSocket, Speaker, StreamStatus},
+    sentiment::PutSentimentConfig,
+    speech::SayText,
 };
 use wib_providers::sandbox::{Exchange, Fault, FaultKind, LiveFault, LiveTrouble, word_errors};
 
@@ -307,4 +310,40 @@ async fn after_a_restart_the_gap_has_bounds_and_is_filled_from_the_recording() {
     let filled: Vec<_> = floor.lines(&call).await.into_iter().filter(|l| l.source == LineSource::Recording).collect();
     assert!(!filled.is_empty() && floor.lines(&call).await.len() == before + filled.len());
     floor.word_for_word(&call, &number, "with the recording's words").await;
+}
+
+/// Use cases around calls that are heard, and the lines of the audit log that they leave.
+pub(crate) const CHANGES: &[(&str, &str)] = &[
+    ("listen", "call:listen_changed"),
+    ("say", "ai:tts_generated"),
+    ("ask_copilot", "ai:copilot_assist"),
+    ("put_script_line", "script:line_created"),
+    ("remove_script_line", "script:line_removed"),
+    ("put_sentiment_config", "sentiment:config_updated"),
+    ("watched_translations", "translation:live_completed"),
+];
+/// Those whose lines are asked for in the scenarios of their own: behind a plan, or on a call that a machine talks on. What is
+/// heard is a row of its own.
+pub(crate) const ELSEWHERE: &[&str] =
+    &["watch_translations", "activate_ai", "deactivate_ai", "put_ai_prompt_config", "add_line"];
+
+#[tokio::test]
+async fn what_is_wanted_of_calls_that_are_heard_is_in_the_log() {
+    let stage = Stage::new().await;
+    let org = &stage.org;
+    let call = stage.start(&stage.account(&magic(1)).await).await.unwrap();
+    org.listen(call.id, Some(Listen::default())).await.unwrap();
+    org.say(SayText { text: "Good morning.".into(), ..SayText::default() }).await.unwrap();
+    let question = AskCopilot { agent_question: Some("What must I say first?".into()), ..AskCopilot::default() };
+    org.ask_copilot(question).await.unwrap();
+    let line = PutScriptLine { label: "Greeting".into(), text: "Good morning.".into(), ..PutScriptLine::default() };
+    let line = org.put_script_line(line).await.unwrap();
+    org.remove_script_line(line.id).await.unwrap();
+    org.put_sentiment_config(PutSentimentConfig { enabled: true, ..PutSentimentConfig::default() }).await.unwrap();
+    org.watched_translations(call.id, 3).await.unwrap();
+    let mut tx = stage.store.org(org.id()).await.unwrap();
+    let log = tx.page_of_audit(&PageRequest { limit: 200, ..PageRequest::default() }).await.unwrap().items;
+    for (name, action) in CHANGES {
+        assert!(log.iter().any(|line| line.action == *action), "{name} leaves no {action}");
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use wib_core::{
     kit::Timestamp,
-    live::{LineSource, LiveLine},
+    live::{LineSource, LiveGap, LiveLine},
 };
 use wib_providers::sandbox::word_errors;
 
@@ -27,9 +27,9 @@ fn plain(word: &str) -> String {
 /// A server and vendors of their own, somebody signed in, and a call that is heard.
 struct Line {
     stage: Stage,
-    organization: String,
     token: String,
     number: String,
+    call: String,
 }
 
 impl Line {
@@ -45,47 +45,56 @@ impl Line {
         for fault in faults {
             stage.sandbox("live_faults", Some(fault.clone())).await;
         }
-        let line = Self { stage, organization, token, number };
-        let call = json!({"to": line.number, "listen": {"translate": false}});
-        let url = format!("{}/api/calls", line.stage.server);
-        let (status, answer) = line.stage.ask(Method::POST, url, &line.token, Some(call)).await.unwrap();
+        let call = json!({"to": number, "listen": {"translate": false}});
+        let url = format!("{}/api/calls", stage.server);
+        let (status, answer) = stage.ask(Method::POST, url, &token, Some(call)).await.unwrap();
         assert_eq!(status, StatusCode::CREATED, "{answer}");
-        (line, server)
+        let call = answer["call"]["id"].as_str().unwrap().to_owned();
+        (Self { stage, token, number, call }, server)
     }
     async fn get(&self, path: &str) -> Option<Value> {
         let url = format!("{}/api/{path}", self.stage.server);
         let asked = self.stage.ask(Method::GET, url, &self.token, None).await;
         asked.ok().filter(|(status, _)| status.is_success()).map(|(_, answer)| answer)
     }
-    async fn call(&self) -> Value {
+    /// What the server says, when it does: it may be down, or asked too often.
+    async fn told(&self, path: &str) -> Value {
         let began = Instant::now();
         loop {
-            if let Some(calls) = self.get("calls?limit=5").await {
-                return calls["calls"][0].clone();
+            if let Some(answer) = self.get(path).await {
+                return answer;
             }
             assert!(began.elapsed() < PATIENCE, "the server does not answer");
-            nap(50).await;
+            nap(700).await;
         }
+    }
+    async fn status(&self) -> String {
+        self.told(&format!("calls/{}", self.call)).await["call"]["status"].as_str().unwrap().to_owned()
     }
     async fn over(&self) {
         let began = Instant::now();
-        while !TERMINAL.contains(&self.call().await["status"].as_str().unwrap()) {
-            assert!(began.elapsed() < PATIENCE, "the call does not end: {}", self.call().await);
-            nap(200).await;
+        while !TERMINAL.contains(&self.status().await.as_str()) {
+            assert!(began.elapsed() < PATIENCE, "the call does not end");
+            nap(1_500).await;
         }
     }
+    /// What is listed of the call.
+    async fn of_call<T: serde::de::DeserializeOwned>(&self, what: &str) -> T {
+        serde_json::from_value(self.told(&format!("calls/{}/{what}", self.call)).await[what].take()).unwrap()
+    }
     async fn lines(&self) -> Vec<LiveLine> {
-        let id = self.call().await["id"].as_str().unwrap().parse().unwrap();
-        let (org, store) = self.stage.org(&self.organization).await;
-        let mut lines = org.lines(id, -1).await.unwrap();
-        store.close().await;
+        let mut lines: Vec<LiveLine> = self.of_call("lines").await;
         lines.sort_by_key(|line| (line.started_at, line.line_index));
         lines
     }
+    /// Every word that was said so far.
+    async fn said(&self) -> Vec<Value> {
+        let mut said = self.stage.sandbox(&format!("words/{}", self.number), None).await;
+        serde_json::from_value(said["words"].take()).unwrap()
+    }
     /// What was said of one side since it was heard, and what was heard; half a minute may pass until they are the same.
     async fn word_for_word(&self, what: &str) {
-        let said = self.stage.sandbox(&format!("words/{}", self.number), None).await;
-        let said = said.as_array().or(said["words"].as_array()).unwrap().clone();
+        let said = self.said().await;
         let began = Instant::now();
         loop {
             let lines = self.lines().await;
@@ -110,7 +119,7 @@ impl Line {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(60), "{what}: {wrong:?}");
-            nap(500).await;
+            nap(2_000).await;
         }
     }
 }
@@ -134,8 +143,9 @@ async fn over_real_sockets_too_no_word_is_lost_whatever_goes_wrong() {
 async fn a_server_that_is_killed_while_it_hears_marks_the_gap_and_fills_it_from_the_recording() {
     let (line, mut server) = Line::open(60, &[]).await;
     let began = Instant::now();
-    while line.lines().await.len() < 2 {
-        assert!(began.elapsed() < PATIENCE, "nothing is heard");
+    // In the midst of the talk, after the first lines.
+    while line.said().await.len() < 24 {
+        assert!(began.elapsed() < PATIENCE, "nothing is said");
         nap(100).await;
     }
     server.kill();
@@ -143,12 +153,9 @@ async fn a_server_that_is_killed_while_it_hears_marks_the_gap_and_fills_it_from_
     let _again = line.stage.serve();
     line.over().await;
     line.word_for_word("killed").await;
-    let id = line.call().await["id"].as_str().unwrap().parse().unwrap();
-    let (org, store) = line.stage.org(&line.organization).await;
-    let gaps = org.gaps(id).await.unwrap();
-    store.close().await;
+    let gaps: Vec<LiveGap> = line.of_call("gaps").await;
     assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.filled_at.is_some() && gap.ended_at.is_some()), "{gaps:?}");
     let lines = line.lines().await;
     let (live, filled): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.source == LineSource::Live);
-    assert!(live.len() > 2 && !filled.is_empty(), "{lines:?}");
+    assert!(!live.is_empty() && !filled.is_empty(), "{lines:?}");
 }

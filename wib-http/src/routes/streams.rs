@@ -129,7 +129,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .about("Lists where nobody heard what was said on a call.")
         .list("gaps")
         .put("/listen", role(Role::Agent).limit(Limit::Call), |org, c: HearCall| async move {
-            org.listen(c.id, c.listen).await.map(|()| Heard { listen: c.listen })
+            org.listen(c.id, c.listen).await.map(|()| Heard { heard: c.listen.is_some() })
         })
         .flat()
 }
@@ -153,7 +153,8 @@ struct HearCall {
 /// How a call is heard from now on.
 #[derive(Serialize, JsonSchema)]
 struct Heard {
-    listen: Option<Listen>,
+    /// Whether anybody listens, as long as the call is recorded.
+    heard: bool,
 }
 
 pub(super) fn translations() -> Routes<Wib> {
