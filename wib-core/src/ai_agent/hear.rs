@@ -70,7 +70,7 @@ pub(super) async fn take(wib: &Wib, tx: &mut dyn OrgTx, call: &Call, session: &m
     }
     let thinks = session.state == AiState::AiThinking;
     let meant: Vec<_> =
-        lines.iter().filter(|line| !beside(line, last.as_ref()) && !(thinks && is_back_channel(&line.text))).collect();
+        lines.iter().filter(|line| !(beside(line, last.as_ref()) || thinks && is_back_channel(&line.text))).collect();
     if meant.is_empty() {
         session.heard_until = until;
         return tx.update(session).await;

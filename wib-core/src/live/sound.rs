@@ -80,7 +80,10 @@ impl Tuner {
             Some(codec) => return no(format!("{codec} is not decoded here")),
             None => return no("the codec is not known".to_owned()),
         };
-        if !(8_000..=48_000).contains(&start.rate) || start.rate % 50 != 0 || !(1..=2).contains(&start.channels) {
+        if !(8_000..=48_000).contains(&start.rate)
+            || !start.rate.is_multiple_of(50)
+            || !(1..=2).contains(&start.channels)
+        {
             return no(format!("{} samples a second in {} channels are not heard", start.rate, start.channels));
         }
         let telephone = start.rate == 8_000 && start.channels == 1 && codec == Codec::Pcmu;

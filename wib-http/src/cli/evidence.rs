@@ -98,7 +98,7 @@ impl Evidence {
     pub(crate) async fn run(self, config: &Config) -> Outcome {
         match self {
             Self::Verify(verify) => verify.run(),
-            Self::Prove(prove) => prove.run(config).await,
+            Self::Prove(prove) => Box::pin(prove.run(config)).await,
             Self::Export { call, out } => {
                 let wired = wire::wire(config).await?;
                 let id: CallId = call.parse().map_err(|e: Error| Failure::Say(format!("{call}: {e}")))?;

@@ -479,11 +479,8 @@ impl Ear {
                     self.fail(&error, "broken");
                 }
             }
-            Some(asked) if session.open.is_empty() || now < time::after(asked, self.policy.open) => {
-                if session.open.is_empty() {
-                    session.asked = None;
-                }
-            }
+            Some(_) if session.open.is_empty() => session.asked = None,
+            Some(asked) if now < time::after(asked, self.policy.open) => {}
             Some(_) => {
                 let error = VendorError::new(session.vendor, Fault::Timeout, Sent::Unknown, "a turn does not end");
                 self.fail(&error, "open");
