@@ -74,6 +74,8 @@ impl House {
             "/api/calls/{id}/conversation": up,
             "/api/calls/{id}/disclosures": up,
             "/api/calls/{id}/payment": up,
+            "/api/calls/{id}/listen": up,
+            "/api/ai-toggle/status": up,
             "callable": callable,
             "/api/calls": placed.json["call"]["id"],
             "/api/sentiment": placed.json["call"]["id"],
@@ -107,7 +109,7 @@ impl House {
         }
         let known = self.ids.keys().filter(|start| template.starts_with(*start)).max_by_key(|start| start.len());
         let known = known.unwrap_or_else(|| panic!("{template}: give House one of these"));
-        let path = template.replace("{id}", self.id(known)).replace("{size}", "1");
+        let path = template.replace("{id}", self.id(known)).replace("{callId}", self.id(known)).replace("{size}", "1");
         assert!(!path.contains('{'), "{template} has a name that this test does not know");
         path
     }
@@ -263,6 +265,11 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
         if row.path == "/api/voice/translate/stream" {
             // The house is on no plan; those that are find it in `streams`.
             assert_eq!((answer.status, &answer.json["code"]), (403, &json!("PLAN_UPGRADE_REQUIRED")));
+            continue;
+        }
+        if row.path == "/api/ai-toggle/activate" {
+            // The house wants no machine; those that do find it among the scenarios.
+            assert_eq!((answer.status, &answer.json["code"]), (403, &json!("AI_NOT_ENABLED")), "{}", answer.json);
             continue;
         }
         assert!((200..300).contains(&answer.status), "{what}: {} {}", answer.status, answer.json);

@@ -86,6 +86,7 @@ POST /api/auth/callback/credentials: login
 POST /api/calls: telnyx_voice + call
 POST /api/calls/start: telnyx_voice + call
 POST /api/calls/{id}/end: call
+PUT /api/calls/{id}/listen: call
 GET /api/voice/translate/stream: voice
 GET /api/voice/translate/history: voice
 POST /api/tts/generate: elevenlabs_tts
@@ -108,7 +109,9 @@ POST /api/dnc: compliance
 DELETE /api/dnc/{id}: compliance
 POST /api/validation-notices: compliance
 PATCH /api/validation-notices/{id}/sent: compliance
-PATCH /api/validation-notices/{id}/disputed: compliance";
+PATCH /api/validation-notices/{id}/disputed: compliance
+PUT /api/sentiment/config: sentiment
+POST /api/bond-ai/copilot: ai_llm";
     assert_eq!(limited.collect::<Vec<_>>().join("\n"), expected);
     let document = table.openapi("/");
     let told = &document["paths"]["/api/calls"]["post"]["x-rate-limits"];

@@ -141,7 +141,11 @@ fn the_model_finds_promises_disputes_and_objections_with_exact_quotes() {
     ];
     for (line, kind, amount, when, quote) in cases {
         let said = ask_model(&rig, &format!("<<<DATA q\nagent: Hello.\n{line}\nDATA q>>>"));
-        assert_eq!(said["findings"], json!([{"kind": kind, "amount": amount, "when": when, "quote": quote}]), "{line}");
+        assert_eq!(
+            said["findings"],
+            json!([{"kind": kind, "amount": amount, "when": when, "quote": quote, "topic": null}]),
+            "{line}"
+        );
     }
     let neutral = ask_model(&rig, "<<<DATA q\nagent: Hello.\ncustomer: Hello.\nDATA q>>>");
     assert_eq!((neutral["sentiment"].as_str(), &neutral["findings"]), (Some("neutral"), &json!([])));
