@@ -51,6 +51,14 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::reservations_of_a_month_add_up_and_are_settled(&store).await;
     store_suite::every_record_of_money_comes_back_as_it_went(&store).await;
     store_suite::a_key_is_queued_once_per_organisation(&store).await;
+    store_suite::lines_heard_live_come_back_in_order_and_are_forgotten(&store).await;
+    store_suite::a_stream_is_opened_once(&store).await;
+    store_suite::a_translation_is_spoken_once(&store).await;
+    store_suite::sounds_are_kept_by_their_key_and_go_by_their_use(&store).await;
+    store_suite::moods_and_advice_come_back_and_are_forgotten_with_their_lines(&store).await;
+    store_suite::wishes_scripts_and_turns_come_back_and_change(&store).await;
+    store_suite::calls_that_were_judged_are_listed(&store).await;
+    store_suite::conversations_of_a_machine_come_back_change_and_are_forgotten(&store).await;
     Some(store)
 }
 

@@ -108,6 +108,8 @@ pub async fn lines_heard_live_come_back_in_order_and_are_forgotten(store: &dyn S
         tx.forget_lines(t.call).await.expect("forgotten");
         assert!(tx.lines_after(t.call, -1, 9).await.expect("read").is_empty());
         assert!(tx.line_translations_after(t.call, -1, 9).await.expect("read").is_empty());
+        tx.insert(&lines[0]).await.expect("added anew");
+        assert!(tx.note_line_translation(&translated(&lines[0], Language::En)).await.expect("added anew"));
     });
 }
 

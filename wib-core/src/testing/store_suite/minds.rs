@@ -119,6 +119,10 @@ pub async fn moods_and_advice_come_back_and_are_forgotten_with_their_lines(store
         assert!(tx.scores_after(t.call, -1, 9).await.expect("read").is_empty());
         assert!(tx.advice_of_call(t.call, 9).await.expect("read").is_empty());
         assert_eq!(tx.sentiment_of_call(t.call).await.expect("read"), None);
+        tx.insert(&lines[0]).await.expect("added anew");
+        tx.insert(&a_score(&lines[0])).await.expect("added anew");
+        tx.insert(&an_advice(&lines[0])).await.expect("added anew");
+        tx.insert(&summary).await.expect("added anew");
     });
 }
 

@@ -98,11 +98,14 @@ pub async fn conversations_of_a_machine_come_back_change_and_are_forgotten(store
         assert_eq!(kind_of(tx.update(&session).await), Kind::NotFound);
         tx.forget_lines(t.call).await.expect("nothing of theirs");
     });
-    for twice in [
-        store.org(t.org).await.expect("opened").insert(&a_session(&t)).await,
-        store.org(t.org).await.expect("opened").insert(&a_turn(&t, 1)).await,
-        store.org(t.org).await.expect("opened").insert(&AiAgentConfig { id: id(), ..config.clone() }).await,
-    ] {
+    // One transaction after another: a file has one writer.
+    for what in 0..3 {
+        let mut tx = store.org(t.org).await.expect("opened");
+        let twice = match what {
+            0 => tx.insert(&a_session(&t)).await,
+            1 => tx.insert(&a_turn(&t, 1)).await,
+            _ => tx.insert(&AiAgentConfig { id: id(), ..config.clone() }).await,
+        };
         assert_eq!(kind_of(twice), Kind::Conflict);
     }
     org!(store, t.org, |tx| {
@@ -110,5 +113,6 @@ pub async fn conversations_of_a_machine_come_back_change_and_are_forgotten(store
         tx.forget_lines(t.call).await.expect("forgotten");
         assert!(tx.ai_turns(t.call).await.expect("read").is_empty());
         assert!(tx.ai_session(t.call).await.expect("read").is_some(), "how it stood stays, without words");
+        tx.insert(&a_turn(&t, 1)).await.expect("added anew");
     });
 }
