@@ -25,7 +25,7 @@ use wib_core::{
         Fault, LiveTranscriber, Sent, VendorError, Voice,
         live::{LiveAudio, LiveChange, LiveEvent, LiveOrder, LiveStream, LiveToken, LiveTurns, TokenLife},
         media::{MediaCommand, MediaError, MediaMessage, MediaWire},
-        voice::{Command, Direction},
+        voice::{Answer, Command, Direction, Order},
     },
     prelude::*,
     store::Store,
@@ -244,6 +244,7 @@ async fn heard(count: usize) {
     for n in 0..count {
         let (from, to) = ("+13125550100".parse().unwrap(), format!("+1312{:07}", 5_550_000 + n).parse().unwrap());
         let leg = voice.ring(&to, &from);
+        voice.steer(&leg, &Order::new(Command::Answer(Answer::default()), format!("answer-{n}"))).await.unwrap();
         let now = clock.now();
         let facts = CallFacts { recording_ordered_at: Some(now), ..CallFacts::default() };
         let id = Id::new(now, &*random);

@@ -347,3 +347,94 @@ async fn what_is_wanted_of_calls_that_are_heard_is_in_the_log() {
         assert!(log.iter().any(|line| line.action == *action), "{name} leaves no {action}");
     }
 }
+
+/// A socket that says what it was told to, and remembers how it was closed.
+struct Scripted(std::collections::VecDeque<MediaIn>, Option<(u16, String)>);
+
+#[async_trait]
+impl MediaSocket for Scripted {
+    async fn next(&mut self) -> MediaIn {
+        self.0.pop_front().unwrap_or(MediaIn::Gone)
+    }
+    async fn send(&mut self, _: String) -> bool {
+        true
+    }
+    async fn close(&mut self, code: u16, reason: &str) {
+        self.1 = Some((code, reason.to_owned()));
+    }
+}
+
+impl Floor {
+    /// Where the vendor dials next, without letting it in.
+    async fn dialled(&mut self) -> (String, String) {
+        let deadline = time::after(self.stage.now(), Duration::from_secs(60));
+        loop {
+            if let Some((uri, _)) = self.exchange.try_taken() {
+                let mut parts = uri.path().trim_start_matches("/media/").splitn(2, '/');
+                return (parts.next().unwrap().to_owned(), parts.next().unwrap().to_owned());
+            }
+            assert!(self.stage.now() < deadline, "nobody dials");
+            let step = time::after(self.stage.now(), Duration::from_millis(100));
+            let never = async || Ok(false);
+            self.stage.sandbox.play(&self.stage.wib, &self.stage.clock, step, never).await.unwrap();
+        }
+    }
+}
+
+fn start(control: Option<&str>, encoding: &str) -> MediaIn {
+    let format = serde_json::json!({"encoding": encoding, "sample_rate": 8000, "channels": 1});
+    let start = serde_json::json!({"call_control_id": control, "media_format": format});
+    MediaIn::Text(serde_json::json!({"event": "start", "stream_id": "s", "start": start}).to_string())
+}
+fn sound(bytes: usize, chunk: u64) -> MediaIn {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let payload = BASE64_STANDARD.encode(vec![0xff; bytes]);
+    let media =
+        serde_json::json!({"track": "inbound", "chunk": chunk.to_string(), "timestamp": "0", "payload": payload});
+    MediaIn::Text(serde_json::json!({"event": "media", "stream_id": "s", "media": media}).to_string())
+}
+
+#[tokio::test]
+async fn whoever_does_not_belong_on_a_stream_is_told_so_and_costs_the_call_nothing() {
+    let mut floor = Floor::new().await;
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    let garbage = || MediaIn::Text("{\"event\":".to_owned());
+    let many = |one: MediaIn| std::iter::repeat_n(one, 60).collect::<Vec<_>>();
+    let cases: Vec<(&str, Vec<MediaIn>, u16)> = vec![
+        ("garbage", many(garbage()), 1007),
+        ("binary", many(MediaIn::Binary), 1007),
+        ("too much at once", vec![MediaIn::TooLarge], 1009),
+        ("sound before the start", vec![sound(160, 1)], 1002),
+        ("another call", vec![start(Some("v3:somebody-elses"), "PCMU")], 1008),
+        ("a codec that nobody decodes", vec![start(None, "OPUS")], 1003),
+        ("frames that are none", [vec![start(None, "PCMU")], many(sound(60_000, 1))].concat(), 1007),
+        ("frames from the future", [vec![start(None, "PCMU")], many(sound(160, 1 << 40))].concat(), 1007),
+    ];
+    for (what, frames, code) in cases {
+        let (vendor, address) = floor.dialled().await;
+        let system = floor.stage.wib.system();
+        for (vendor, address, token) in [
+            (vendor.as_str(), format!("{address}0"), None),
+            (vendor.as_str(), address.replace('.', "-"), None),
+            ("assemblyai", address.clone(), None),
+            (vendor.as_str(), address.clone(), Some("guessed")),
+        ] {
+            let refused = system.admit_media(vendor, &address, token).await.unwrap_err();
+            assert_eq!(refused.http_status(), 404, "{what}: {refused}");
+        }
+        let admitted = system.admit_media(&vendor, &address, None).await.unwrap();
+        let again = system.admit_media(&vendor, &address, None).await.unwrap_err();
+        assert_eq!(again.http_status(), 410, "{what}: an address is good for one connection");
+        let mut socket = Scripted(frames.into(), None);
+        admitted.carry(&mut socket).await;
+        assert_eq!(socket.1.as_ref().map(|(code, _)| *code), Some(code), "{what}: {:?}", socket.1);
+    }
+    // Another stream was ordered each time, and the rest of the call is heard.
+    let (vendor, address) = floor.dialled().await;
+    floor.stage.org.end_call(call.id).await.unwrap();
+    floor.stage.sealed(call.id).await;
+    let over = floor.stage.wib.system().admit_media(&vendor, &address, None).await.unwrap_err();
+    assert_eq!(over.http_status(), 410, "the call is over");
+    assert!(floor.lines(&call).await.iter().all(|line| line.source == LineSource::Recording), "no word is made up");
+}

@@ -247,10 +247,7 @@ impl Session {
     fn read(&mut self, came: MediaIn) -> std::result::Result<Option<MediaEvent>, End> {
         let garbled = match came {
             MediaIn::Text(text) => match self.wire.read(&text) {
-                Ok(message) => {
-                    self.garbage = 0;
-                    return Ok(Some(message.what));
-                }
+                Ok(message) => return Ok(Some(message.what)),
                 Err(error) => {
                     tracing::debug!(%error, "a frame of a stream cannot be read");
                     "garbled"
@@ -364,6 +361,7 @@ impl Session {
             self.garbage += 1;
             return if self.garbage >= GARBAGE { Err(End::Refused(1007, "sound that makes no sense")) } else { Ok(()) };
         }
+        self.garbage = 0;
         if self.origin.is_none() {
             // Both sides' places are counted from the same instant.
             let before = Duration::from_millis(u64::from(FRAME_MS) * frame.chunk.saturating_sub(1));

@@ -350,7 +350,7 @@ async fn a_token_is_granted_for_a_while_and_never_printed() {
 }
 
 #[tokio::test]
-async fn what_is_asked_and_answered_fits_the_vendors_own_document() {
+async fn contract_what_is_asked_and_answered_fits_the_document() {
     let Some(proof) = Proof::of("deepgram") else { return };
     let deepgram = Deepgram::builder(proof.wires(), SecretString::from("k")).build();
     let life = TokenLife { seconds: 60, session_seconds: None };
