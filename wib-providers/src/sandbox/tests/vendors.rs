@@ -141,9 +141,10 @@ fn the_model_finds_promises_disputes_and_objections_with_exact_quotes() {
     ];
     for (line, kind, amount, when, quote) in cases {
         let said = ask_model(&rig, &format!("<<<DATA q\nagent: Hello.\n{line}\nDATA q>>>"));
+        let topic = (kind == "compliance").then_some("threat");
         assert_eq!(
             said["findings"],
-            json!([{"kind": kind, "amount": amount, "when": when, "quote": quote, "topic": null}]),
+            json!([{"kind": kind, "amount": amount, "when": when, "quote": quote, "topic": topic}]),
             "{line}"
         );
     }
