@@ -169,9 +169,6 @@ impl MediaSocket for Socket {
             None => MediaIn::Gone,
         }
     }
-    async fn send(&mut self, _: String) -> bool {
-        true
-    }
     async fn close(&mut self, _: u16, _: &str) {}
 }
 

@@ -1,4 +1,4 @@
-//! The WebSocket that a vendor brings a call's sound over: frames in and out, nothing else.
+//! The WebSocket that a vendor brings a call's sound over: frames in, and how it ends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,6 @@ use wib_core::{
 pub(crate) const MOST: usize = 256 << 10;
 /// How long the peer may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// How long the peer may take to take a frame.
-const TAKES: Duration = Duration::from_secs(10);
 
 /// A socket of axum's, and whether this process is about to end.
 pub(crate) struct Socket {
@@ -53,10 +51,6 @@ impl MediaSocket for Socket {
                 Some(Err(_)) => MediaIn::Gone,
             };
         }
-    }
-    async fn send(&mut self, text: String) -> bool {
-        let sent = time::timeout(&*self.clock, TAKES, self.socket.send(Message::Text(text.into()))).await;
-        matches!(sent, Some(Ok(())))
     }
     async fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code, reason: reason.into() };

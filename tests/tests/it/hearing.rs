@@ -43,9 +43,6 @@ impl MediaSocket for Socket {
             };
         }
     }
-    async fn send(&mut self, text: String) -> bool {
-        self.0.send(Message::text(text)).await.is_ok()
-    }
     async fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.to_owned().into() };
         if self.0.send(Message::Close(Some(frame))).await.is_ok() {
@@ -183,6 +180,29 @@ async fn a_call_is_heard_word_for_word_while_it_is_spoken() {
     let mut tx = floor.stage.store.org(floor.stage.org.id()).await.unwrap();
     let streams = tx.streams_of_call(id).await.unwrap();
     assert_eq!(streams.iter().map(|stream| stream.status).collect::<Vec<_>>(), [StreamStatus::Ended]);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_was_to_hear_for_a_while_is_heard_again() {
+    let mut floor = Floor::new().await;
+    let number = magic(1);
+    let call = floor.call(&number, Listen::default()).await;
+    let id = call.id;
+    assert!(floor.until(async |stage| !stage.org.lines(id, -1).await.unwrap().is_empty()).await);
+    floor.stage.org.listen(id, None).await.unwrap();
+    assert!(floor.until(async |stage| streams(stage, id).await == [StreamStatus::Ended]).await);
+    let before = floor.lines(&call).await.len();
+    floor.stage.org.listen(id, Some(Listen::default())).await.unwrap();
+    floor.over(&call).await;
+    assert_eq!(streams(&floor.stage, id).await, [StreamStatus::Ended; 2]);
+    assert!(floor.lines(&call).await.len() > before);
+    let over = floor.stage.org.listen(id, None).await.unwrap_err();
+    assert_eq!(over.http_status(), 409);
+}
+
+async fn streams(stage: &Stage, call: wib_core::calls::CallId) -> Vec<StreamStatus> {
+    let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+    tx.streams_of_call(call).await.unwrap().iter().map(|stream| stream.status).collect()
 }
 
 /// What may go wrong with a live transcriber, and how many words it hears before.
@@ -355,9 +375,6 @@ struct Scripted(std::collections::VecDeque<MediaIn>, Option<(u16, String)>);
 impl MediaSocket for Scripted {
     async fn next(&mut self) -> MediaIn {
         self.0.pop_front().unwrap_or(MediaIn::Gone)
-    }
-    async fn send(&mut self, _: String) -> bool {
-        true
     }
     async fn close(&mut self, code: u16, reason: &str) {
         self.1 = Some((code, reason.to_owned()));

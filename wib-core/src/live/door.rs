@@ -19,8 +19,6 @@ use crate::{
 pub trait MediaSocket: Send {
     /// What comes next. Dropped while it waits, it loses nothing.
     async fn next(&mut self) -> MediaIn;
-    /// Sends a text frame; whether it left.
-    async fn send(&mut self, text: String) -> bool;
     /// Closes with a code of RFC 6455 and a reason, and waits for the peer a moment.
     async fn close(&mut self, code: u16, reason: &str);
 }

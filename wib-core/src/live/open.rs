@@ -24,6 +24,8 @@ const SOON: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(10);
 /// How long the vendor may take to connect.
 const CONNECTS: Duration = Duration::from_secs(15);
+/// How long after its stream the end of a call may be told.
+const ENDS: Duration = Duration::from_secs(5);
 /// How old the sign of life of whoever hears a stream may be.
 const ALIVE: Duration = Duration::from_secs(15);
 /// How often whoever hears a stream gives a sign of life.
@@ -65,8 +67,11 @@ pub(crate) async fn open(wib: &Wib, message: &Message) -> Result<Done> {
             StreamStatus::Open if now < time::after(seen, ALIVE) && !told_over => {
                 return again(LOOK, "the call is heard");
             }
-            StreamStatus::Ended => return Ok(Done::Ack),
-            StreamStatus::Lost | StreamStatus::Failed => {}
+            // The end of the call may be on its way to us. Otherwise it is heard no more though it is to be.
+            StreamStatus::Ended if now < time::after(stream.ended_at.unwrap_or(now), ENDS) => {
+                return again(SOON * 2, "the stream has ended");
+            }
+            StreamStatus::Ended | StreamStatus::Lost | StreamStatus::Failed => {}
             StreamStatus::Ordered | StreamStatus::Open => {
                 let open = stream.status == StreamStatus::Open;
                 stream.status = if open { StreamStatus::Lost } else { StreamStatus::Failed };
