@@ -61,6 +61,8 @@ pub(super) struct Keeper {
     machine: bool,
     told_until: Timestamp,
     waiting: VecDeque<Wanted>,
+    /// From when to when lines were given up that are not in a gap yet.
+    lost: Option<(Timestamp, Timestamp)>,
 }
 
 impl Keeper {
@@ -71,7 +73,20 @@ impl Keeper {
         let (call, number, stream) = (call.id, stream.number, stream.id);
         let until = [(Speaker::Customer, 0), (Speaker::Agent, 0)].into();
         let (told_until, waiting) = (origin, VecDeque::new());
-        Self { wib, organization, call, stream, number, origin, until, partials, machine, told_until, waiting }
+        Self {
+            wib,
+            organization,
+            call,
+            stream,
+            number,
+            origin,
+            until,
+            partials,
+            machine,
+            told_until,
+            waiting,
+            lost: None,
+        }
     }
 
     /// Keeps until nobody tells any more.
@@ -97,8 +112,8 @@ impl Keeper {
                         clock.sleep_until(time::after(clock.now(), wait)).await;
                     }
                     Err(error) => {
-                        metrics::counter!("wib_live_lines_lost_total").increment(1);
                         tracing::error!(error = error.chain(), "what was heard was refused");
+                        self.give_up(&next);
                     }
                 }
                 // What came meanwhile is taken, too, so that no ear waits for the database.
@@ -172,10 +187,20 @@ impl Keeper {
             Heard::Told(speaker, Told::Switched { from, to, why }) => Wanted::Switched(speaker, from, to, why),
         };
         self.waiting.push_back(wanted);
-        if self.waiting.len() > WAITING {
-            metrics::counter!("wib_live_lines_lost_total").increment(1);
-            self.waiting.pop_front();
+        if self.waiting.len() > WAITING
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            self.give_up(&oldest);
         }
+    }
+
+    /// What cannot be kept leaves a gap, which the recording fills.
+    fn give_up(&mut self, wanted: &Wanted) {
+        let Wanted::Line(_, heard) = wanted else { return };
+        let (Some(first), Some(last)) = (heard.words.first(), heard.words.last()) else { return };
+        metrics::counter!("wib_live_lines_lost_total").increment(1);
+        let (from, to) = self.lost.unwrap_or((first.started_at, last.ended_at));
+        self.lost = Some((from.min(first.started_at), to.max(last.ended_at)));
     }
 
     fn word(&self, word: &Word) -> HeardWord {
@@ -207,13 +232,19 @@ impl Keeper {
             Wanted::Overheard(words) => ai_agent::overheard(&self.wib, &mut *tx, &call, words).await?,
             Wanted::Sign => {}
         }
+        if let Some((from, to)) = self.lost {
+            open::gap(&self.wib, &mut *tx, self.call, (from, Some(to)), "what was heard could not be kept").await?;
+        }
         let Some(mut stream): Option<MediaStream> = tx.find(self.stream).await? else { return Ok(()) };
         stream.seen_at = Some(self.wib.now());
         let least = self.until.values().min().copied().unwrap_or(0);
         stream.heard_until = stream.heard_until.max(Some(self.at(least)));
         tx.update(&stream).await?;
         tx.commit().await?;
-        self.wib.wake();
+        self.lost = None;
+        if !matches!(wanted, Wanted::Sign) {
+            self.wib.wake();
+        }
         Ok(())
     }
 

@@ -92,10 +92,10 @@ impl Side {
     async fn hear(&mut self, frame: &Frame, muted: bool) {
         let missing = frame.chunk.saturating_sub(self.next);
         self.next = frame.chunk.saturating_add(1);
-        let lost = self.tuner.lost();
-        for _ in 0..missing.min(MISSING) {
-            metrics::counter!("wib_media_frames_total", "what" => "lost").increment(1);
-            self.rest.extend_from_slice(&lost);
+        if missing > 0 {
+            metrics::counter!("wib_media_frames_total", "what" => "lost").increment(missing);
+            let lost = self.tuner.lost();
+            (0..missing.min(MISSING)).for_each(|_| self.rest.extend_from_slice(&lost));
         }
         let sound = self.tuner.tune(&frame.sound);
         if muted {

@@ -108,7 +108,7 @@ pub(super) enum Told {
     Partial { words: Vec<Word> },
     /// What was said until a pause.
     Line { words: Vec<Word>, language: Option<String>, vendor: &'static str, live: bool },
-    /// Nobody heard what was said there, in milliseconds of the track; none: until further notice.
+    /// Nobody heard what was said there, in milliseconds of the track.
     Lost { from_ms: i64, to_ms: i64 },
     /// Another vendor listens now.
     Switched { from: &'static str, to: &'static str, why: &'static str },
