@@ -47,6 +47,21 @@ impl SqlOrg {
     }
 }
 
+/// Deletes what a table holds of the calls with a person (`$2`).
+macro_rules! of_calls {
+    ($name:ident, $table:literal) => {
+        org_sql!(
+            $name,
+            concat!(
+                "DELETE FROM ",
+                $table,
+                " WHERE organization_id = $1 AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+            )
+        )
+    };
+}
+
 #[async_trait]
 impl Keeping for SqlOrg {
     async fn retention_policy(&mut self) -> Result<Option<RetentionPolicy>> {
@@ -217,36 +232,12 @@ impl Keeping for SqlOrg {
             "UPDATE tasks SET title = $3, notes = NULL WHERE organization_id = $1 AND source IS NULL AND title <> $3
             AND account_id IN (SELECT id FROM accounts WHERE organization_id = $1 AND person_id = $2)"
         );
-        let translated = org_sql!(
-            forget_translated_lines_of_person,
-            "DELETE FROM line_translations WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
-        let lines = org_sql!(
-            forget_lines_of_person,
-            "DELETE FROM live_lines WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
-        let scores = org_sql!(
-            forget_scores_of_person,
-            "DELETE FROM sentiment_scores WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
-        let moods = org_sql!(
-            forget_sentiments_of_person,
-            "DELETE FROM sentiment_summaries WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
-        let advice = org_sql!(
-            forget_advice_of_person,
-            "DELETE FROM advice WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
-        let said = org_sql!(
-            forget_ai_turns_of_person,
-            "DELETE FROM ai_turns WHERE organization_id = $1 AND call_id IN
-                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
-        );
+        let translated = of_calls!(forget_translated_lines_of_person, "line_translations");
+        let lines = of_calls!(forget_lines_of_person, "live_lines");
+        let scores = of_calls!(forget_scores_of_person, "sentiment_scores");
+        let moods = of_calls!(forget_sentiments_of_person, "sentiment_summaries");
+        let advice = of_calls!(forget_advice_of_person, "advice");
+        let said = of_calls!(forget_ai_turns_of_person, "ai_turns");
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
