@@ -28,7 +28,7 @@
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
 //! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`], [`costs`] | a call, what it leaves and what it costs |
 //! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
-//! | [`billing`] | the organisation's own subscription, invoices and their dunning |
+//! | [`billing`], [`plans`] | the organisation's own subscription, invoices and their dunning; what its plan lets it do |
 //! | [`live`] | calls watched while they happen |
 //! | [`speech`] | texts said aloud, and kept |
 //! | [`live`], [`sentiment`], [`assist`] | calls watched while they happen; how the person feels, what the member is advised |
@@ -72,6 +72,7 @@ mod mail;
 pub mod notices;
 pub mod orgs;
 pub mod payments;
+pub mod plans;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
@@ -89,7 +90,7 @@ pub mod usage;
 pub mod violations;
 mod wib;
 
-pub use wib::{Org, Settings, System, Wib, WibBuilder};
+pub use wib::{Org, Person, Platform, Settings, System, Wib, WibBuilder};
 
 /// What an embedder needs for a first call.
 pub mod prelude {

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     ai::{Router, RouterPolicy},
-    auth::password::PasswordCost,
+    auth::{SignedIn, User, password::PasswordCost},
     blobs::UrlKey,
     cache::MemoryCache,
     calls::{self, LimitedContent, tag::TagKey},
@@ -27,7 +27,7 @@ use crate::{
     },
     limits::Limiter,
     live::EarPolicy,
-    orgs::{Organization, OrganizationId},
+    orgs::{Organization, OrganizationId, Plan},
     ports::{
         Billing, Blobs, Bus, Cache, Embedder, Heartbeat, Hooks, LiveTranscriber, Llm, Mailer, Messenger, Numbers,
         Queue, Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
@@ -75,6 +75,10 @@ pub struct Settings {
     pub ears: EarPolicy,
     /// Most calls that a process hears at the same time.
     pub streams: usize,
+    /// What new organisations pay for: an installation that sells nothing gives them what it likes.
+    pub first_plan: Plan,
+    /// Whether every paid plan has every feature.
+    pub any_paid_plan: bool,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -94,6 +98,8 @@ impl Default for Settings {
             models: RouterPolicy::default(),
             ears: EarPolicy::default(),
             streams: 500,
+            first_plan: Plan::Free,
+            any_paid_plan: false,
         }
     }
 }
@@ -195,6 +201,11 @@ impl Wib {
     #[must_use]
     pub fn system(&self) -> System {
         System { wib: self.clone() }
+    }
+    /// The handle of somebody signed in, whatever the organisation.
+    #[must_use]
+    pub fn person(&self, signed_in: SignedIn) -> Person {
+        Person { wib: self.clone(), signed_in }
     }
     /// The clock everything runs on.
     #[must_use]
@@ -596,6 +607,60 @@ impl Org {
     }
 }
 
+/// Somebody signed in: what is theirs whatever the organisation, and what they may do without one.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub(crate) wib: Wib,
+    signed_in: SignedIn,
+}
+impl Person {
+    /// Who.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.signed_in.user
+    }
+    /// With which session, and for which organisation.
+    #[must_use]
+    pub fn signed_in(&self) -> &SignedIn {
+        &self.signed_in
+    }
+    /// The handle of the chosen organisation.
+    ///
+    /// # Errors
+    /// `Forbidden` without one.
+    pub async fn org(&self) -> Result<Org> {
+        let principal = self.signed_in.principal.ok_or_else(|| Error::forbidden("needs an organisation"))?;
+        self.wib.org(principal).await
+    }
+    /// The handle of the platform.
+    ///
+    /// # Errors
+    /// `Forbidden` for whoever is no platform administrator.
+    pub fn platform(&self) -> Result<Platform> {
+        if !self.user().platform_admin {
+            return Err(Error::forbidden("needs a platform administrator"));
+        }
+        Ok(Platform { person: self.clone() })
+    }
+    #[expect(dead_code, reason = "rows of persons come next")]
+    pub(crate) async fn tx(&self) -> Result<Box<dyn SystemTx>> {
+        self.wib.store.system().await
+    }
+}
+
+/// All organisations together, for a platform administrator.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    person: Person,
+}
+impl Platform {
+    /// Who acts.
+    #[must_use]
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+}
+
 /// What belongs to no organisation yet: sign-in, webhooks, health, the engine's own questions.
 #[derive(Clone, Debug)]
 pub struct System {
@@ -635,6 +700,23 @@ impl System {
         org.audit_change("organization:collector_role_changed", about, Some(old), Some(new)).write(&mut *tx).await;
         tx.commit().await
     }
+    /// Sets what an organisation pays for, when it is not the billing vendor that says so. For operators; its subscription,
+    /// once it has one, says it again with its next change.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn set_plan(&self, id: OrganizationId, plan: Plan) -> Result<()> {
+        let mut tx = self.tx().await?;
+        let before = tx.organization(id).await?.or_not_found("organization")?.plan;
+        tx.set_plan(id, plan).await?;
+        tx.commit().await?;
+        let org = self.wib.org(Principal { organization_id: id, actor: Actor::System, role: Role::Owner }).await?;
+        let mut tx = org.tx().await?;
+        let (old, new) = (json!({"plan": before}), json!({"plan": plan}));
+        let about = ("organization", Some(id.uuid()));
+        org.audit_change("organization:plan_changed", about, Some(old), Some(new)).write(&mut *tx).await;
+        tx.commit().await
+    }
     pub(crate) fn new_organization(&self, name: &str) -> Result<Organization> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 200 {
@@ -643,7 +725,7 @@ impl System {
         Ok(Organization {
             id: self.wib.id(),
             name: name.to_owned(),
-            plan: crate::orgs::Plan::Free,
+            plan: self.wib.settings.first_plan,
             collector_role: crate::compliance::CollectorRole::Agency,
             live: self.wib.voice.live(),
             created_at: self.wib.now(),

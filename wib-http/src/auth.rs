@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use sha2::{Digest, Sha256};
 use wib_core::{
     auth::{CSRF_LIFE, SESSION_LIFE, SignedIn},
-    kit::{Error, Result},
+    kit::{Error, ExposeSecret, Result, SecretString},
 };
 
 use crate::{core_api::Core, cors::Cors, table::Access};
@@ -47,10 +47,17 @@ pub(crate) fn no_organization() -> Error {
 }
 
 /// Somebody signed in with the access asked; `None` for rows that ask none.
-pub(crate) async fn admit<C: Core>(core: &C, access: Access, parts: &Parts, cors: &Cors) -> Result<Option<SignedIn>> {
+pub(crate) async fn admit<C: Core>(
+    core: &C,
+    access: Access,
+    parts: &Parts,
+    cors: &Cors,
+    internal_key: Option<&SecretString>,
+) -> Result<Option<SignedIn>> {
     let least = match access {
         Access::Public | Access::Signature => return Ok(None),
-        Access::Session => None,
+        Access::Internal => return internal(parts, internal_key).map(|()| None),
+        Access::Session | Access::Platform => None,
         Access::Role(role) => Some(role),
     };
     let stranger = || Error::unauthenticated("Authentication required");
@@ -61,10 +68,24 @@ pub(crate) async fn admit<C: Core>(core: &C, access: Access, parts: &Parts, cors
         return Err(Error::forbidden("origin is not allowed"));
     }
     let signed_in = core.authenticate(&token, &fingerprint(&parts.headers)).await?.ok_or_else(stranger)?;
+    if access == Access::Platform && !signed_in.user.platform_admin {
+        return Err(Error::forbidden("needs a platform administrator"));
+    }
     if let Some(least) = least {
         signed_in.principal.ok_or_else(no_organization)?.role.at_least(least)?;
     }
     Ok(Some(signed_in))
+}
+
+/// Whether a machine of the installation asks. Hashes are compared, so that the time tells nothing of the key.
+fn internal(parts: &Parts, key: Option<&SecretString>) -> Result<()> {
+    let key = key.ok_or_else(|| Error::unavailable("no internal key is configured"))?;
+    let given = parts.headers.get("x-internal-key").map(HeaderValue::as_bytes).unwrap_or_default();
+    if Sha256::digest(given) == Sha256::digest(key.expose_secret()) {
+        Ok(())
+    } else {
+        Err(Error::unauthenticated("Authentication required"))
+    }
 }
 
 fn cookie(name: &str, value: &str, life: Duration) -> HeaderValue {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wib_core::{
-    Org, System, Wib,
+    Org, Person, System, Wib,
     auth::SignedIn,
     kit::{Clock, Principal, Random, Result},
     limits::Limiter,
+    plans::Feature,
 };
 
 /// A core behind the table: [`Wib`], or a toy in tests of the frame.
@@ -15,6 +16,8 @@ use wib_core::{
 pub trait Core: Clone + Send + Sync + 'static {
     /// What rows of a session are handed.
     type Org: Send + 'static;
+    /// What rows of somebody signed in are handed, whatever the organisation.
+    type Person: Send + 'static;
     /// What rows without a session are handed.
     type System: Send + 'static;
     /// The system's handle.
@@ -27,6 +30,16 @@ pub trait Core: Clone + Send + Sync + 'static {
     fn limiter(&self) -> Option<&Limiter> {
         None
     }
+    /// The handle of somebody signed in.
+    fn person(&self, signed_in: SignedIn) -> Self::Person;
+    /// Refuses what the organisation's plan lacks; nothing by default.
+    ///
+    /// # Errors
+    /// `PlanRequired`.
+    fn gate(&self, org: &Self::Org, feature: Feature) -> Result<()> {
+        let _ = (org, feature);
+        Ok(())
+    }
     /// The organisation's handle.
     async fn org(&self, principal: Principal) -> Result<Self::Org>;
     /// Whom a token belongs to, unless it is unknown, over, or another client's.
@@ -36,6 +49,7 @@ pub trait Core: Clone + Send + Sync + 'static {
 #[async_trait]
 impl Core for Wib {
     type Org = Org;
+    type Person = Person;
     type System = System;
     fn system(&self) -> System {
         Wib::system(self)
@@ -48,6 +62,12 @@ impl Core for Wib {
     }
     fn limiter(&self) -> Option<&Limiter> {
         Some(Wib::limiter(self))
+    }
+    fn person(&self, signed_in: SignedIn) -> Person {
+        Wib::person(self, signed_in)
+    }
+    fn gate(&self, org: &Org, feature: Feature) -> Result<()> {
+        org.needs(feature)
     }
     async fn org(&self, principal: Principal) -> Result<Org> {
         Wib::org(self, principal).await

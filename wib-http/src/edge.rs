@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use wib_core::{
-    kit::{Error, Random, Result},
+    kit::{Error, Random, Result, SecretString},
     limits::Standing,
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct App<C> {
     core: C,
     cors: Cors,
     limits: Arc<Limits>,
+    internal_key: Option<SecretString>,
     document: Bytes,
 }
 
@@ -58,8 +59,13 @@ struct Template(Arc<str>);
 /// The table as a router, inside the edge.
 pub(crate) fn router<C: Core>(core: C, table: Table<C>, config: &AppConfig) -> Router {
     let document = table.openapi(&config.server).to_string().into();
-    let app =
-        App { core, cors: Cors::new(config.cors_origin.as_deref()), limits: config.limits.clone().into(), document };
+    let app = App {
+        core,
+        cors: Cors::new(config.cors_origin.as_deref()),
+        limits: config.limits.clone().into(),
+        internal_key: config.internal_key.clone(),
+        document,
+    };
     let mut router = Router::new();
     for row in table.0 {
         let (path, filter) = (row.path.clone(), MethodFilter::try_from(row.method.clone()));
@@ -188,9 +194,9 @@ async fn serve<C: Core>(
     standing: &OnceLock<Standing>,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let admitted = auth::admit(&app.core, row.access, &parts, &app.cors).await?;
-    let private = admitted.is_some();
-    let principal = admitted.and_then(|signed_in| signed_in.principal);
+    let signed_in = auth::admit(&app.core, row.access, &parts, &app.cors, app.internal_key.as_ref()).await?;
+    let private = signed_in.is_some();
+    let principal = signed_in.as_ref().and_then(|signed_in| signed_in.principal);
     let exempt = principal.is_some_and(|principal| app.limits.exempt.contains(&principal.organization_id));
     // Behind the door: strangers use up nothing of those who come from the same address.
     if let Some(limiter) = app.core.limiter().filter(|_| !exempt && !row.limits().is_empty()) {
@@ -212,20 +218,27 @@ async fn serve<C: Core>(
                 row,
                 parts,
                 params,
-                principal,
+                signed_in,
                 document: app.document,
                 body: Some(body).into(),
             })
             .await?
         }
-        Run::System(_) | Run::Org(_) => {
+        Run::System(_) | Run::Person(_) | Run::Org(_) => {
             let body = if row.has_body() { Some(input::bytes(&parts.headers, body, BODY_LIMIT).await?) } else { None };
             let merged = input::merge(&row.shape, body.as_deref(), &parts.uri, &params)?;
             let told = row.answers.first().ok_or_else(|| Error::internal("a row without an answer"))?;
-            let wrapped = match (&*row.run, principal) {
-                (Run::System(run), _) => told.envelope.wrap(run(app.core.system(), merged).await?)?,
-                (Run::Org(run), Some(principal)) => {
-                    told.envelope.wrap(run(app.core.org(principal).await?, merged).await?)?
+            let wrapped = match (&*row.run, principal, signed_in) {
+                (Run::System(run), ..) => told.envelope.wrap(run(app.core.system(), merged).await?)?,
+                (Run::Person(run), _, Some(signed_in)) => {
+                    told.envelope.wrap(run(app.core.person(signed_in), merged).await?)?
+                }
+                (Run::Org(run), Some(principal), _) => {
+                    let org = app.core.org(principal).await?;
+                    if let Some(feature) = row.plan {
+                        app.core.gate(&org, feature)?;
+                    }
+                    told.envelope.wrap(run(org, merged).await?)?
                 }
                 _ => told.envelope.empty(merged.limit()).ok_or_else(auth::no_organization)?,
             };

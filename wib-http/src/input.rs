@@ -70,6 +70,10 @@ impl Shape {
             .collect();
         Self { fields, path }
     }
+    /// Whether nothing is read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
     fn kind(&self, name: &str) -> Option<&Kind> {
         self.fields.get(name).filter(|_| !self.path.iter().any(|p| p == name)).map(|(kind, _)| kind)
     }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
-use wib_core::Wib;
+use wib_core::{Wib, kit::SecretString};
 
 use crate::{core_api::Core, readiness::Readiness, table::Table};
 
@@ -40,6 +40,8 @@ pub struct AppConfig {
     pub server: String,
     /// How requests are limited.
     pub limits: limits::Limits,
+    /// What machines of the installation say in `X-Internal-Key`; `None`: they have nothing to ask.
+    pub internal_key: Option<SecretString>,
     /// What `/metrics` shows; `None`: nothing is counted.
     pub metrics: Option<PrometheusHandle>,
     /// What `/readyz` asks; `None`: the database and the blobs.
@@ -50,7 +52,7 @@ pub struct AppConfig {
 impl Default for AppConfig {
     fn default() -> Self {
         let (limits, server) = (limits::Limits::default(), "/".to_owned());
-        Self { cors_origin: None, server, limits, metrics: None, readiness: None, leaving: None }
+        Self { cors_origin: None, server, limits, internal_key: None, metrics: None, readiness: None, leaving: None }
     }
 }
 

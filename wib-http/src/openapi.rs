@@ -39,6 +39,27 @@ struct Failure {
     code: String,
 }
 
+/// The body of errors of groups that put them one deeper.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NestedError")]
+struct Nested {
+    /// Always `false`.
+    success: bool,
+    /// What happened.
+    error: Inner,
+    /// What to tell a machine.
+    code: String,
+}
+/// What happened.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NestedErrorInner")]
+struct Inner {
+    /// What to tell a machine.
+    code: String,
+    /// What to tell a person.
+    message: String,
+}
+
 /// Where a page stands in its list.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +90,7 @@ impl<C: Core> Table<C> {
         let mut inputs = settings().into_generator();
         let mut outputs = settings().for_serialize().into_generator();
         outputs.subschema_for::<Failure>();
+        outputs.subschema_for::<Nested>();
         outputs.subschema_for::<Pagination>();
         let mut paths = Map::new();
         for row in self.rows() {
@@ -95,6 +117,7 @@ impl<C: Core> Table<C> {
                 "securitySchemes": {
                     "bearer": { "type": "http", "scheme": "bearer" },
                     "cookie": { "type": "apiKey", "in": "cookie", "name": "session-token" },
+                    "internal": { "type": "apiKey", "in": "header", "name": "X-Internal-Key" },
                 },
             },
         })
@@ -123,12 +146,17 @@ fn operation<C: Core>(row: &Route<C>, inputs: &mut SchemaGenerator, outputs: &mu
     }
     operation["security"] = match row.access() {
         Access::Public | Access::Signature => json!([]),
-        Access::Session | Access::Role(_) => json!([{ "bearer": [] }, { "cookie": [] }]),
+        Access::Internal => json!([{ "internal": [] }]),
+        Access::Session | Access::Role(_) | Access::Platform => json!([{ "bearer": [] }, { "cookie": [] }]),
     };
     match row.access() {
         Access::Role(role) => operation["x-least-role"] = role.as_str().into(),
+        Access::Platform => operation["x-platform-admin"] = true.into(),
         Access::Signature => operation["x-signature"] = true.into(),
-        Access::Public | Access::Session => {}
+        Access::Public | Access::Session | Access::Internal => {}
+    }
+    if let Some(feature) = row.plan() {
+        operation["x-plan"] = json!({ "feature": feature, "least": feature.least() });
     }
     if !row.limits().is_empty() {
         let told =
@@ -157,6 +185,16 @@ fn operation<C: Core>(row: &Route<C>, inputs: &mut SchemaGenerator, outputs: &mu
             ),
         );
     }
+    if let Some(form) = row.form {
+        let schema = form(inputs).to_value();
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "multipart/form-data": { "schema": schema } } });
+    }
+    if row.idempotent() {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 256 },
+        }));
+    }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -180,9 +218,13 @@ fn responses<C: Core>(row: &Route<C>, outputs: &mut SchemaGenerator) -> Json {
         Style::SuccessFalse => {
             json!({ "allOf": [error, { "type": "object", "properties": { "success": { "const": false } }, "required": ["success"] }] })
         }
+        Style::Nested => json!({ "$ref": "#/components/schemas/NestedError" }),
     };
-    for (range, about) in [("4XX", "Refused"), ("5XX", "Failed")] {
-        responses[range] = json!({ "description": about, "content": { "application/json": { "schema": error } } });
+    for status in row.refused() {
+        let about = http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
+        let answer = json!({ "description": about, "content": { "application/json": { "schema": error } } });
+        let responses = responses.as_object_mut().expect("an object");
+        responses.entry(status.to_string()).or_insert(answer);
     }
     responses
 }

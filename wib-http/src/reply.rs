@@ -69,8 +69,11 @@ pub(crate) fn failure(error: &Error, style: Style, place: &Place) -> Response {
     let mut body = if internal { json!({}) } else { Json::Object(error.details().clone()) };
     body["error"] = if internal { "Internal Server Error" } else { error.message() }.into();
     body["code"] = error.machine_code().into();
-    if style == Style::SuccessFalse {
+    if style != Style::Flat {
         body["success"] = false.into();
+    }
+    if style == Style::Nested {
+        body["error"] = json!({ "code": body["code"], "message": body["error"] });
     }
     if status >= 500 {
         tracing::error!(correlation = place.correlation, code = error.machine_code(), cause = error.chain(), "failed");

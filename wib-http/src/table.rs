@@ -3,7 +3,12 @@
 //! A row boxes its closure at once. What is compiled per endpoint is "read the input, run, write the output"; merging,
 //! access, errors, envelopes and the OpenAPI document are written once.
 
-use std::{collections::BTreeMap, future::Future, marker::PhantomData, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    marker::PhantomData,
+    sync::Arc,
+};
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,8 +20,9 @@ use serde_json::{Value as Json, json};
 use std::sync::Mutex;
 use wib_core::{
     auth::SignedIn,
-    kit::{Error, List, Page, Principal, Result, Role, Timestamp},
+    kit::{Error, List, Page, Result, Role, Timestamp},
     limits::Limit,
+    plans::Feature,
 };
 
 use crate::{
@@ -34,25 +40,45 @@ pub enum Access {
     Session,
     /// Members of an organisation with this role or a higher one.
     Role(Role),
+    /// Platform administrators.
+    Platform,
+    /// Machines of the installation, by the key in `X-Internal-Key`.
+    Internal,
     /// A vendor whose signature fits; the handler checks it over the raw bytes.
     Signature,
 }
 
 /// An access rule that knows what its endpoints are handed: an organisation, or the system.
 #[derive(Clone, Copy, Debug)]
-pub struct Guard<S>(Access, [Option<Limit>; 2], PhantomData<fn() -> S>);
+pub struct Guard<S> {
+    access: Access,
+    limits: [Option<Limit>; 2],
+    plan: Option<Feature>,
+    scope: PhantomData<fn() -> S>,
+}
 impl<S> Guard<S> {
+    const fn new(access: Access) -> Self {
+        Self { access, limits: [None; 2], plan: None, scope: PhantomData }
+    }
     /// Counted against that limit, too.
     ///
     /// # Panics
     /// At the third limit of a row.
     #[must_use]
     pub const fn limit(mut self, limit: Limit) -> Self {
-        match self.1 {
-            [None, _] => self.1[0] = Some(limit),
-            [_, None] => self.1[1] = Some(limit),
+        match self.limits {
+            [None, _] => self.limits[0] = Some(limit),
+            [_, None] => self.limits[1] = Some(limit),
             _ => panic!("a row has two limits at most"),
         }
+        self
+    }
+}
+impl Guard<Member> {
+    /// For plans alone that have that feature.
+    #[must_use]
+    pub const fn plan(mut self, feature: Feature) -> Self {
+        self.plan = Some(feature);
         self
     }
 }
@@ -63,6 +89,9 @@ pub struct Anyone;
 /// Endpoints of a session: handed the organisation.
 #[derive(Debug)]
 pub struct Member;
+/// Endpoints of somebody signed in, whatever the organisation: handed the person.
+#[derive(Debug)]
+pub struct Somebody;
 /// Endpoints that check a signature: raw ones only.
 #[derive(Debug)]
 pub struct Signed;
@@ -70,22 +99,37 @@ pub struct Signed;
 /// No session needed.
 #[must_use]
 pub const fn public() -> Guard<Anyone> {
-    Guard(Access::Public, [None; 2], PhantomData)
+    Guard::new(Access::Public)
 }
 /// A session of any role.
 #[must_use]
 pub const fn session() -> Guard<Member> {
-    Guard(Access::Session, [None; 2], PhantomData)
+    Guard::new(Access::Session)
 }
 /// A session with this role or a higher one.
 #[must_use]
 pub const fn role(least: Role) -> Guard<Member> {
-    Guard(Access::Role(least), [None; 2], PhantomData)
+    Guard::new(Access::Role(least))
+}
+/// A session, with an organisation or without.
+#[must_use]
+pub const fn person() -> Guard<Somebody> {
+    Guard::new(Access::Session)
+}
+/// A platform administrator's session.
+#[must_use]
+pub const fn platform() -> Guard<Somebody> {
+    Guard::new(Access::Platform)
+}
+/// The installation's own key.
+#[must_use]
+pub const fn internal() -> Guard<Anyone> {
+    Guard::new(Access::Internal)
 }
 /// A vendor's signature.
 #[must_use]
 pub const fn signature() -> Guard<Signed> {
-    Guard(Access::Signature, [None; 2], PhantomData)
+    Guard::new(Access::Signature)
 }
 
 /// What rows of one kind of access are handed.
@@ -99,6 +143,12 @@ impl<C: Core> Scope<C> for Anyone {
     type Handle = C::System;
     fn file(run: Boxed<C::System>) -> Run<C> {
         Run::System(run)
+    }
+}
+impl<C: Core> Scope<C> for Somebody {
+    type Handle = C::Person;
+    fn file(run: Boxed<C::Person>) -> Run<C> {
+        Run::Person(run)
     }
 }
 impl<C: Core> Scope<C> for Member {
@@ -116,6 +166,8 @@ type BoxedRaw<C> = Box<dyn Fn(Asked<C>) -> BoxFuture<'static, Result<Response>> 
 pub enum Run<C: Core> {
     /// Without a session.
     System(Boxed<C::System>),
+    /// For somebody signed in.
+    Person(Boxed<C::Person>),
     /// For one organisation.
     Org(Boxed<C::Org>),
     /// Reads the request and writes the answer itself.
@@ -132,6 +184,8 @@ pub enum Style {
     Flat,
     /// `{success: false, error, code}`
     SuccessFalse,
+    /// `{success: false, error: {code, message}, code}`
+    Nested,
 }
 
 /// How an answer is wrapped.
@@ -145,6 +199,8 @@ pub(crate) enum Envelope {
     Stretch(&'static str),
     /// `{success, <name>: ..}`
     Item(&'static str),
+    /// `{data: ..}`
+    Data,
     /// `{success, ..}`
     Flat,
     /// As it is.
@@ -156,6 +212,7 @@ impl Envelope {
         Ok(match self {
             Self::Bare => answer,
             Self::List(name) | Self::Item(name) => json!({ "success": true, name: answer }),
+            Self::Data => json!({ "data": answer }),
             Self::Page(name) => {
                 let (page, limit) =
                     (&answer["request"]["page"], answer["request"]["limit"].as_i64().unwrap_or(1).max(1));
@@ -196,6 +253,7 @@ impl Envelope {
         match self {
             Self::Bare => inner,
             Self::Item(name) => object(json!({ name: inner })),
+            Self::Data => json!({ "type": "object", "properties": { "data": inner }, "required": ["data"] }),
             Self::List(name) => object(json!({ name: list })),
             Self::Page(name) => {
                 object(json!({ name: list, "pagination": { "$ref": "#/components/schemas/Pagination" } }))
@@ -221,11 +279,18 @@ pub(crate) struct Answer {
 /// What a raw row reads and answers, for the document.
 pub struct Wire {
     input: Option<SchemaOf>,
+    form: Option<SchemaOf>,
     answers: Vec<Answer>,
+    refusals: Vec<u16>,
 }
 impl Wire {
     fn answers(mime: &'static str, schema: Option<SchemaOf>) -> Self {
-        Self { input: None, answers: vec![Answer { status: 200, mime, schema, envelope: Envelope::Bare }] }
+        Self {
+            input: None,
+            form: None,
+            answers: vec![Answer { status: 200, mime, schema, envelope: Envelope::Bare }],
+            refusals: vec![],
+        }
     }
     /// Answers JSON.
     #[must_use]
@@ -256,6 +321,25 @@ impl Wire {
         self.answers.push(Answer { status, ..first });
         self
     }
+    /// Answers that with this status, too.
+    #[must_use]
+    pub fn or<T: JsonSchema>(mut self, status: u16) -> Self {
+        let schema = Some(schema_of::<T> as SchemaOf);
+        self.answers.push(Answer { status, mime: "application/json", schema, envelope: Envelope::Bare });
+        self
+    }
+    /// Refuses with these, besides what follows from its access and its input.
+    #[must_use]
+    pub fn refuses(mut self, statuses: &[u16]) -> Self {
+        self.refusals.extend(statuses);
+        self
+    }
+    /// Reads a form of several parts, with these fields.
+    #[must_use]
+    pub fn takes_form<I: JsonSchema>(mut self) -> Self {
+        self.form = Some(I::json_schema);
+        self
+    }
     /// Reads this command with [`Asked::input`].
     #[must_use]
     pub fn takes<I: JsonSchema>(mut self) -> Self {
@@ -276,10 +360,17 @@ pub struct Route<C: Core> {
     pub(crate) about: &'static str,
     pub(crate) access: Access,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) plan: Option<Feature>,
+    /// Whether `Idempotency-Key` is honoured.
+    pub(crate) idempotent: bool,
     pub(crate) style: Style,
     pub(crate) input: Option<SchemaOf>,
+    /// A body of several parts, instead of JSON.
+    pub(crate) form: Option<SchemaOf>,
     pub(crate) shape: Shape,
     pub(crate) answers: Vec<Answer>,
+    /// Statuses of refusals that do not follow from anything else.
+    pub(crate) refusals: Vec<u16>,
     pub(crate) run: Arc<Run<C>>,
 }
 
@@ -304,6 +395,16 @@ impl<C: Core> Route<C> {
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }
+    /// The feature that a plan must have.
+    #[must_use]
+    pub fn plan(&self) -> Option<Feature> {
+        self.plan
+    }
+    /// Whether `Idempotency-Key` is honoured.
+    #[must_use]
+    pub fn idempotent(&self) -> bool {
+        self.idempotent
+    }
     /// The path's template as the document has it, which knows no name that spans segments.
     pub(crate) fn documented_path(&self) -> String {
         self.path.replace("{*", "{")
@@ -311,6 +412,27 @@ impl<C: Core> Route<C> {
     /// Whether its input is in a body.
     pub(crate) fn has_body(&self) -> bool {
         matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
+    }
+    /// Every status that it refuses with, least first: what follows from its access, its limits, its plan and its input, and
+    /// what it says itself.
+    pub(crate) fn refused(&self) -> BTreeSet<u16> {
+        let reads = self.input.is_some() && (!self.shape.is_empty());
+        let when = [
+            // A cookie from another site; no organisation, or too low a role.
+            (401, !matches!(self.access, Access::Public)),
+            (403, !matches!(self.access, Access::Public | Access::Signature | Access::Internal)),
+            (400, reads || self.form.is_some() || self.idempotent),
+            (404, self.params().next().is_some()),
+            (402, self.plan.is_some()),
+            (409, self.idempotent),
+            (422, self.idempotent),
+            (413, self.has_body() && (reads || self.form.is_some())),
+            (429, !self.limits.is_empty()),
+            (500, true),
+            (503, true),
+        ];
+        let follows = when.into_iter().filter(|(_, so)| *so).map(|(status, _)| status);
+        self.refusals.iter().copied().chain(follows).collect()
     }
     /// The names in its path.
     pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
@@ -355,6 +477,11 @@ impl<C: Core> Routes<C> {
         self.prefixes.push(prefix);
         self
     }
+    /// Errors of this group are `{success: false, error: {code, message}, code}`.
+    pub fn nested(mut self) -> Self {
+        self.style = Style::Nested;
+        self
+    }
     /// Errors of this group carry `success: false`.
     pub fn success_false(mut self) -> Self {
         self.style = Style::SuccessFalse;
@@ -378,12 +505,16 @@ impl<C: Core> Routes<C> {
             path: path.to_owned(),
             tag: self.tag,
             about: "",
-            access: access.0,
-            limits: access.1.into_iter().flatten().collect(),
+            access: access.access,
+            limits: access.limits.into_iter().flatten().collect(),
+            plan: access.plan,
+            idempotent: false,
             style: Style::Flat,
             input: Some(I::json_schema),
+            form: None,
             shape: Shape::default(),
             answers: vec![],
+            refusals: vec![],
             run: Arc::new(S::file(run)),
         };
         Pending { routes: self, row, status: 200, output: PhantomData }
@@ -399,12 +530,16 @@ impl<C: Core> Routes<C> {
             path: path.to_owned(),
             tag: self.tag,
             about: "",
-            access: access.0,
-            limits: access.1.into_iter().flatten().collect(),
+            access: access.access,
+            limits: access.limits.into_iter().flatten().collect(),
+            plan: access.plan,
+            idempotent: false,
             style: Style::Flat,
             input: wire.input,
+            form: wire.form,
             shape: Shape::default(),
             answers: wire.answers,
+            refusals: wire.refusals,
             run: Arc::new(Run::Raw(Box::new(move |asked| Box::pin(run(asked))))),
         });
         self
@@ -426,6 +561,7 @@ impl<C: Core> Routes<C> {
                         method: row.method.clone(),
                         answers: row.answers.clone(),
                         limits: row.limits.clone(),
+                        refusals: row.refusals.clone(),
                         shape: Shape::default(),
                         run: Arc::clone(&row.run),
                         ..row
@@ -452,6 +588,16 @@ impl<C: Core, O> Pending<C, O> {
         self.row.about = about;
         self
     }
+    /// Honours `Idempotency-Key`: a key's first request is run, and whoever asks the same again is told the same.
+    pub fn idempotent(mut self) -> Self {
+        self.row.idempotent = true;
+        self
+    }
+    /// Refuses with these, besides what follows from its access, limits, plan and input.
+    pub fn refuses(mut self, statuses: &[u16]) -> Self {
+        self.row.refusals.extend(statuses);
+        self
+    }
     /// Answers with another status than 200.
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
@@ -472,6 +618,10 @@ impl<C: Core, O: JsonSchema> Pending<C, O> {
     /// `{success, <name>: ..}`
     pub fn item(self, name: &'static str) -> Routes<C> {
         self.end::<O>(Envelope::Item(name))
+    }
+    /// `{data: ..}`
+    pub fn data(self) -> Routes<C> {
+        self.end::<O>(Envelope::Data)
     }
     /// `{success, ..}`
     pub fn flat(self) -> Routes<C> {
@@ -531,7 +681,7 @@ pub struct Asked<C: Core> {
     pub(crate) row: Arc<Route<C>>,
     pub(crate) parts: Parts,
     pub(crate) params: Vec<(String, String)>,
-    pub(crate) principal: Option<Principal>,
+    pub(crate) signed_in: Option<SignedIn>,
     pub(crate) document: Bytes,
     // Behind a lock because axum's body may be sent but not shared; nobody ever waits for it.
     pub(crate) body: Mutex<Option<axum::body::Body>>,
@@ -554,7 +704,16 @@ impl<C: Core> Asked<C> {
     /// # Errors
     /// `Forbidden` without an organisation; what the core refuses.
     pub async fn org(&self) -> Result<C::Org> {
-        self.core.org(self.principal.ok_or_else(auth::no_organization)?).await
+        let principal = self.signed_in.as_ref().and_then(|signed_in| signed_in.principal);
+        self.core.org(principal.ok_or_else(auth::no_organization)?).await
+    }
+    /// Whoever asks on a row of a session.
+    ///
+    /// # Errors
+    /// `Unauthenticated` on a row that asks for none.
+    pub fn person(&self) -> Result<C::Person> {
+        let signed_in = self.signed_in.clone().ok_or_else(|| Error::unauthenticated("Authentication required"))?;
+        Ok(self.core.person(signed_in))
     }
     /// Who asks, on a public row.
     ///

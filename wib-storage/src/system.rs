@@ -14,7 +14,7 @@ use wib_core::{
         Error, Id, Phone, Result,
         time::{Date, Timestamp, after},
     },
-    orgs::{Member, Organization, OrganizationId},
+    orgs::{Member, Organization, OrganizationId, Plan},
     ports::{voice::Leg, webhook::Event},
     store::{Column, SystemTx, Value},
     usage::DaySum,
@@ -192,6 +192,13 @@ impl SystemTx for SqlSystem {
     async fn set_collector_role(&mut self, id: OrganizationId, role: CollectorRole) -> Result<()> {
         let sql = system_sql!(set_collector_role, "UPDATE organizations SET collector_role = $2 WHERE id = $1");
         match self.change(sql, [id.into(), role.as_str().into()]).await? {
+            0 => Err(Error::not_found("organization")),
+            _ => Ok(()),
+        }
+    }
+    async fn set_plan(&mut self, id: OrganizationId, plan: Plan) -> Result<()> {
+        let sql = system_sql!(set_plan, "UPDATE organizations SET plan = $2 WHERE id = $1");
+        match self.change(sql, [id.into(), plan.as_str().into()]).await? {
             0 => Err(Error::not_found("organization")),
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     calls::{Call, CallId},
     kit::{Error, OrNotFound, Result, Role},
-    orgs::Plan,
+    plans::Feature,
     wib::Org,
 };
 
@@ -16,7 +16,8 @@ impl Org {
     /// `Forbidden` with the code `PLAN_UPGRADE_REQUIRED` on a plan below business; `NotFound`.
     pub async fn watch_translations(&self, id: CallId) -> Result<Call> {
         self.at_least(Role::Viewer)?;
-        if !matches!(self.organization().plan, Plan::Business | Plan::Enterprise) {
+        // The contract has it forbidden here, where elsewhere a plan is wanted.
+        if !self.capability(Feature::LiveTranslation).allowed {
             let error = Error::forbidden("live translation needs the business or the enterprise plan");
             return Err(error.code("PLAN_UPGRADE_REQUIRED"));
         }

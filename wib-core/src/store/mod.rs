@@ -42,7 +42,7 @@ use crate::{
     evidence::{Checkpoint, EntryKind, EvidenceEntry, EvidenceNode, Stamp, StampKind, merkle::Hash},
     kit::{Id, Page, PageRequest, Phone, Result, time::Timestamp},
     live::{LineId, LineTranslation, LiveEvent, LiveGap, LiveKind, LiveLine, MediaStream, StreamId},
-    orgs::{Member, Organization, OrganizationId},
+    orgs::{Member, Organization, OrganizationId, Plan},
     ports::{Bus, voice::Leg, webhook::Event},
     recordings::{Recording, RecordingId},
     transcripts::{Transcript, TranscriptJob},
@@ -323,6 +323,8 @@ pub trait SystemTx: Send {
     async fn insert_organization(&mut self, organization: &Organization) -> Result<()>;
     /// Changes in which role an organisation collects.
     async fn set_collector_role(&mut self, id: OrganizationId, role: CollectorRole) -> Result<()>;
+    /// Changes what an organisation pays for.
+    async fn set_plan(&mut self, id: OrganizationId, plan: Plan) -> Result<()>;
     /// Adds a member.
     async fn insert_member(&mut self, member: &Member) -> Result<()>;
     /// The organisation.

@@ -8,6 +8,7 @@ mod deploy;
 mod doctor;
 mod edge;
 mod every;
+mod house;
 mod input;
 mod limits;
 mod numbers;

@@ -41,6 +41,7 @@ impl Toy {
 #[async_trait]
 impl Core for Toy {
     type Org = ToyOrg;
+    type Person = SignedIn;
     type System = ToySystem;
     fn system(&self) -> ToySystem {
         ToySystem
@@ -50,6 +51,9 @@ impl Core for Toy {
     }
     fn random(&self) -> &Arc<dyn Random> {
         &self.1
+    }
+    fn person(&self, signed_in: SignedIn) -> SignedIn {
+        signed_in
     }
     async fn org(&self, _: Principal) -> Result<ToyOrg> {
         Ok(ToyOrg)

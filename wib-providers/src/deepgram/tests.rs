@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use wib_core::ports::{
     Fault, LiveTranscriber, Sent, VendorError,
-    live::{Encoding, LiveChange, LiveEvent, LiveOrder, LiveStream, TokenLife, Turn, Turns},
+    live::{Encoding, LiveChange, LiveEvent, LiveOrder, LiveStream, TokenLife, Turn},
 };
 
 use super::Deepgram;

@@ -278,7 +278,15 @@ pub async fn every_text_of_the_laws_enums_can_be_kept(store: &dyn Store) {
             assert_eq!(found.collector_role, role);
         });
     }
+    for plan in [Plan::Enterprise, Plan::Free] {
+        system!(store, |tx| tx.set_plan(t.org, plan).await.expect("a plan"));
+        system!(store, |tx| {
+            let found = tx.organization(t.org).await.expect("read").expect("it is there");
+            assert_eq!(found.plan, plan);
+        });
+    }
     let mut tx = store.system().await.expect("a transaction opens");
+    assert_eq!(kind_of(tx.set_plan(id(), Plan::Free).await), Kind::NotFound);
     assert_eq!(kind_of(tx.set_collector_role(id(), CollectorRole::Agency).await), Kind::NotFound);
 }
 
