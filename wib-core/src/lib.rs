@@ -36,7 +36,8 @@
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`ai_agent`] | a machine that talks with the person |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
-//! | [`blobs`], [`cache`], [`limits`] | bytes that are read and lent; values for a while; how often something may be asked |
+//! | [`blobs`], [`cache`] | bytes that are read and lent; values for a while |
+//! | [`limits`], [`idempotency`] | how often something may be asked; requests that are run once |
 //! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
@@ -60,6 +61,7 @@ pub mod costs;
 pub mod disclosures;
 pub mod engine;
 pub mod evidence;
+pub mod idempotency;
 pub mod imports;
 pub mod jobs;
 pub mod kit;

@@ -25,7 +25,7 @@ use crate::{
         Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
         time::Timestamp,
     },
-    limits::Limiter,
+    limits::{Limiter, Rates},
     live::EarPolicy,
     orgs::{Organization, OrganizationId, Plan},
     ports::{
@@ -75,6 +75,8 @@ pub struct Settings {
     pub ears: EarPolicy,
     /// Most calls that a process hears at the same time.
     pub streams: usize,
+    /// How often things may be asked, where that is not what the contract says.
+    pub limits: Rates,
     /// What new organisations pay for: an installation that sells nothing gives them what it likes.
     pub first_plan: Plan,
     /// Whether every paid plan has every feature.
@@ -98,6 +100,7 @@ impl Default for Settings {
             models: RouterPolicy::default(),
             ears: EarPolicy::default(),
             streams: 500,
+            limits: Rates::new(),
             first_plan: Plan::Free,
             any_paid_plan: false,
         }
@@ -524,7 +527,8 @@ impl WibBuilder {
         let bus = self.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         store.tell_on(&bus);
         let cache = self.cache.unwrap_or_else(|| Arc::new(MemoryCache::new(clock.clone())));
-        let limiter = Limiter::new(self.counters.unwrap_or_else(|| cache.clone()), clock.clone());
+        let limiter =
+            Limiter::new(self.counters.unwrap_or_else(|| cache.clone()), clock.clone(), self.settings.limits.clone());
         Ok(Wib(Arc::new(Parts {
             store,
             bus,

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use wib_core::{
     Org, Person, System, Wib,
     auth::SignedIn,
-    kit::{Clock, Principal, Random, Result},
+    idempotency::{Claim, IdempotentRequest, Keyed},
+    kit::{Clock, Id, Principal, Random, Result},
     limits::Limiter,
     plans::Feature,
 };
@@ -15,7 +16,7 @@ use wib_core::{
 #[async_trait]
 pub trait Core: Clone + Send + Sync + 'static {
     /// What rows of a session are handed.
-    type Org: Send + 'static;
+    type Org: Clone + Send + Sync + 'static;
     /// What rows of somebody signed in are handed, whatever the organisation.
     type Person: Send + 'static;
     /// What rows without a session are handed.
@@ -40,6 +41,16 @@ pub trait Core: Clone + Send + Sync + 'static {
         let _ = (org, feature);
         Ok(())
     }
+    /// Takes the key of a request that is run once, or tells what was answered before.
+    ///
+    /// # Errors
+    /// As the core refuses a key.
+    async fn claim(&self, org: &Self::Org, request: Keyed<'_>) -> Result<Claim>;
+    /// Keeps what was answered to it.
+    ///
+    /// # Errors
+    /// When the core cannot.
+    async fn settle(&self, org: &Self::Org, id: Id<IdempotentRequest>, status: u16, body: &str) -> Result<()>;
     /// The organisation's handle.
     async fn org(&self, principal: Principal) -> Result<Self::Org>;
     /// Whom a token belongs to, unless it is unknown, over, or another client's.
@@ -68,6 +79,12 @@ impl Core for Wib {
     }
     fn gate(&self, org: &Org, feature: Feature) -> Result<()> {
         org.needs(feature)
+    }
+    async fn claim(&self, org: &Org, request: Keyed<'_>) -> Result<Claim> {
+        org.claim_request(request).await
+    }
+    async fn settle(&self, org: &Org, id: Id<IdempotentRequest>, status: u16, body: &str) -> Result<()> {
+        org.settle_request(id, status, body).await
     }
     async fn org(&self, principal: Principal) -> Result<Org> {
         Wib::org(self, principal).await

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
 use wib_core::{
     kit::{Error, Random, Result, SecretString},
-    limits::Standing,
+    limits::{Asker, Standing},
 };
 
 use crate::{
@@ -28,9 +28,9 @@ use crate::{
     cors::Cors,
     input::{self, BODY_LIMIT},
     limits::{self, Limits},
-    metrics,
+    metrics, once,
     reply::{self, Correlation, Place},
-    table::{Asked, Route, Run, Table},
+    table::{Access, Asked, Route, Run, Table},
 };
 
 const CAUTION: [(HeaderName, &str); 6] = [
@@ -171,7 +171,7 @@ async fn answer<C: Core>(
     let place = place(&app, &request);
     let style = row.style;
     let standing = OnceLock::new();
-    let served = AssertUnwindSafe(serve(app, row, params, request, &standing)).catch_unwind().await;
+    let served = AssertUnwindSafe(serve(app, row, params, request, &standing, &place)).catch_unwind().await;
     let result = served.unwrap_or_else(|panic| Err(Error::internal("panicked").because(said(&*panic))));
     let mut response = result.unwrap_or_else(|error| reply::failure(&error, style, &place));
     if let Some(standing) = standing.get() {
@@ -181,7 +181,18 @@ async fn answer<C: Core>(
     response
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+/// Counts a request against its row's limits, and notes how whoever asks stands.
+async fn count<C: Core>(core: &C, row: &Route<C>, asker: &Asker, standing: &OnceLock<Standing>) -> Result<()> {
+    let Some(limiter) = core.limiter().filter(|_| !row.limits().is_empty()) else { return Ok(()) };
+    let (stands, refused) = match limiter.admit(row.limits(), asker).await {
+        Ok(stands) => (stands, Ok(())),
+        Err((stands, error)) => (Some(stands), Err(error)),
+    };
+    stands.map(|stands| standing.set(stands));
+    refused
+}
+
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
 }
@@ -192,37 +203,36 @@ async fn serve<C: Core>(
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     standing: &OnceLock<Standing>,
+    place: &Place,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let signed_in = auth::admit(&app.core, row.access, &parts, &app.cors, app.internal_key.as_ref()).await?;
     let private = signed_in.is_some();
     let principal = signed_in.as_ref().and_then(|signed_in| signed_in.principal);
     let exempt = principal.is_some_and(|principal| app.limits.exempt.contains(&principal.organization_id));
-    // Behind the door: strangers use up nothing of those who come from the same address.
-    if let Some(limiter) = app.core.limiter().filter(|_| !exempt && !row.limits().is_empty()) {
-        let client = app.limits.proxies.client(&parts).to_string();
-        let (stands, refused) = match limiter.admit(row.limits(), &client).await {
-            Ok(stands) => (stands, Ok(())),
-            Err((stands, error)) => (Some(stands), Err(error)),
-        };
-        stands.map(|stands| standing.set(stands));
-        refused?;
+    let asker = Asker {
+        client: app.limits.proxies.client(&parts).to_string(),
+        user: signed_in.as_ref().map(|signed_in| signed_in.user.id),
+        organization: principal.map(|principal| principal.organization_id),
+    };
+    // Behind the door: strangers use up nothing of those who come from the same address. A delivery of a vendor is counted
+    // when it is refused alone: nobody keeps a vendor's own away by sending others.
+    let counted = row.access != Access::Signature && !exempt;
+    if counted {
+        count(&app.core, &row, &asker, standing).await?;
     }
     let params = params.map_err(|_| Error::field("path", "not readable"))?;
     let params: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut response = match &*row.run {
         Run::Raw(run) => {
-            let row = Arc::clone(&row);
-            run(Asked {
-                core: app.core,
-                row,
-                parts,
-                params,
-                signed_in,
-                document: app.document,
-                body: Some(body).into(),
-            })
-            .await?
+            let (core, document) = (app.core.clone(), app.document);
+            let asked =
+                Asked { core, row: Arc::clone(&row), parts, params, signed_in, document, body: Some(body).into() };
+            let response = run(asked).await?;
+            if row.access == Access::Signature && response.status() == StatusCode::UNAUTHORIZED {
+                count(&app.core, &row, &asker, standing).await?;
+            }
+            response
         }
         Run::System(_) | Run::Person(_) | Run::Org(_) => {
             let body = if row.has_body() { Some(input::bytes(&parts.headers, body, BODY_LIMIT).await?) } else { None };
@@ -238,7 +248,14 @@ async fn serve<C: Core>(
                     if let Some(feature) = row.plan {
                         app.core.gate(&org, feature)?;
                     }
-                    told.envelope.wrap(run(org, merged).await?)?
+                    match once::key(&row, &parts.headers)? {
+                        None => told.envelope.wrap(run(org, merged).await?)?,
+                        Some(key) => {
+                            let (row, body, place) = (Arc::clone(&row), body.unwrap_or_default(), place.clone());
+                            let ask = once::Ask { key, row, uri: parts.uri, body, merged, place };
+                            return once::answer(app.core, org, ask).await;
+                        }
+                    }
                 }
                 _ => told.envelope.empty(merged.limit()).ok_or_else(auth::no_organization)?,
             };

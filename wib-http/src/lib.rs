@@ -9,6 +9,7 @@ pub mod input;
 pub mod limits;
 mod media;
 pub mod metrics;
+mod once;
 pub mod openapi;
 #[cfg(feature = "otel")]
 pub mod otel;

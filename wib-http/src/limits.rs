@@ -102,7 +102,7 @@ pub(crate) fn tell(standing: &Standing, headers: &mut HeaderMap) {
     // Rounded up: a client that comes back on the second is not too early.
     let reset = standing.until.as_second() + i64::from(standing.until.subsec_nanosecond() > 0);
     for (name, value) in [
-        ("x-ratelimit-limit", HeaderValue::from(standing.limit.most())),
+        ("x-ratelimit-limit", HeaderValue::from(standing.most)),
         ("x-ratelimit-remaining", HeaderValue::from(standing.left)),
         ("x-ratelimit-reset", HeaderValue::from(reset)),
     ] {

@@ -33,7 +33,7 @@ fn base36(mut n: u64) -> String {
 const SOON: u64 = 5;
 
 /// What an error body says of its request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -62,8 +62,8 @@ pub(crate) fn view_as(status: u16, view: &impl Serialize) -> Result<Response> {
     Ok(json(status, &input::written(view)?))
 }
 
-/// An error as its answer. What is our own fault is told by number only; the log has the causes.
-pub(crate) fn failure(error: &Error, style: Style, place: &Place) -> Response {
+/// An error's status and body. What is our own fault is told by number only.
+pub(crate) fn failed(error: &Error, style: Style, place: &Place) -> (u16, Json) {
     let status = error.http_status();
     let internal = error.kind() == Kind::Internal;
     let mut body = if internal { json!({}) } else { Json::Object(error.details().clone()) };
@@ -76,21 +76,33 @@ pub(crate) fn failure(error: &Error, style: Style, place: &Place) -> Response {
         body["error"] = json!({ "code": body["code"], "message": body["error"] });
     }
     if status >= 500 {
-        tracing::error!(correlation = place.correlation, code = error.machine_code(), cause = error.chain(), "failed");
         body["correlation_id"] = place.correlation.as_str().into();
         body["timestamp"] = place.at.to_string().into();
         body["path"] = place.path.as_str().into();
     }
-    let wait = match error.kind() {
+    if let Some(wait) = wait(error) {
+        body["retry_after"] = wait.into();
+    }
+    (status, body)
+}
+
+/// Seconds until whoever asked too often may ask again.
+fn wait(error: &Error) -> Option<u64> {
+    match error.kind() {
         // Rounded up: a client that comes back on the second is not too early.
         Kind::RateLimited { retry_after } => Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)),
         _ => None,
-    };
-    if let Some(wait) = wait {
-        body["retry_after"] = wait.into();
+    }
+}
+
+/// An error as its answer; the log has the causes of what is our own fault.
+pub(crate) fn failure(error: &Error, style: Style, place: &Place) -> Response {
+    let (status, body) = failed(error, style, place);
+    if status >= 500 {
+        tracing::error!(correlation = place.correlation, code = error.machine_code(), cause = error.chain(), "failed");
     }
     let mut response = json(status, &body);
-    if let Some(wait) = wait {
+    if let Some(wait) = wait(error) {
         response.headers_mut().insert(header::RETRY_AFTER, wait.into());
     }
     if error.kind() == Kind::Unavailable {

@@ -35,6 +35,7 @@ mod contacts;
 mod db;
 mod evidence;
 mod handed;
+mod idempotency;
 mod keep;
 mod law;
 mod likelihood;

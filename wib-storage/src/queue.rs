@@ -12,6 +12,7 @@ use wib_core::{
         Error, Id, Result,
         time::{Timestamp, after},
     },
+    orgs::OrganizationId,
     ports::webhook::Event,
     store::Value,
 };
@@ -93,6 +94,22 @@ pub(crate) async fn lease(tx: &mut SqlSystem, now: Timestamp, lease: Duration, l
     let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;
     messages.sort_by_key(|m| (m.run_at, m.id));
     Ok(messages)
+}
+
+pub(crate) async fn lease_one(
+    tx: &mut SqlSystem,
+    organization: OrganizationId,
+    topic: Topic,
+    key: &str,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Option<Message>> {
+    let sql = system_sql!(
+        lease_one,
+        "UPDATE queue SET status = 'leased', attempts = attempts + 1, due_at = $5
+        WHERE organization_id = $1 AND topic = $2 AND key = $3 AND status = 'ready' AND due_at <= $4 RETURNING *"
+    );
+    let args = [organization.into(), topic.as_str().into(), key.into(), now.into(), until.into()];
+    tx.one(sql, args).await?.as_ref().map(message).transpose()
 }
 
 /// Changes a message on the lease that its holder knows; whether the lease was still the holder's.

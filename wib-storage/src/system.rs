@@ -262,6 +262,8 @@ impl SystemTx for SqlSystem {
         // Not counted: whoever reads it knows that it is over.
         self.change(system_sql!(delete_expired_cache, "DELETE FROM cache WHERE expires_at <= $1"), [now.into()])
             .await?;
+        let requests = system_sql!(delete_expired_requests, "DELETE FROM idempotent_requests WHERE expires_at <= $1");
+        self.change(requests, [now.into()]).await?;
         let gone = self.change(sessions, [now.into()]).await? + self.change(tokens, [now.into()]).await?;
         Ok(i64::try_from(gone).unwrap_or(i64::MAX))
     }
@@ -395,6 +397,16 @@ impl SystemTx for SqlSystem {
         counted: bool,
     ) -> Result<bool> {
         queue::hand_on(self, message, until, error, (started, counted)).await
+    }
+    async fn lease_one(
+        &mut self,
+        organization: OrganizationId,
+        topic: Topic,
+        key: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Message>> {
+        queue::lease_one(self, organization, topic, key, (now, after(now, lease))).await
     }
     async fn take_handed(
         &mut self,

@@ -281,6 +281,8 @@ impl CallFacts {
             None if self.not_placed.is_some() => CallStatus::Failed,
             // The member's telephone rings first.
             None if self.legs.values().any(LegFacts::placed) => CallStatus::Initiated,
+            // The vendor has taken it; its events say the rest.
+            None if self.leg.control_id.is_some() => CallStatus::Initiated,
             None => CallStatus::Pending,
         }
     }

@@ -78,7 +78,7 @@ pub(crate) use recording::{
 pub(crate) use seal::{seal, seal_again};
 pub use speech::{LimitedContent, Spoken, Words};
 pub(crate) use speech::{earlier_words, speak, tells_of_collecting};
-pub use start::StartCall;
+pub use start::{PATIENCE, StartCall};
 pub(crate) use supervise::switch_role;
 pub use supervise::{Supervise, SuperviseMode, Supervision};
 pub use tag::Step;

@@ -14,7 +14,7 @@ use crate::{
         gather::Planned,
     },
     contacts::{Contact, ContactKind, ContactSource},
-    engine::{NewMessage, Topic},
+    engine::{NewMessage, Topic, Worker},
     kit::{Error, Phone, Result, Role, time},
     live::{Listen, LiveKind},
     ports::voice::Direction,
@@ -22,6 +22,8 @@ use crate::{
     wib::Org,
 };
 
+/// How long somebody waits for the vendor's answer to a dial.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long after a dial a call is first asked after, when its end was not told.
 pub(crate) const WATCH_AFTER: std::time::Duration = std::time::Duration::from_secs(90);
 
@@ -181,5 +183,20 @@ impl Org {
         self.wib.wake();
         metrics::counter!("wib_calls_started_total").increment(1);
         Ok(call)
+    }
+
+    /// Has a call dialled here and now, as long as no worker has it in hand, and waits for that at most [`PATIENCE`]; the
+    /// call as it stands then. One that is not decided by then stays `pending`, and is dialled all the same.
+    ///
+    /// # Errors
+    /// `Vendor` with `call_id` when the call was not placed; `NotFound`; `Forbidden` below agent.
+    pub async fn dial_now(&self, id: CallId) -> Result<Call> {
+        self.at_least(Role::Agent)?;
+        Worker::new(&self.wib).hurry(self.id(), Topic::Dial, &id.to_string(), PATIENCE).await?;
+        let call = self.call(id).await?;
+        match &call.facts.not_placed {
+            Some(_) => Err(Error::vendor("the call was not placed").with("call_id", id.to_string())),
+            None => Ok(call),
+        }
     }
 }

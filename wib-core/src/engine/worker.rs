@@ -13,6 +13,7 @@ use crate::{
     ai_agent, analysis, assist, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     live,
+    orgs::OrganizationId,
     ports::{
         bus::{Channel, Hearing},
         webhook::EventBody,
@@ -284,6 +285,33 @@ impl Worker {
                 () = self.wib.clock.sleep_until(time::after(now, wait)) => {}
             }
         }
+    }
+
+    /// Works here and now on a message that was just queued, unless another worker has it, and waits for that at most
+    /// `patience`. The work goes on when nobody waits any more, for whatever reason.
+    pub(crate) async fn hurry(
+        &self,
+        organization: OrganizationId,
+        topic: Topic,
+        key: &str,
+        patience: Duration,
+    ) -> Result<()> {
+        let mut tx = self.wib.store.system().await?;
+        let message = tx.lease_one(organization, topic, key, self.wib.now(), self.wib.settings.lease).await?;
+        tx.commit().await?;
+        let Some(message) = message else { return Ok(()) };
+        let (worker, span) = (self.clone(), tracing::Span::current());
+        let work = async move {
+            if let Err(error) = worker.settle(&message, How::Leased).await {
+                // Its lease ends, and a worker takes it again.
+                tracing::error!(topic = topic.as_str(), error = error.chain(), "a message could not be settled");
+            }
+        };
+        let running = tokio::spawn(work.instrument(span));
+        if let Some(Err(panic)) = time::timeout(&**self.wib.clock(), patience, running).await {
+            tracing::error!(topic = topic.as_str(), error = %panic, "a handler panicked");
+        }
+        Ok(())
     }
 
     /// Works on a message and writes down what became of it.

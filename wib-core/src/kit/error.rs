@@ -23,6 +23,8 @@ pub enum Kind {
     Conflict,
     /// It was there and is no more.
     Gone,
+    /// It is well formed, and does not fit what was said before.
+    Mismatch,
     /// More bytes or items than are taken.
     TooLarge,
     /// Too often; try again after this long.
@@ -177,6 +179,7 @@ impl Error {
             Kind::NotFound => 404,
             Kind::Conflict => 409,
             Kind::Gone => 410,
+            Kind::Mismatch => 422,
             Kind::TooLarge => 413,
             Kind::RateLimited { .. } => 429,
             Kind::Internal => 500,

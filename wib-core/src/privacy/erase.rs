@@ -203,6 +203,8 @@ async fn conclude(wib: &Wib, organization: OrganizationId, id: PersonId, mut res
             }
         }
     }
+    // What was answered to a request may name anybody.
+    tx.forget_answers().await?;
     for purged in tx.purged_of_person(id).await? {
         let what = purged.what.parse().map_or(purged.what, |kind| plural(kind).to_owned());
         after.report.erased.push(Counted { what, count: purged.count });

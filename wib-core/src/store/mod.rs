@@ -3,6 +3,7 @@
 //! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
+mod idempotency;
 mod keep;
 mod law;
 mod lists;
@@ -16,6 +17,7 @@ mod value;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub use idempotency::Idempotency;
 use jiff::civil::Date;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
@@ -296,6 +298,7 @@ pub trait OrgTx:
     + Tasks
     + Scores
     + Bills
+    + Idempotency
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -375,6 +378,15 @@ pub trait SystemTx: Send {
     async fn enqueue(&mut self, organization: Option<OrganizationId>, message: &NewMessage) -> Result<bool>;
     /// Takes up to `limit` due messages (ready, or with a lease that ended) until `now + lease`, oldest due first.
     async fn lease(&mut self, now: Timestamp, lease: Duration, limit: i64) -> Result<Vec<Message>>;
+    /// Takes the message of an organisation with that topic and key, when it is due and nobody has it, until `now + lease`.
+    async fn lease_one(
+        &mut self,
+        organization: OrganizationId,
+        topic: Topic,
+        key: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Message>>;
     /// Marks that a request for it leaves now, on a lease that still holds; whether it did.
     async fn mark_started(&mut self, message: &Message, now: Timestamp) -> Result<bool>;
     /// Done.

@@ -282,19 +282,27 @@ pub(super) fn routes() -> Routes<Wib> {
                 listen: c.listen,
                 ..StartCall::default()
             };
-            let call = org.start_call(command).await?.into();
-            Ok(Placed { call, telnyx: VendorNames::default() })
+            let call = org.start_call(command).await?;
+            let call = org.dial_now(call.id).await?;
+            let leg = call.facts.leg.clone();
+            let telnyx = VendorNames { call_control_id: leg.control_id, call_session_id: leg.session_id };
+            Ok(Placed { call: call.into(), telnyx })
         })
         .status(201)
+        .idempotent()
+        .refuses(&[404, 502])
         .flat()
         .post(
             "/start",
             role(Role::Agent).limit(Limit::TelnyxVoice).limit(Limit::Call),
             |org, c: CallNumber| async move {
                 let command = StartCall { to: Some(c.phone_number), from: c.caller_id, ..StartCall::default() };
-                org.start_call(command).await.map(CallRow::from)
+                let call = org.start_call(command).await?;
+                org.dial_now(call.id).await.map(CallRow::from)
             },
         )
+        .idempotent()
+        .refuses(&[404, 502])
         .created("call")
         .get("/{id}", session(), |org, c: ById<Call>| async move { org.call(c.id).await.map(CallRow::from) })
         .about("Reads a call.")

@@ -12,6 +12,7 @@ mod house;
 mod input;
 mod limits;
 mod numbers;
+mod once;
 mod openapi;
 mod serve;
 mod served;

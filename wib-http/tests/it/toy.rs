@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use tower::ServiceExt;
 use wib_core::{
     auth::{Session, SignedIn, User},
+    idempotency::{Claim, IdempotentRequest, Keyed},
     kit::{
         Actor, Clock, Error, Id, Kind, Page, PageRequest, Phone, Principal, Random, Result, Role, SeededRandom,
         VirtualClock,
@@ -28,6 +29,7 @@ use wib_http::{
 #[derive(Clone)]
 pub(crate) struct Toy(Arc<dyn Clock>, Arc<dyn Random>);
 
+#[derive(Clone)]
 pub(crate) struct ToyOrg;
 pub(crate) struct ToySystem;
 
@@ -54,6 +56,12 @@ impl Core for Toy {
     }
     fn person(&self, signed_in: SignedIn) -> SignedIn {
         signed_in
+    }
+    async fn claim(&self, _: &ToyOrg, _: Keyed<'_>) -> Result<Claim> {
+        Ok(Claim::Run(uuid::Uuid::nil().into()))
+    }
+    async fn settle(&self, _: &ToyOrg, _: Id<IdempotentRequest>, _: u16, _: &str) -> Result<()> {
+        Ok(())
     }
     async fn org(&self, _: Principal) -> Result<ToyOrg> {
         Ok(ToyOrg)

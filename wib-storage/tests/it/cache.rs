@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use wib_core::{
     kit::{SystemClock, VirtualClock},
-    limits::{Limit, Limiter},
+    limits::{Asker, Limit, Limiter, Rates},
     ports::{Cache, Fault},
     store::Store,
     testing::while_time_passes,
@@ -180,9 +180,9 @@ async fn limits_go_on_while_redis_is_down_and_it_is_asked_again_when_it_is_back(
     let Some(mut server) = Server::start("limits_go_on_while_redis_is_down", Program::Redis) else { return };
     let clock = virtual_clock();
     let cache = Arc::new(RedisCache::new(&server.url("redis").into(), clock.clone()).unwrap());
-    let limiter = Limiter::new(cache.clone(), clock.clone());
-    let client = "192.0.2.7";
-    let admitted = async || match limiter.admit(&[Limit::Forgot], client).await {
+    let limiter = Limiter::new(cache.clone(), clock.clone(), Rates::new());
+    let client = Asker { client: "192.0.2.7".to_owned(), ..Asker::default() };
+    let admitted = async || match limiter.admit(&[Limit::Forgot], &client).await {
         Ok(standing) => Some(standing.unwrap().left),
         Err((_, error)) => {
             assert_eq!((error.http_status(), error.machine_code()), (429, "RATE_LIMIT"));
@@ -202,9 +202,9 @@ async fn limits_go_on_while_redis_is_down_and_it_is_asked_again_when_it_is_back(
     clock.advance(Duration::from_secs(6));
     let mut shared = None;
     for _ in 0..50 {
-        let other = Limiter::new(cache.clone(), clock.clone());
+        let other = Limiter::new(cache.clone(), clock.clone(), Rates::new());
         if cache.get("k").await.is_ok() {
-            shared = Some((admitted().await, other.admit(&[Limit::Forgot], client).await.unwrap().unwrap().left));
+            shared = Some((admitted().await, other.admit(&[Limit::Forgot], &client).await.unwrap().unwrap().left));
             break;
         }
         tokio::task::yield_now().await;

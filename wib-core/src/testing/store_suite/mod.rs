@@ -166,6 +166,8 @@ macro_rules! store_suite {
             calls_that_were_judged_are_listed
             a_task_that_is_left_to_do_is_found
             conversations_of_a_machine_come_back_change_and_are_forgotten
+            a_key_is_claimed_once_and_keeps_its_answer
+            one_message_is_leased_by_its_key_when_it_is_due
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -178,6 +180,7 @@ macro_rules! store_suite {
     };
 }
 
+mod idempotency;
 mod keep;
 mod law;
 mod listening;
@@ -195,6 +198,7 @@ mod speaking;
 mod spending;
 mod talking;
 
+pub use idempotency::*;
 pub use keep::*;
 pub use law::*;
 pub use listening::*;

@@ -482,3 +482,29 @@ pub async fn dead_letters_of_a_topic_are_removed(store: &dyn Store) {
         assert_eq!(tx.dead_letters(None, 9).await.expect("read").len(), 1);
     });
 }
+
+/// By its organisation, topic and key; when it is due and free; by one.
+pub async fn one_message_is_leased_by_its_key_when_it_is_due(store: &dyn Store) {
+    let (t, other) = (tenant(store).await, tenant(store).await);
+    let minute = Duration::from_secs(60);
+    for org in [t.org, other.org] {
+        org!(store, org, |tx| assert!(tx.enqueue(&a_message(Topic::Dial, "k", 5)).await.expect("queued")));
+    }
+    let take = async |topic, key: &'static str, seconds| {
+        system!(store, |tx| tx.lease_one(t.org, topic, key, at(seconds), minute).await.expect("asked"))
+    };
+    assert_eq!(take(Topic::Dial, "k", 4).await, None, "it is not due");
+    assert_eq!(take(Topic::Dial, "other", 5).await, None);
+    assert_eq!(take(Topic::Seal, "k", 5).await, None);
+    let taken = join_all((0..4).map(async |_| take(Topic::Dial, "k", 5).await)).await;
+    let taken: Vec<_> = taken.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1, "by one");
+    assert_eq!((taken[0].organization_id, taken[0].attempts), (Some(t.org), 1));
+    system!(store, |tx| {
+        let rest = tx.lease(at(6), minute, 9).await.expect("leased");
+        assert_eq!(rest.iter().map(|m| m.organization_id).collect::<Vec<_>>(), [Some(other.org)], "the other is there");
+        assert!(tx.mark_started(&taken[0], at(7)).await.expect("marked"), "the lease is a lease");
+        tx.acknowledge(&taken[0], at(8)).await.expect("done");
+    });
+    assert_eq!(take(Topic::Dial, "k", 99).await, None, "it is done");
+}
