@@ -15,7 +15,8 @@ use std::{
 use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{ExposeSecret, ScaledClock, SecretString},
-    orgs::OrganizationId,
+    limits::Rates,
+    orgs::{OrganizationId, Plan},
     ports::Port,
     secrets::Vault,
 };
@@ -86,6 +87,12 @@ pub struct Config {
     pub redis_url: Option<SecretString>,
     /// `WIB_PROXIES`, `WIB_LIMITS_EXEMPT`
     pub limits: Limits,
+    /// `WIB_LIMITS`: how often things may be asked where that is not what the contract says, `call=600/300,voice=60/10`.
+    pub rates: Rates,
+    /// `WIB_FIRST_PLAN` = free: what new organisations pay for.
+    pub first_plan: Plan,
+    /// `WIB_ANY_PAID_PLAN` = false: every paid plan has every feature.
+    pub any_paid_plan: bool,
     /// `WIB_TSA_*`
     pub timestamps: Timestamps,
     /// `WIB_HEARTBEAT_URL`: what is asked with `HEAD` after each tick of the schedule that went well.
@@ -231,6 +238,9 @@ impl Config {
                 proxies: from.or("WIB_PROXIES", Proxies::default()),
                 exempt: from.organizations("WIB_LIMITS_EXEMPT"),
             },
+            rates: from.get("WIB_LIMITS", rates).unwrap_or_default(),
+            first_plan: from.or("WIB_FIRST_PLAN", Plan::Free),
+            any_paid_plan: from.or("WIB_ANY_PAID_PLAN", false),
             timestamps: Timestamps {
                 url: from.url("WIB_TSA_URL"),
                 roots: from.get("WIB_TSA_ROOTS", read_roots).unwrap_or_default(),
@@ -526,4 +536,17 @@ impl Source {
         }
         if self.faults.is_empty() { Ok(value) } else { Err(Faults(self.faults)) }
     }
+}
+
+fn rates(text: &str) -> Result<Rates, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let read = |item: &str| {
+        let (name, rate) = item.split_once('=')?;
+        let (most, seconds) = rate.split_once('/')?;
+        let most: u64 = most.trim().parse().ok().filter(|most| (1..=1_000_000_000).contains(most))?;
+        let seconds: u64 = seconds.trim().parse().ok().filter(|seconds| (1..=86_400).contains(seconds))?;
+        Some((name.trim().parse().ok()?, (most, Duration::from_secs(seconds))))
+    };
+    let wrong = || "expected <limit>=<requests>/<seconds>, .. with limits of the contract".to_owned();
+    items.map(|item| read(item).ok_or_else(wrong)).collect()
 }

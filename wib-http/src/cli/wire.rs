@@ -167,6 +167,8 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
     settings.lease = config.lease;
+    settings.limits.clone_from(&config.rates);
+    (settings.first_plan, settings.any_paid_plan) = (config.first_plan, config.any_paid_plan);
     settings.timestamp_roots = config.timestamps.roots.clone();
     if in_house && settings.public_url.is_none() {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.

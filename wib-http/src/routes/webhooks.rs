@@ -2,7 +2,7 @@ use axum::response::Response;
 use http::Method;
 use schemars::JsonSchema;
 use serde::Serialize;
-use wib_core::{Wib, engine::ReceiveError, kit::Result, ports::webhook::Refused};
+use wib_core::{Wib, engine::ReceiveError, kit::Result, limits::Limit, ports::webhook::Refused};
 
 use crate::{
     table::{Asked, Routes, Wire, signature},
@@ -23,12 +23,20 @@ const ASSEMBLYAI: Texts = Texts { missing: "Invalid webhook authentication", wro
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("webhooks", "/webhooks")
         .and_at("/api/webhooks")
-        .raw(Method::POST, "/telnyx", signature(), Wire::json::<Received>(), |asked| async move {
-            take(&asked, "telnyx", TELNYX).await
-        })
-        .raw(Method::POST, "/assemblyai", signature(), Wire::json::<Received>(), |asked| async move {
-            take(&asked, "assemblyai", ASSEMBLYAI).await
-        })
+        .raw(
+            Method::POST,
+            "/telnyx",
+            signature().limit(Limit::ExternalWebhook),
+            Wire::json::<Received>(),
+            |asked| async move { take(&asked, "telnyx", TELNYX).await },
+        )
+        .raw(
+            Method::POST,
+            "/assemblyai",
+            signature().limit(Limit::ExternalWebhook),
+            Wire::json::<Received>(),
+            |asked| async move { take(&asked, "assemblyai", ASSEMBLYAI).await },
+        )
 }
 
 async fn take(asked: &Asked<Wib>, vendor: &str, texts: Texts) -> Result<Response> {

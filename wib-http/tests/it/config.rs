@@ -1,6 +1,11 @@
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
-use wib_core::{kit::ExposeSecret, ports::Port};
+use wib_core::{
+    kit::ExposeSecret,
+    limits::{Limit, Rates},
+    orgs::Plan,
+    ports::Port,
+};
 use wib_http::config::{Config, Env, Faults};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
@@ -57,6 +62,14 @@ fn a_bucket_is_named_with_what_belongs_to_it() {
     let others = [("REDIS_URL", "http://:hunter2@x"), ("WIB_PROXIES", "all"), ("WIB_LIMITS_EXEMPT", "1,2")];
     let faults = read(&others).unwrap_err();
     assert_eq!(names(&faults), ["REDIS_URL", "WIB_PROXIES", "WIB_LIMITS_EXEMPT"]);
+    let plans = read(&[("WIB_FIRST_PLAN", "enterprise"), ("WIB_ANY_PAID_PLAN", "true")]).unwrap();
+    assert_eq!((plans.first_plan, plans.any_paid_plan), (Plan::Enterprise, true));
+    let rates = read(&[("WIB_LIMITS", "call = 600/300, login=1/1,")]).unwrap().rates;
+    let expected = [(Limit::Login, (1, Duration::from_secs(1))), (Limit::Call, (600, Duration::from_secs(300)))];
+    assert_eq!(rates, Rates::from(expected));
+    for wrong in ["call", "call=6", "call=0/1", "call=1/0", "calls=1/1", "call=1/86401", "call=-1/5"] {
+        assert_eq!(names(&read(&[("WIB_LIMITS", wrong)]).unwrap_err()), ["WIB_LIMITS"], "{wrong}");
+    }
     assert!(!faults.to_string().contains("hunter2"));
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use wib_core::kit::Role;
 use wib_http::{AppConfig, app, limits::Limits, routes};
 
 use crate::server::{Answer, Server, ask};
@@ -61,6 +62,50 @@ async fn a_row_with_two_limits_ends_with_the_smaller_and_strangers_use_up_nothin
 }
 
 #[tokio::test]
+async fn members_behind_one_address_are_counted_apart_and_an_organisation_as_one() {
+    let server = Server::start().await;
+    let org = server.org().await.id();
+    let (ann, bob) = (server.token.clone(), server.member(org, Role::Owner).await);
+    let asked = async |token: &str, method: &str, path: &str, body: &str, from: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("x-forwarded-for", from), ("authorization", bearer.as_str())];
+        told(&ask(&server.app, method, path, &headers, body).await)[1].clone()
+    };
+    // A member's: by whoever it is, from wherever.
+    let mark = r#"{"gdpr_mode":true}"#;
+    assert_eq!(asked(&ann, "PUT", "/api/retention", mark, "203.0.113.1").await, "9");
+    assert_eq!(asked(&bob, "PUT", "/api/retention", mark, "203.0.113.1").await, "9");
+    assert_eq!(asked(&ann, "PUT", "/api/retention", mark, "203.0.113.2").await, "8");
+    // A vendor's: by the organisation.
+    let say = r#"{"text":"Hello."}"#;
+    assert_eq!(asked(&ann, "POST", "/api/tts/generate", say, "203.0.113.1").await, "9");
+    assert_eq!(asked(&bob, "POST", "/api/tts/generate", say, "203.0.113.2").await, "8");
+    let elsewhere = server.member(server.elsewhere().await, Role::Owner).await;
+    assert_eq!(asked(&elsewhere, "POST", "/api/tts/generate", say, "203.0.113.1").await, "9");
+}
+
+#[tokio::test]
+async fn of_a_vendors_deliveries_the_refused_alone_are_counted() {
+    let server = Server::start().await;
+    let forged = async || {
+        let headers = [("x-forwarded-for", "203.0.113.9"), ("authorization", "Bearer wrong")];
+        ask(&server.app, "POST", "/webhooks/assemblyai", &headers, r#"{"transcript_id":"t","status":"completed"}"#)
+            .await
+    };
+    for left in (0..100).rev() {
+        let refused = forged().await;
+        assert_eq!((refused.status, told(&refused)[1].clone()), (401, left.to_string()), "{}", refused.json);
+    }
+    assert_eq!(forged().await.status, 429);
+    // The vendor's own come through from the same address.
+    server.import("+15005550001").await;
+    server.send("POST", "/api/calls", r#"{"to":"+15005550001"}"#).await;
+    server.pass(Duration::from_secs(900)).await;
+    let calls = server.get("/api/calls?status=completed").await;
+    assert_eq!(calls.json["pagination"]["total"], 1, "{}", calls.json);
+}
+
+#[tokio::test]
 async fn a_test_organisation_is_never_refused() {
     let server = Server::start().await;
     let limits = Limits { exempt: vec![server.org().await.id()], ..Limits::default() };
@@ -111,7 +156,11 @@ POST /api/validation-notices: compliance
 PATCH /api/validation-notices/{id}/sent: compliance
 PATCH /api/validation-notices/{id}/disputed: compliance
 PUT /api/sentiment/config: sentiment
-POST /api/bond-ai/copilot: ai_llm";
+POST /api/bond-ai/copilot: ai_llm
+POST /webhooks/telnyx: external_webhook
+POST /api/webhooks/telnyx: external_webhook
+POST /webhooks/assemblyai: external_webhook
+POST /api/webhooks/assemblyai: external_webhook";
     assert_eq!(limited.collect::<Vec<_>>().join("\n"), expected);
     let document = table.openapi("/");
     let told = &document["paths"]["/api/calls"]["post"]["x-rate-limits"];
