@@ -85,8 +85,8 @@ def run(port, token, options):
     command = [
         "schemathesis", "run", f"{url}/openapi.json", "--url", url, "--phases", "examples,coverage,fuzzing",
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        "--max-examples", "20", "--seed", "1", "--workers", "2", "--request-timeout", "30", "--max-failures", "25",
-        "--generation-database", "none", "-H", f"Authorization: Bearer {token}", "-H", "User-Agent: fuzz",
+        "--max-examples", "20", "--seed", "1", "--generation-deterministic", "--workers", "2", "--request-timeout", "30", "--max-failures", "200",
+        "-H", f"Authorization: Bearer {token}", "-H", "User-Agent: fuzz",
         "-H", f"X-Internal-Key: {KEY}", "--exclude-path", "/api/auth/signout", *options,
     ]
     for path in STREAMS:

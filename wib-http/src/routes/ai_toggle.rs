@@ -151,11 +151,13 @@ pub(super) fn routes() -> Routes<Wib> {
             let status = org.activate_ai(c.call_id, ActivateAi { reason: c.reason }).await?;
             Ok(Mode { mode: status.mode, call_id: c.call_id })
         })
+        .refuses(&[404])
         .flat()
         .post("/deactivate", role(Role::Agent).limit(Limit::AiToggle), |org, c: Deactivate| async move {
             let status = org.deactivate_ai(c.call_id, ActivateAi { reason: c.reason }).await?;
             Ok(Mode { mode: status.mode, call_id: c.call_id })
         })
+        .refuses(&[404])
         .flat()
         .get("/status/{callId}", session(), |org, c: OfCall| async move {
             let status = org.ai_status(c.call_id).await?;

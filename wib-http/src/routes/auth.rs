@@ -144,12 +144,13 @@ pub(super) fn routes() -> Routes<Wib> {
             };
             system.sign_up(command).await.map(|user| Account { id: user.id, email: user.email, name: user.name })
         })
+        .refuses(&[401, 403, 409])
         .item("user")
         .raw(
             Method::POST,
             "/callback/credentials",
             public().limit(Limit::Login),
-            Wire::json::<Begun>().takes::<LogInForm>(),
+            Wire::json::<Begun>().takes::<LogInForm>().refuses(&[401, 403]),
             |asked| async move { log_in(&asked).await },
         )
         .raw(Method::POST, "/signout", public(), Wire::json::<Ended>(), |asked| async move {

@@ -331,6 +331,7 @@ pub(super) fn routes() -> Routes<Wib> {
             let logged = org.log_violation(c).await?;
             violation(&org, logged).await
         })
+        .refuses(&[404])
         .created("violation")
         .get("/violations/{id}", session(), |org, c: ById<Violation>| async move {
             let found = org.violation(c.id).await?;
@@ -350,6 +351,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .get("/pre-dial", session().limit(Limit::Compliance), |org, asked: MayCall| async move {
             pre_dial(org, asked).await
         })
+        .refuses(&[404])
         .flat()
         .get("/disputes", role(Role::Compliance), |org, query: ListDisputes| async move {
             org.list_disputes(query).await.map(|list| list.map(DisputeRow::from))
@@ -357,6 +359,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .stretch("disputes")
         .get("/forecast", session(), |org, query: ListForecast| async move { org.forecast(query).await })
         .about("Says when open accounts may be called on a day.")
+        .refuses(&[404])
         .list("accounts")
         .get("/rules", session(), |org, _: Nothing| async move { in_force(&*org.rules()?) })
         .about("Reads the rules in force, with how far each was checked against its source.")

@@ -145,6 +145,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .get("/", session(), |org, query: ListConsents| async move {
             org.list_consents(query).await.map(|list| list.map(Row::from))
         })
+        .refuses(&[404])
         .stretch("records")
         .post("/", role(Role::Agent).limit(Limit::Collections), |org, c: Record| async move {
             let command = RecordConsent {
@@ -161,6 +162,7 @@ pub(super) fn routes() -> Routes<Wib> {
             };
             org.record_consent(command).await.map(Row::from).map_err(|e| renamed(e, NAMES))
         })
+        .refuses(&[404])
         .created("record")
         .post("/revoke", role(Role::Agent).limit(Limit::Collections), |org, c: Revoke| async move {
             let command = RevokeConsent {
@@ -176,6 +178,7 @@ pub(super) fn routes() -> Routes<Wib> {
             let revoked = org.revoke_consent(command).await.map_err(|e| renamed(e, &[("note", "reason")]))?;
             Ok(revoked.into_iter().map(Row::from).next())
         })
+        .refuses(&[404])
         .created("record")
         .get("/account/{id}", session(), |org, c: ById<Account>| async move {
             let (events, standings) = org.consent_of_account(c.id).await?;

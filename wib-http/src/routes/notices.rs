@@ -82,6 +82,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .post("/", role(Role::Agent).limit(Limit::Compliance), |org, c: CreateNotice| async move {
             org.create_notice(c).await.map(Row::from)
         })
+        .refuses(&[404, 409])
         .created("data")
         .get("/pending-alerts", role(Role::Compliance), |org, _: Nothing| async move {
             Ok(org.pending_notices().await?.into_iter().map(Alert::from).collect::<Vec<_>>())
@@ -95,10 +96,12 @@ pub(super) fn routes() -> Routes<Wib> {
             let sent = org.notice_sent(c.id, c.sent_at).await;
             sent.map(Row::from).map_err(|e| renamed(e, &[("at", "sent_at")]))
         })
+        .refuses(&[409])
         .item("data")
         .patch("/{id}/disputed", role(Role::Agent).limit(Limit::Compliance), |org, c: DisputeNotice| async move {
             org.dispute_notice(c).await.map(Row::from)
         })
+        .refuses(&[409])
         .item("data")
 }
 
@@ -120,5 +123,6 @@ pub(super) fn cockpit() -> Routes<Wib> {
             Ok(Filed { dispute: dispute.into(), auto_hold_applied: true, validation_due_date })
         })
         .status(201)
+        .refuses(&[404])
         .flat()
 }

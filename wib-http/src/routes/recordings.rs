@@ -104,13 +104,14 @@ pub(super) fn routes() -> Routes<Wib> {
             Method::GET,
             "/stream/{id}",
             role(Role::Viewer).limit(Limit::Recording),
-            Wire::bytes("audio/mpeg").also(206).takes::<ById<Recording>>(),
+            Wire::bytes("audio/mpeg").also(206).takes::<ById<Recording>>().refuses(&[410, 416]),
             |asked| async move { stream(&asked).await },
         )
         .delete("/{id}", role(Role::Manager).limit(Limit::Recording), |org, c: ById<Recording>| async move {
             org.delete_recording(c.id).await.map(|_| Done { message: "Recording deleted" })
         })
         .about("Deletes a recording's bytes; its row and hash stay.")
+        .refuses(&[409])
         .flat()
 }
 

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .post("/legal-holds", role(Role::Admin).limit(Limit::Retention), |org, c: CreateHold| async move {
             org.create_hold(c).await
         })
+        .refuses(&[404])
         .item("legalHold")
         .delete("/legal-holds/{id}", role(Role::Admin).limit(Limit::Retention), |org, c: ById<LegalHold>| async move {
             org.release_hold(c.id).await.map(|_| Done { message: "Legal hold released" })

@@ -163,7 +163,7 @@ pub(super) fn translations() -> Routes<Wib> {
             Method::GET,
             "/stream",
             session().limit(Limit::Voice),
-            Wire::events::<TranslatedLine>().takes::<OfCall>(),
+            Wire::events::<TranslatedLine>().takes::<OfCall>().refuses(&[404]),
             |asked| async move { translated(&asked).await },
         )
         .get("/history", session().limit(Limit::Voice), |org, c: OfCall| async move {
@@ -171,6 +171,7 @@ pub(super) fn translations() -> Routes<Wib> {
             Ok(History { call_id: c.call_id, count: segments.len(), segments })
         })
         .about("Lists the translations of a call's lines.")
+        .refuses(&[404])
         .flat()
 }
 

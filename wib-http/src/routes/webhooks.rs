@@ -27,14 +27,14 @@ pub(super) fn routes() -> Routes<Wib> {
             Method::POST,
             "/telnyx",
             signature().limit(Limit::ExternalWebhook),
-            Wire::json::<Received>(),
+            Wire::json::<Received>().refuses(&[400, 413]),
             |asked| async move { take(&asked, "telnyx", TELNYX).await },
         )
         .raw(
             Method::POST,
             "/assemblyai",
             signature().limit(Limit::ExternalWebhook),
-            Wire::json::<Received>(),
+            Wire::json::<Received>().refuses(&[400, 413]),
             |asked| async move { take(&asked, "assemblyai", ASSEMBLYAI).await },
         )
 }

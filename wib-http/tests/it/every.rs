@@ -5,20 +5,25 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Map, Value as Json, json};
 use wib_core::{
-    kit::Role,
+    idempotency::{Claim, Keyed},
+    kit::{Role, text::TextEnum},
+    limits::Limit,
     notices::CreateNotice,
     orgs::Plan,
     violations::{LogViolation, ViolationCode, ViolationKind},
 };
 use wib_http::{
     AppConfig, routes,
-    table::{Access, Table},
+    table::{Access, Route, Table},
 };
 
 use crate::{
     house,
-    server::{Answer, Server},
+    server::{Answer, INTERNAL, Server, ask},
 };
+
+/// An id that nobody has.
+const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
 
 /// The least member of each rank.
 const RANKS: [Role; 5] = [Role::Viewer, Role::Agent, Role::Compliance, Role::Admin, Role::Owner];
@@ -36,6 +41,11 @@ struct Row {
     method: Method,
     path: String,
     access: Access,
+}
+impl Row {
+    fn of(row: &Route<wib_core::Wib>) -> Self {
+        Self { method: row.method().clone(), path: row.path().to_owned(), access: row.access() }
+    }
 }
 
 impl House {
@@ -241,11 +251,8 @@ fn table() -> Table<wib_core::Wib> {
 /// Rows of members, what deletes last.
 fn rows() -> Vec<Row> {
     let table = table();
-    let mut rows: Vec<_> = table
-        .rows()
-        .filter(|row| matches!(row.access(), Access::Session | Access::Role(_)))
-        .map(|row| Row { method: row.method().clone(), path: row.path().to_owned(), access: row.access() })
-        .collect();
+    let mut rows: Vec<_> =
+        table.rows().filter(|row| matches!(row.access(), Access::Session | Access::Role(_))).map(Row::of).collect();
     rows.sort_by_key(|row| row.method == Method::DELETE);
     rows
 }
@@ -438,5 +445,122 @@ async fn what_is_open_is_open_and_what_is_not_refuses_a_stranger() {
         let stranger = server.asks(None, row.method().as_str(), &path, "{}").await;
         assert_eq!(stranger.status == 401, row.access() != Access::Public, "{} {path}", row.method());
         assert!(stranger.status < 500, "{} {path}: {}", row.method(), stranger.json);
+    }
+}
+
+#[tokio::test]
+async fn every_limit_ends_with_a_refusal_that_says_when_to_come_back() {
+    let house = House::new().await;
+    // One request in a minute.
+    let minute = Duration::from_secs(60);
+    let app = house.server.again(|settings| {
+        settings.limits = Limit::ALL.iter().map(|limit| (*limit, (1, minute))).collect();
+    });
+    let mut seen = 0;
+    for row in table().rows().filter(|row| !row.limits().is_empty() && row.access() != Access::Signature) {
+        let path =
+            row.path().split('/').map(|s| if s.starts_with('{') { NOBODY } else { s }).collect::<Vec<_>>().join("/");
+        house.server.clock.advance(minute);
+        let bearer = format!("Bearer {}", house.member(5));
+        let headers = [("authorization", bearer.as_str()), ("x-internal-key", INTERNAL)];
+        let first = ask(&app, row.method().as_str(), &path, &headers, "{}").await;
+        assert_ne!(first.status, 429, "{} {path}", row.method());
+        let last = ask(&app, row.method().as_str(), &path, &headers, "{}").await;
+        let what = format!("{} {path}: {}", row.method(), last.json);
+        assert_eq!((last.status, &last.json["code"]), (429, &json!("RATE_LIMIT")), "{what}");
+        let wait: u64 = last.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait) && last.json["retry_after"] == wait, "{what}");
+        assert!(last.headers["x-ratelimit-limit"] == "1" && last.headers["x-ratelimit-remaining"] == "0", "{what}");
+        seen += 1;
+    }
+    assert!(seen >= 30, "{seen}");
+}
+
+#[tokio::test]
+async fn a_plan_that_lacks_the_feature_is_told_which_has_it() {
+    let house = House::new().await;
+    house.server.wib.system().set_plan(house.server.org().await.id(), Plan::Free).await.unwrap();
+    for row in table().rows().filter(|row| row.plan().is_some()) {
+        let (path, body) = house.least(&Row::of(row));
+        let refused = house.asks(Some(house.member(5)), &Row::of(row), &path, &body).await;
+        let least = row.plan().unwrap().least();
+        assert_eq!(refused.status, 402, "{} {path}: {}", row.method(), refused.json);
+        let told = json!({
+            "error": "Upgrade required", "code": "PLAN_UPGRADE_REQUIRED", "current_plan": "free", "required_plan": least,
+            "upgrade_url": format!("/settings?tab=billing&upgrade_to={least}"),
+        });
+        assert!(told.as_object().unwrap().iter().all(|(name, value)| refused.json[name] == *value), "{}", refused.json);
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_request_or_of_one_under_way_is_refused_on_every_row_that_honours_one() {
+    let house = House::new().await;
+    let org = house.server.org().await;
+    let mut seen = 0;
+    for row in table().rows().filter(|row| row.idempotent()) {
+        let (path, body) = house.least(&Row::of(row));
+        let body = body.to_string();
+        let ask = async |key: &str, body: &str| {
+            let bearer = format!("Bearer {}", house.server.token);
+            let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
+            ask(&house.server.app, row.method().as_str(), &path, &headers, body).await
+        };
+        let what = format!("{} {path}", row.method());
+        let request = Keyed { key: "flying", what: &what, said: body.as_bytes() };
+        assert!(matches!(org.claim_request(request).await.unwrap(), Claim::Run(_)));
+        let flying = ask("flying", &body).await;
+        assert_eq!(
+            (flying.status, &flying.json["code"]),
+            (409, &json!("IDEMPOTENCY_IN_FLIGHT")),
+            "{what}: {}",
+            flying.json
+        );
+        let other = ask("flying", &format!("{body} ")).await;
+        assert_eq!(
+            (other.status, &other.json["code"]),
+            (422, &json!("IDEMPOTENCY_MISMATCH")),
+            "{what}: {}",
+            other.json
+        );
+        seen += 1;
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
+#[tokio::test]
+async fn without_a_database_every_row_of_members_says_so() {
+    let house = House::new().await;
+    house.server.store().close().await;
+    for row in rows() {
+        let (path, body) = house.least(&row);
+        let failed = house.asks(Some(house.member(5)), &row, &path, &body).await;
+        assert_eq!(
+            (failed.status, &failed.json["code"]),
+            (503, &json!("DATABASE_ERROR")),
+            "{} {path}: {}",
+            row.method,
+            failed.json
+        );
+        assert!(failed.headers.contains_key("retry-after") && failed.json["correlation_id"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_body_past_the_limit_is_refused_on_every_row() {
+    let house = House::new().await;
+    let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(2 << 20));
+    for row in
+        rows().into_iter().filter(|row| house.operation(row)["requestBody"]["content"]["application/json"].is_object())
+    {
+        let path = house.path(&row.path);
+        let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &huge).await;
+        assert_eq!(
+            (refused.status, &refused.json["code"]),
+            (413, &json!("PAYLOAD_TOO_LARGE")),
+            "{} {path}: {}",
+            row.method,
+            refused.json
+        );
     }
 }

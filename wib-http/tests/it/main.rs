@@ -4,6 +4,7 @@
 mod compliance;
 mod config;
 mod database;
+mod declared;
 mod deploy;
 mod doctor;
 mod edge;

@@ -26,6 +26,11 @@ use wib_http::{AppConfig, app};
 use wib_providers::sandbox::{self, Sandbox};
 use wib_storage::{Database, MemoryBlobs, SqlStore};
 
+use crate::declared;
+
+/// What machines of the installation say.
+pub(crate) const INTERNAL: &str = "the installation's own key";
+
 /// What this process counts into, whichever test is first.
 pub(crate) fn counted() -> PrometheusHandle {
     static COUNTED: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -59,7 +64,12 @@ pub(crate) async fn ask(app: &Router, method: &str, path: &str, headers: &[(&str
         app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let json = serde_json::from_slice(&bytes).unwrap_or_default();
+    declared::note(method, path, head.status.as_u16());
     Answer { status: head.status.as_u16(), headers: head.headers, bytes, json }
+}
+
+fn config() -> AppConfig {
+    AppConfig { internal_key: Some(INTERNAL.into()), ..AppConfig::default() }
 }
 
 pub(crate) async fn csrf(app: &Router) -> String {
@@ -77,7 +87,7 @@ impl Server {
         let builder = Wib::builder().store(store.clone()).blobs(Arc::new(MemoryBlobs::default()));
         let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
         let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
-        let app = app(wib.clone(), &AppConfig::default());
+        let app = app(wib.clone(), &config());
         let form = json!({
             "email": "Ann@Example.com", "password": "correct horse", "organizationName": "Acme", "csrf_token": csrf(&app).await,
         });
@@ -125,6 +135,16 @@ impl Server {
         tx.insert_organization(&row).await.unwrap();
         tx.commit().await.unwrap();
         id
+    }
+    /// The API once more over the same rows, with other settings.
+    pub(crate) fn again(&self, set: impl FnOnce(&mut Settings)) -> Router {
+        let mut settings = Settings::default();
+        settings.password_cost = PasswordCost::TEST;
+        set(&mut settings);
+        let builder = Wib::builder().store(self.store.clone()).blobs(Arc::new(MemoryBlobs::default()));
+        let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        app(self.sandbox.plug(builder, &clock, self.wib.random()).unwrap().build().unwrap(), &config())
     }
     pub(crate) fn store(&self) -> &SqlStore {
         &self.store
