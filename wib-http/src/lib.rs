@@ -5,6 +5,7 @@ pub mod config;
 pub mod core_api;
 mod cors;
 mod edge;
+mod examples;
 pub mod input;
 pub mod limits;
 mod media;

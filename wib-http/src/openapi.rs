@@ -8,7 +8,7 @@ use wib_core::limits::Limit;
 
 use crate::{
     core_api::Core,
-    reply,
+    examples, reply,
     table::{Access, Answer, Route, Routes, Style, Table, Wire, public},
 };
 
@@ -103,6 +103,7 @@ impl<C: Core> Table<C> {
             assert!(same, "{name} stands for two schemas");
             schemas.insert(name, schema);
         }
+        paths.values_mut().for_each(|operations| exemplify(operations, &schemas));
         json!({
             "openapi": "3.1.0",
             "info": {
@@ -121,6 +122,27 @@ impl<C: Core> Table<C> {
                 },
             },
         })
+    }
+}
+
+/// Adds an example to every parameter, body and answer that has a schema.
+fn exemplify(operations: &mut Json, schemas: &Map<String, Json>) {
+    for operation in operations.as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        let parameters = operation.get_mut("parameters").and_then(Json::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+            parameter["example"] = examples::of(&name, &parameter["schema"], schemas);
+        }
+        let body = operation.get_mut("requestBody").map(|body| &mut body["content"]);
+        body.into_iter().for_each(|content| exemplify_content(content, schemas));
+        let responses = operation.get_mut("responses").and_then(Json::as_object_mut).into_iter().flatten();
+        responses.for_each(|(_, response)| exemplify_content(&mut response["content"], schemas));
+    }
+}
+
+fn exemplify_content(content: &mut Json, schemas: &Map<String, Json>) {
+    if let Some(json) = content.get_mut("application/json").filter(|json| json.get("example").is_none()) {
+        json["example"] = examples::of("", &json["schema"], schemas);
     }
 }
 
@@ -222,7 +244,9 @@ fn responses<C: Core>(row: &Route<C>, outputs: &mut SchemaGenerator) -> Json {
     };
     for status in row.refused() {
         let about = http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Refused");
-        let answer = json!({ "description": about, "content": { "application/json": { "schema": error } } });
+        let example = examples::refusal(status, row.style == Style::Nested, row.style == Style::SuccessFalse);
+        let answer =
+            json!({ "description": about, "content": { "application/json": { "schema": error, "example": example } } });
         let responses = responses.as_object_mut().expect("an object");
         responses.entry(status.to_string()).or_insert(answer);
     }

@@ -16,7 +16,10 @@ use crate::{
     blobs::Opened,
     engine::{NewMessage, Topic},
     kit::{Error, Id, OrNotFound, Result, Role, canonical, time, time::Timestamp},
-    ports::speech::{AudioFormat, Say, VoiceId},
+    ports::{
+        Fault,
+        speech::{AudioFormat, Say, VoiceId},
+    },
     store::{OrgTx, Record},
     text_enum,
     wib::{Org, Wib},
@@ -242,7 +245,11 @@ impl Org {
     async fn made(&self, row: TtsAudio, say: &Say) -> Result<Said> {
         let wib = &self.wib;
         let speech = wib.speech().ok_or_else(|| Error::internal("the speaker is gone"))?;
-        let spoken = speech.say(say).await?;
+        let spoken = speech.say(say).await.map_err(|error| match error.fault {
+            // The text and the rest were looked at before: what it does not know is the voice.
+            Fault::Missing if say.voice.is_some() => Error::field("voice_id", "no such voice").because(error),
+            _ => error.into(),
+        })?;
         let head = spoken.head.clone();
         let file = File::of(spoken);
         let blob_key = format!("{}/tts/{}.{}", self.id(), row.id, file.ending);

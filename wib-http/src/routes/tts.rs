@@ -77,6 +77,7 @@ pub(super) fn routes() -> Routes<Wib> {
             let wish = SayText { text: c.text, voice, language: c.language, ..SayText::default() };
             org.say(wish).await.map(Generated::from)
         })
+        .refuses(&[502])
         .flat()
 }
 

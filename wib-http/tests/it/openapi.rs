@@ -74,3 +74,33 @@ fn only_what_must_be_public_is() {
     let signed: Vec<_> = table.rows().filter(|r| r.access() == Access::Signature).map(|r| r.path()).collect();
     assert!(signed.len() == 4 && signed.iter().all(|path| path.contains("/webhooks/")), "{signed:?}");
 }
+
+#[test]
+fn every_example_is_one_that_its_schema_takes() {
+    let document = routes::table(&AppConfig::default()).openapi("/");
+    let mut seen = 0;
+    let mut check = |what: &str, holder: &Json| {
+        let (schema, example) = (&holder["schema"], &holder["example"]);
+        let root = serde_json::json!({ "allOf": [schema], "components": document["components"] });
+        let validator = jsonschema::draft202012::new(&root).unwrap();
+        let faults: Vec<_> = validator.iter_errors(example).map(|e| format!("{e} at {}", e.instance_path())).collect();
+        assert!(faults.is_empty(), "{what}: {faults:?}: {example}");
+        seen += 1;
+    };
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                check(&format!("{method} {path} {}", parameter["name"]), parameter);
+            }
+            let bodies = std::iter::once(("body", &operation["requestBody"]));
+            let answers = operation["responses"].as_object().unwrap().iter().map(|(status, r)| (status.as_str(), r));
+            for (of, holder) in bodies.chain(answers) {
+                let content = &holder["content"]["application/json"];
+                if content.is_object() {
+                    check(&format!("{method} {path} {of}"), content);
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
