@@ -235,7 +235,11 @@ async fn serve<C: Core>(
             response
         }
         Run::System(_) | Run::Person(_) | Run::Org(_) => {
-            let body = if row.has_body() { Some(input::bytes(&parts.headers, body, BODY_LIMIT).await?) } else { None };
+            let body = if row.has_body() {
+                Some(input::bytes(&**app.core.clock(), &parts.headers, body, BODY_LIMIT).await?)
+            } else {
+                None
+            };
             let merged = input::merge(&row.shape, body.as_deref(), &parts.uri, &params)?;
             let told = row.answers.first().ok_or_else(|| Error::internal("a row without an answer"))?;
             let wrapped = match (&*row.run, principal, signed_in) {

@@ -3,7 +3,7 @@
 //! One JSON object is built, body first, then query, then path, and read once. Texts of query and path become what the
 //! command's schema says; fields the schema does not know are refused here, by name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{body::Body, extract::Query};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value as Json};
-use wib_core::kit::{Error, FieldFault, Id, Result};
+use wib_core::kit::{Clock, Error, FieldFault, Id, Result, time};
 
 use crate::table::SchemaOf;
 
@@ -247,14 +247,18 @@ pub(crate) fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
     Error::fields_invalid(error.fields().iter().map(fault).collect())
 }
 
-/// A body, at most `limit` bytes.
-pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
+/// How long a client may take for a body.
+pub const BODY: Duration = Duration::from_secs(30);
+
+/// A body, at most `limit` bytes, sent within [`BODY`].
+pub(crate) async fn bytes(clock: &dyn Clock, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
     let too_large = || Error::too_large(format!("body is larger than {limit} bytes"));
     let told = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if told.is_some_and(|told| told > limit) {
         return Err(too_large());
     }
-    match Limited::new(body, limit).collect().await {
+    let read = time::timeout(clock, BODY, Limited::new(body, limit).collect()).await;
+    match read.ok_or_else(|| Error::invalid("body was not sent in time"))? {
         Ok(all) => Ok(all.to_bytes()),
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
         Err(e) => Err(Error::invalid("body was not sent to its end").because(e)),

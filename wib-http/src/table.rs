@@ -729,7 +729,7 @@ impl<C: Core> Asked<C> {
     /// `TooLarge`, or `Invalid` when the client breaks off.
     pub async fn bytes(&self, limit: usize) -> Result<Bytes> {
         let body = self.body.lock().ok().and_then(|mut body| body.take()).unwrap_or_default();
-        input::bytes(&self.parts.headers, body, limit).await
+        input::bytes(&**self.core.clock(), &self.parts.headers, body, limit).await
     }
     /// The command that the row [takes](Wire::takes).
     ///
