@@ -405,6 +405,11 @@ impl<C: Core> Route<C> {
     pub fn idempotent(&self) -> bool {
         self.idempotent
     }
+    /// Whether the document says that it may answer so.
+    #[must_use]
+    pub fn declares(&self, status: u16) -> bool {
+        self.answers.iter().any(|told| told.status == status) || self.refused().contains(&status)
+    }
     /// The path's template as the document has it, which knows no name that spans segments.
     pub(crate) fn documented_path(&self) -> String {
         self.path.replace("{*", "{")
@@ -413,14 +418,33 @@ impl<C: Core> Route<C> {
     pub(crate) fn has_body(&self) -> bool {
         matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
     }
+    /// Whether somebody signed in may be refused: for their role, for want of an organisation, for a cookie from another site.
+    fn forbids(&self) -> bool {
+        match self.access {
+            Access::Public | Access::Signature | Access::Internal => false,
+            Access::Role(_) | Access::Platform => true,
+            Access::Session => match &*self.run {
+                Run::System(_) | Run::Person(_) => self.changes(),
+                // Lists of nobody's organisation are empty.
+                Run::Org(_) => self.changes() || self.answers.iter().all(|told| told.envelope.empty(1).is_none()),
+                Run::Raw(_) => true,
+            },
+        }
+    }
+    fn changes(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD)
+    }
+    /// Whether it fails without a database by what it is: what raw rows of strangers and vendors do they say themselves.
+    fn asks_a_database(&self) -> bool {
+        !matches!((&*self.run, self.access), (Run::Raw(_), Access::Public | Access::Signature))
+    }
     /// Every status that it refuses with, least first: what follows from its access, its limits, its plan and its input, and
     /// what it says itself.
     pub(crate) fn refused(&self) -> BTreeSet<u16> {
         let reads = self.input.is_some() && (!self.shape.is_empty());
         let when = [
-            // A cookie from another site; no organisation, or too low a role.
             (401, !matches!(self.access, Access::Public)),
-            (403, !matches!(self.access, Access::Public | Access::Signature | Access::Internal)),
+            (403, self.forbids()),
             (400, reads || self.form.is_some() || self.idempotent),
             (404, self.params().next().is_some()),
             (402, self.plan.is_some()),
@@ -429,7 +453,7 @@ impl<C: Core> Route<C> {
             (413, self.has_body() && (reads || self.form.is_some())),
             (429, !self.limits.is_empty()),
             (500, true),
-            (503, true),
+            (503, self.asks_a_database()),
         ];
         let follows = when.into_iter().filter(|(_, so)| *so).map(|(status, _)| status);
         self.refusals.iter().copied().chain(follows).collect()

@@ -122,8 +122,16 @@ struct Way {
 
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("auth", "/api/auth")
-        .raw(Method::GET, "/csrf", public(), Wire::json::<Csrf>(), |asked| async move { csrf(&asked).await })
-        .raw(Method::GET, "/session", public(), Wire::json::<Who>(), |asked| async move { who(&asked).await })
+        .raw(
+            Method::GET,
+            "/csrf",
+            public(),
+            Wire::json::<Csrf>().refuses(&[503]),
+            |asked| async move { csrf(&asked).await },
+        )
+        .raw(Method::GET, "/session", public(), Wire::json::<Who>().refuses(&[503]), |asked| async move {
+            who(&asked).await
+        })
         .raw(Method::GET, "/providers", public(), Wire::json::<Ways>(), |_| async move {
             let credentials = Way {
                 id: "credentials",
@@ -150,10 +158,10 @@ pub(super) fn routes() -> Routes<Wib> {
             Method::POST,
             "/callback/credentials",
             public().limit(Limit::Login),
-            Wire::json::<Begun>().takes::<LogInForm>().refuses(&[401, 403]),
+            Wire::json::<Begun>().takes::<LogInForm>().refuses(&[401, 403, 503]),
             |asked| async move { log_in(&asked).await },
         )
-        .raw(Method::POST, "/signout", public(), Wire::json::<Ended>(), |asked| async move {
+        .raw(Method::POST, "/signout", public(), Wire::json::<Ended>().refuses(&[503]), |asked| async move {
             if let Some((token, _)) = auth::token(asked.headers()) {
                 asked.core().system().log_out(&token).await?;
             }

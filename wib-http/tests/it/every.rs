@@ -155,11 +155,14 @@ impl House {
     }
     /// The query's parameters.
     fn parameters(&self, row: &Row) -> Vec<(String, Json, bool)> {
+        self.named(row, "query")
+    }
+    fn named(&self, row: &Row, place: &str) -> Vec<(String, Json, bool)> {
         let all = self.operation(row)["parameters"].as_array().into_iter().flatten();
         let of = |p: &Json| {
             (p["name"].as_str().unwrap().to_owned(), self.resolved(&p["schema"]).clone(), p["required"] == true)
         };
-        all.filter(|p| p["in"] == "query").map(of).collect()
+        all.filter(|p| p["in"] == place).map(of).collect()
     }
     fn value(&self, name: &str, schema: &Json) -> Json {
         let is =
@@ -529,20 +532,21 @@ async fn a_key_of_another_request_or_of_one_under_way_is_refused_on_every_row_th
 }
 
 #[tokio::test]
-async fn without_a_database_every_row_of_members_says_so() {
+async fn without_a_database_every_row_that_asks_one_says_so() {
     let house = House::new().await;
+    let rows: Vec<_> = table().rows().map(|row| (Row::of(row), row.declares(503))).collect();
     house.server.store().close().await;
-    for row in rows() {
+    for (row, declared) in rows.into_iter().filter(|(row, _)| {
+        !matches!(row.access, Access::Signature) && !row.path.contains("{*") && !row.path.starts_with("/media")
+    }) {
         let (path, body) = house.least(&row);
         let failed = house.asks(Some(house.member(5)), &row, &path, &body).await;
-        assert_eq!(
-            (failed.status, &failed.json["code"]),
-            (503, &json!("DATABASE_ERROR")),
-            "{} {path}: {}",
-            row.method,
-            failed.json
-        );
-        assert!(failed.headers.contains_key("retry-after") && failed.json["correlation_id"].is_string());
+        let what = format!("{} {path}: {} {}", row.method, failed.status, failed.json);
+        if !matches!(row.access, Access::Public) {
+            assert_eq!((failed.status, &failed.json["code"]), (503, &json!("DATABASE_ERROR")), "{what}");
+            assert!(failed.headers.contains_key("retry-after") && failed.json["correlation_id"].is_string(), "{what}");
+        }
+        assert!(failed.status == 503 || !declared || failed.status < 500, "{what}");
     }
 }
 
@@ -550,17 +554,83 @@ async fn without_a_database_every_row_of_members_says_so() {
 async fn a_body_past_the_limit_is_refused_on_every_row() {
     let house = House::new().await;
     let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(2 << 20));
-    for row in
-        rows().into_iter().filter(|row| house.operation(row)["requestBody"]["content"]["application/json"].is_object())
-    {
-        let path = house.path(&row.path);
-        let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &huge).await;
-        assert_eq!(
-            (refused.status, &refused.json["code"]),
-            (413, &json!("PAYLOAD_TOO_LARGE")),
-            "{} {path}: {}",
-            row.method,
-            refused.json
-        );
+    for row in table().rows().filter(|row| row.declares(413) && row.access() != Access::Signature) {
+        let path = house.path(row.path());
+        let refused = house.server.asks(Some(house.member(5)), row.method().as_str(), &path, &huge).await;
+        let what = format!("{} {path}: {}", row.method(), refused.json);
+        assert_eq!((refused.status, &refused.json["code"]), (413, &json!("PAYLOAD_TOO_LARGE")), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_is_refused_on_every_row() {
+    let house = House::new().await;
+    let mut seen = 0;
+    for row in rows() {
+        let ids: Vec<_> = house.named(&row, "path").into_iter().filter(|p| p.1["format"] == "uuid").collect();
+        for (name, ..) in &ids {
+            let path = row.path.replace(&format!("{{{name}}}"), "no-id");
+            let path = house.path(&path);
+            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, "{}").await;
+            let what = format!("{} {path}: {}", row.method, refused.json);
+            assert_eq!(refused.status, 400, "{what}");
+            assert!(refused.json["error"].to_string().contains(name), "{what}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 30, "{seen}");
+}
+
+#[tokio::test]
+async fn an_id_of_nobody_in_a_body_or_a_query_is_not_found_where_a_row_says_so() {
+    let house = House::new().await;
+    let mut seen = 0;
+    for route in table().rows().filter(|row| row.declares(404) && !row.path().contains('{')) {
+        let row = Row::of(route);
+        let (path, body) = house.least(&row);
+        let is_id = |p: &(String, Json, bool)| p.1["format"] == "uuid";
+        let mut statuses = vec![];
+        for (name, ..) in house.properties(&row).into_iter().filter(is_id) {
+            let mut body = body.clone();
+            body[&name] = json!(NOBODY);
+            statuses.push(house.asks(Some(house.member(5)), &row, &path, &body).await.status);
+        }
+        for (name, ..) in house.parameters(&row).into_iter().filter(is_id) {
+            let path = path.split('?').next().unwrap();
+            let others: Vec<_> =
+                house.least(&row).0.split_once('?').map_or(vec![], |(_, q)| q.split('&').map(str::to_owned).collect());
+            let others = others.into_iter().filter(|pair| !pair.starts_with(&format!("{name}=")));
+            let query: Vec<_> = others.chain([format!("{name}={NOBODY}")]).collect();
+            let path = format!("{path}?{}", query.join("&"));
+            statuses.push(house.asks(Some(house.member(5)), &row, &path, &body).await.status);
+        }
+        if !statuses.is_empty() {
+            assert!(statuses.contains(&404), "{} {path}: {statuses:?}", row.method);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
+#[tokio::test]
+async fn somebody_without_an_organisation_and_a_cookie_from_elsewhere_are_refused() {
+    let house = House::new().await;
+    let nobody = house.server.nobody().await;
+    for route in table().rows().filter(|row| matches!(row.access(), Access::Session)) {
+        let row = Row::of(route);
+        let (path, body) = house.least(&row);
+        if route.declares(403) {
+            let cookie = format!("session-token={}", house.member(5));
+            let headers = [("cookie", cookie.as_str()), ("origin", "https://evil.example")];
+            let body = body.to_string();
+            let forged = ask(&house.server.app, row.method.as_str(), &path, &headers, &body).await;
+            let safe = row.method == Method::GET;
+            assert_eq!(forged.status == 403, !safe, "{} {path}: {}", row.method, forged.json);
+        }
+        let alone = house.asks(Some(&nobody), &row, &path, &body).await;
+        assert!(alone.status < 500, "{} {path}: {} {}", row.method, alone.status, alone.json);
+        if row.method == Method::GET && route.declares(403) && !path.contains("/api/auth/") {
+            assert_eq!(alone.status, 403, "{} {path}: {}", row.method, alone.json);
+        }
     }
 }

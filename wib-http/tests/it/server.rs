@@ -149,21 +149,29 @@ impl Server {
     pub(crate) fn store(&self) -> &SqlStore {
         &self.store
     }
+    /// The token of somebody who is a member nowhere.
+    pub(crate) async fn nobody(&self) -> String {
+        self.signed_up("nobody@example.test".to_owned(), None).await
+    }
     /// The token of a new member.
     pub(crate) async fn member(&self, organization: OrganizationId, role: Role) -> String {
+        self.signed_up(format!("{role}-{organization}@example.test"), Some((organization, role))).await
+    }
+    async fn signed_up(&self, email: String, place: Option<(OrganizationId, Role)>) -> String {
         let system = self.wib.system();
-        let email = format!("{role}-{organization}@example.test");
         let csrf_token = Some(system.csrf_token().await.unwrap());
         let password = || "a long enough password".to_owned().into();
         let account =
             SignUp { email: email.clone(), password: password(), name: None, organization_name: None, csrf_token };
         let user = system.sign_up(account).await.unwrap();
         let now = self.clock.now();
-        let id = Id::new(now, &**self.wib.random());
-        let row = Member { id, organization_id: organization, user_id: user.id, role, created_at: now };
-        let mut tx = self.store.system().await.unwrap();
-        tx.insert_member(&row).await.unwrap();
-        tx.commit().await.unwrap();
+        if let Some((organization_id, role)) = place {
+            let id = Id::new(now, &**self.wib.random());
+            let row = Member { id, organization_id, user_id: user.id, role, created_at: now };
+            let mut tx = self.store.system().await.unwrap();
+            tx.insert_member(&row).await.unwrap();
+            tx.commit().await.unwrap();
+        }
         let csrf_token = Some(system.csrf_token().await.unwrap());
         let fingerprint = Some(wib_http::auth::fingerprint(&HeaderMap::new()));
         let login = LogIn { email, password: password(), csrf_token, fingerprint };
