@@ -441,7 +441,7 @@ impl<C: Core> Route<C> {
     /// Every status that it refuses with, least first: what follows from its access, its limits, its plan and its input, and
     /// what it says itself.
     pub(crate) fn refused(&self) -> BTreeSet<u16> {
-        let reads = self.input.is_some() && (!self.shape.is_empty());
+        let reads = !matches!(&*self.run, Run::Raw(_)) || (self.input.is_some() && !self.shape.is_empty());
         let when = [
             (401, !matches!(self.access, Access::Public)),
             (403, self.forbids()),

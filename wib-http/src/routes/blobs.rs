@@ -13,7 +13,7 @@ pub(super) fn routes() -> Routes<Wib> {
         Method::GET,
         "/{*key}",
         public(),
-        Wire::bytes("application/octet-stream").also(206).takes::<ReadSigned>().refuses(&[403, 410, 416, 503]),
+        Wire::bytes("application/octet-stream").also(206).takes::<ReadSigned>().refuses(&[403, 416, 503]),
         |asked| async move { read(&asked).await },
     )
 }

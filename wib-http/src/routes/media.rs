@@ -34,7 +34,7 @@ pub(super) fn routes(config: &AppConfig) -> Routes<Wib> {
         Method::GET,
         "/{vendor}/{address}",
         public(),
-        Wire::upgrade().takes::<Address>().refuses(&[410, 426, 503]),
+        Wire::upgrade().takes::<Address>().refuses(&[410, 503]),
         move |asked| {
             let leaving = leaving.clone();
             async move { take(&asked, leaving).await }

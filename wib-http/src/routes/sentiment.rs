@@ -271,6 +271,6 @@ pub(super) fn copilot() -> Routes<Wib> {
             let guidance = if lines.is_empty() { NOTHING.to_owned() } else { lines.join("\n") };
             Ok(Advised { guidance, latency_ms: answer.latency_ms, claims: answer.claims })
         })
-        .refuses(&[404, 502])
+        .refuses(&[404])
         .flat()
 }

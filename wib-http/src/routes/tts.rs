@@ -86,7 +86,7 @@ pub(super) fn files() -> Routes<Wib> {
         Method::GET,
         "/files/{id}",
         role(Role::Viewer),
-        Wire::bytes("audio/mpeg").also(206).takes::<ById<TtsAudio>>().refuses(&[410, 416]),
+        Wire::bytes("audio/mpeg").also(206).takes::<ById<TtsAudio>>().refuses(&[416]),
         |asked| async move { file(&asked).await },
     )
 }

@@ -582,6 +582,20 @@ async fn an_id_that_is_none_is_refused_on_every_row() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_no_row_knows_is_refused_by_name() {
+    let house = House::new().await;
+    for row in rows().into_iter().filter(|row| matches!(row.method, Method::GET | Method::DELETE)) {
+        let path = format!("{}?no_such=1", house.path(&row.path));
+        let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, "").await;
+        let what = format!("{} {path}: {}", row.method, refused.json);
+        if house.operation(&row)["responses"]["400"].is_object() {
+            assert_eq!((refused.status, &refused.json["code"]), (400, &json!("VALIDATION_ERROR")), "{what}");
+            assert!(refused.json["error"].to_string().contains("no_such: unknown field"), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_id_of_nobody_in_a_body_or_a_query_is_not_found_where_a_row_says_so() {
     let house = House::new().await;
     let mut seen = 0;
@@ -616,7 +630,7 @@ async fn an_id_of_nobody_in_a_body_or_a_query_is_not_found_where_a_row_says_so()
 async fn somebody_without_an_organisation_and_a_cookie_from_elsewhere_are_refused() {
     let house = House::new().await;
     let nobody = house.server.nobody().await;
-    for route in table().rows().filter(|row| matches!(row.access(), Access::Session)) {
+    for route in table().rows().filter(|row| matches!(row.access(), Access::Session | Access::Role(Role::Viewer))) {
         let row = Row::of(route);
         let (path, body) = house.least(&row);
         if route.declares(403) {

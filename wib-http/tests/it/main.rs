@@ -15,6 +15,7 @@ mod limits;
 mod numbers;
 mod once;
 mod openapi;
+mod refused;
 mod serve;
 mod served;
 mod server;
