@@ -13,6 +13,7 @@ mod secrets;
 mod speaking;
 mod talking;
 mod value;
+mod voice;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -28,6 +29,7 @@ pub use speaking::Speaking;
 pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
+pub use voice::Workplace;
 
 use crate::{
     ai::{AiBudget, AiMonth, AiRun},
@@ -296,6 +298,7 @@ pub trait OrgTx:
     + Tasks
     + Scores
     + Bills
+    + Workplace
     + Repo<Member>
 {
     /// The organisation it is bound to.

@@ -21,3 +21,4 @@ mod talk;
 mod toy;
 #[cfg(feature = "otel")]
 mod traces;
+mod voice;

@@ -166,6 +166,10 @@ macro_rules! store_suite {
             calls_that_were_judged_are_listed
             a_task_that_is_left_to_do_is_found
             conversations_of_a_machine_come_back_change_and_are_forgotten
+            what_is_said_of_calls_comes_back_and_changes
+            what_is_said_of_calls_goes_with_their_person
+            how_calls_begin_and_whom_they_go_to_comes_back
+            audio_that_is_brought_comes_back_with_what_was_heard
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -194,6 +198,7 @@ mod secrets;
 mod speaking;
 mod spending;
 mod talking;
+mod voice;
 
 pub use keep::*;
 pub use law::*;
@@ -211,3 +216,4 @@ pub use secrets::*;
 pub use speaking::*;
 pub use spending::*;
 pub use talking::*;
+pub use voice::*;
