@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use wib_core::{
-    Org,
+    Org, Wib,
     ai::PutAiBudget,
     assist::NoHint,
     audio::{AudioFile, MOST_BYTES, TranscribeAudio, TranscriptionStatus, UploadAudio},
@@ -16,7 +16,8 @@ use wib_core::{
     calls::{Call, CallId, FlowType, StartCall, TransferCall, TransferKind},
     collections::{Account, ListNumber},
     compliance::Technology,
-    kit::{Error, ExposeSecret, Id, Kind, PageRequest, Principal, Result, Role, time},
+    evidence::Signer,
+    kit::{Error, ExposeSecret, Id, Kind, PageRequest, Principal, Result, Role, VirtualClock, time},
     live::{HeardLine, HeardWord, LineSource, Speaker},
     orgs::Organization,
     outcomes::{
@@ -31,16 +32,18 @@ use wib_core::{
         webrtc::MockWebrtc,
     },
     privacy::{ErasureReason, ExportPerson},
-    testing::fakes::{FakeLlm, FakeMailer, FakeMessenger},
+    testing::fakes::{FakeLlm, FakeMailer, FakeMessenger, FakeTranscriber, FakeVoice},
     translation::Language,
     voice_config::{AddVoiceTarget, Modulations, PlaceVoiceCall, TranslateMode, VoiceFlow},
 };
+
+use wib_storage::{MemoryBlobs, testing::memory_store};
 
 use crate::{
     audit::VOICE,
     desk::{House, MEMBER, OTHER, PERSON, refusal, silence},
     keeping::Archive,
-    stage::{NOON, Stage, magic, phone},
+    stage::{KEY, NOON, Stage, at, magic, phone},
 };
 
 const SAID: &str = "customer: I can pay fifty dollars on Friday. You reach me at 312-555-0100.";
@@ -71,6 +74,22 @@ async fn live(stage: &Stage) -> Org {
     tx.insert_organization(&row).await.unwrap();
     tx.commit().await.unwrap();
     stage.wib.org(Principal::service(id)).await.unwrap()
+}
+/// Somebody where nobody is wired but who must be.
+async fn bare() -> Org {
+    let clock = Arc::new(VirtualClock::new(at(NOON)));
+    let builder = Wib::builder()
+        .store(Arc::new(memory_store(clock.clone()).await))
+        .blobs(Arc::new(MemoryBlobs::default()))
+        .signer(Signer::from_seed(KEY))
+        .voice(Arc::new(FakeVoice::new(clock.clone())))
+        .transcriber(Arc::new(FakeTranscriber::new(clock.clone())))
+        .mailer(Arc::new(FakeMailer::new(clock.clone())))
+        .llm(Arc::new(FakeLlm::default()))
+        .clock(clock);
+    let wib = builder.build().unwrap();
+    let id = wib.system().create_organization("Lakeside Recovery").await.unwrap().id;
+    wib.org(Principal::service(id)).await.unwrap()
 }
 fn agreed() -> DeclareOutcome {
     let content = OutcomeContent {
@@ -270,6 +289,9 @@ async fn a_hint_rests_on_what_was_said_and_never_stops_the_talk() {
     let stage = Stage::new().await;
     let account = stage.account(&magic(26)).await;
     let call = stage.start(&account).await.unwrap().id;
+    let until = time::after(stage.now(), Duration::from_secs(300));
+    let answered = async || Ok(stage.org.call(call).await?.answered_at.is_some());
+    stage.sandbox.play(&stage.wib, &stage.clock, until, answered).await.unwrap();
     let none = stage.org.suggest(call).await.unwrap();
     assert_eq!((none.suggestion, none.reason), (None, Some(NoHint::NoTranscript)));
     let word = HeardWord { text: "Talk to my attorney.".to_owned(), started_at: stage.now(), ended_at: stage.now() };
@@ -580,8 +602,8 @@ async fn no_code_is_sent_to_a_person_or_where_nobody_carries_texts() {
             Ok(()) => assert_eq!(asked.unwrap().status, CallerIdStatus::Pending),
         }
     }
-    let alone = House::new().await;
-    is(alone.org.prove_caller_id(prove("+13125550171")).await, 503, "SMS_NOT_CONFIGURED");
+    let alone = bare().await;
+    is(alone.prove_caller_id(prove("+13125550171")).await, 503, "SMS_NOT_CONFIGURED");
 }
 
 #[tokio::test]
@@ -602,9 +624,9 @@ async fn a_browser_signs_in_with_the_same_token_until_five_minutes_before_its_en
     assert_eq!((check.wired, check.reachable, check.trunks), (true, true, 1));
     assert_eq!(check.trunk_ends_with.as_deref(), Some("0002"));
     is(of_role(&stage, Role::Operator).await.check_softphone().await, 403, "FORBIDDEN");
-    let alone = House::new().await;
-    is(alone.org.browser_credential().await, 503, "WEBRTC_NOT_CONFIGURED");
-    assert!(!alone.org.check_softphone().await.unwrap().wired);
+    let alone = bare().await;
+    is(alone.browser_credential().await, 503, "WEBRTC_NOT_CONFIGURED");
+    assert!(!alone.check_softphone().await.unwrap().wired);
 }
 
 #[tokio::test]
@@ -690,9 +712,23 @@ async fn audio_that_is_brought_is_kept_and_heard() {
     let done = async || Ok(org.audio_transcription(begun.id).await?.0.status != TranscriptionStatus::Processing);
     stage.sandbox.play(&stage.wib, &stage.clock, until, done).await.unwrap();
     let (heard, of) = org.audio_transcription(begun.id).await.unwrap();
-    assert_eq!((heard.status, of), (TranscriptionStatus::Completed, file.clone()), "{:?}", heard.error);
-    assert!(heard.transcript.is_some() && heard.completed_at.is_some());
+    // Nothing is said in it.
+    assert_eq!((heard.status, of), (TranscriptionStatus::Failed, file.clone()));
+    assert!(heard.error.is_some() && heard.completed_at.is_some() && heard.transcript.is_none());
     is(other.audio_transcription(begun.id).await, 404, "NOT_FOUND");
+    let (_, call) = called(stage).await;
+    let recording = org.export_call(call).await.unwrap().recordings[0].id;
+    let sound = org.open_recording(recording).await.unwrap().1.whole().await.unwrap();
+    let talk = bring(org, Some(call), vec![Ok(sound)]).await.unwrap();
+    let begun = org.transcribe_audio(hear(&talk)).await.unwrap();
+    let until = time::after(stage.now(), Duration::from_secs(3600));
+    let done = async || Ok(org.audio_transcription(begun.id).await?.0.status != TranscriptionStatus::Processing);
+    stage.sandbox.play(&stage.wib, &stage.clock, until, done).await.unwrap();
+    let (heard, _) = org.audio_transcription(begun.id).await.unwrap();
+    assert_eq!(heard.status, TranscriptionStatus::Completed, "{:?}", heard.error);
+    let words = heard.transcript.unwrap();
+    assert!(heard.word_count.unwrap() > 5 && words.contains(": "), "{words}");
+    assert!((1..=1_000_000).contains(&heard.confidence_ppm.unwrap()));
     for _ in 1..20 {
         org.transcribe_audio(hear(&file)).await.unwrap();
     }
