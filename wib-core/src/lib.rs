@@ -27,6 +27,7 @@
 //! | [`lists`], [`licences`], [`retention`] | registries of numbers, licences, legal holds |
 //! | [`caller_ids`] | numbers that are shown and called, lines of members |
 //! | [`calls`], [`recordings`], [`transcripts`], [`translation`], [`analysis`], [`usage`], [`costs`] | a call, what it leaves and what it costs |
+//! | [`outcomes`], [`voice_config`], [`audio`] | what people say came of a call, how calls begin, audio that is brought |
 //! | [`payments`], [`tasks`], [`likelihood`] | what persons agreed to pay and paid, what is to be done, what to expect |
 //! | [`billing`], [`plans`] | the organisation's own subscription, invoices and their dunning; what its plan lets it do |
 //! | [`live`] | calls watched while they happen |
@@ -45,6 +46,7 @@ pub mod ai;
 pub mod ai_agent;
 pub mod analysis;
 pub mod assist;
+pub mod audio;
 pub mod audit;
 pub mod auth;
 pub mod billing;
@@ -73,6 +75,7 @@ pub mod live;
 mod mail;
 pub mod notices;
 pub mod orgs;
+pub mod outcomes;
 pub mod payments;
 pub mod plans;
 pub mod ports;
@@ -90,6 +93,7 @@ pub mod transcripts;
 pub mod translation;
 pub mod usage;
 pub mod violations;
+pub mod voice_config;
 mod wib;
 
 pub use wib::{Org, Person, Platform, Settings, System, Wib, WibBuilder};

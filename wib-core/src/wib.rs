@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 
 use crate::{
     ai::{Router, RouterPolicy},
@@ -158,6 +158,8 @@ pub struct Parts {
     pub(crate) handed: Notify,
     // When a worker of this process last took from the queue or settled something, in microseconds.
     progress: AtomicI64,
+    // What browsers sign in with, once somebody asked for it.
+    pub(crate) browsers: OnceCell<Arc<calls::BrowserCredentials>>,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
     pub(crate) hashing: Semaphore,
     // Calls that are heard at once.
@@ -569,6 +571,7 @@ impl WibBuilder {
             wake: Notify::new(),
             handed: Notify::new(),
             progress: AtomicI64::new(i64::MIN),
+            browsers: OnceCell::new(),
             hashing: Semaphore::new(HASHING),
         })))
     }

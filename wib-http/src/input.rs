@@ -3,10 +3,11 @@
 //! One JSON object is built, body first, then query, then path, and read once. Texts of query and path become what the
 //! command's schema says; fields the schema does not know are refused here, by name.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Query};
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderMap, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -263,6 +264,19 @@ pub(crate) async fn bytes(clock: &dyn Clock, headers: &HeaderMap, body: Body, li
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
         Err(e) => Err(Error::invalid("body was not sent to its end").because(e)),
     }
+}
+
+/// A body piece by piece, each within [`BODY`]: who sends nothing more is not waited for.
+pub(crate) fn paced(clock: Arc<dyn Clock>, body: Body) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
+    stream::unfold(Some((clock, body.into_data_stream())), async |left| {
+        let (clock, mut pieces) = left?;
+        match time::timeout(&*clock, BODY, pieces.next()).await {
+            None => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
+            Some(None) => None,
+            Some(Some(Ok(piece))) => Some((Ok(piece), Some((clock, pieces)))),
+            Some(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
+        }
+    })
 }
 
 pub(crate) fn written(answer: &impl Serialize) -> Result<Json> {

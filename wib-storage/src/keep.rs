@@ -238,9 +238,23 @@ impl Keeping for SqlOrg {
         let moods = of_calls!(forget_sentiments_of_person, "sentiment_summaries");
         let advice = of_calls!(forget_advice_of_person, "advice");
         let said = of_calls!(forget_ai_turns_of_person, "ai_turns");
+        let call_notes = of_calls!(forget_call_notes_of_person, "call_notes");
+        let confirmations = of_calls!(forget_confirmations_of_person, "call_confirmations");
+        let summaries = of_calls!(forget_summaries_of_person, "ai_summaries");
+        // What was heard in them goes with them.
+        let files = of_calls!(forget_audio_files_of_person, "audio_files");
+        let revisions = of_calls!(forget_outcome_history_of_person, "call_outcome_history");
+        let outcomes = of_calls!(forget_outcomes_of_person, "call_outcomes");
+        let cards = org_sql!(
+            forget_cards,
+            "UPDATE call_cards SET disposition_notes = NULL, metadata = $3 WHERE organization_id = $1
+            AND (disposition_notes IS NOT NULL OR metadata <> $3) AND call_id IN
+                (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
+        );
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
+        self.change(revisions, [person.into()]).await?;
         let (scores, advice) =
             (self.change(scores, [person.into()]).await?, self.change(advice, [person.into()]).await?);
         Ok(vec![
@@ -248,6 +262,12 @@ impl Keeping for SqlOrg {
             counted("advice about calls", advice),
             counted("what a machine said", self.change(said, [person.into()]).await?),
             counted("lines heard live", self.change(lines, [person.into()]).await?),
+            counted("notes about calls", self.change(call_notes, [person.into()]).await?),
+            counted("confirmations", self.change(confirmations, [person.into()]).await?),
+            counted("summaries of calls", self.change(summaries, [person.into()]).await?),
+            counted("audio that was brought", self.change(files, [person.into()]).await?),
+            counted("outcomes of calls", self.change(outcomes, [person.into()]).await?),
+            counted("words of dispositions", self.change(cards, [person.into(), empty.clone()]).await?),
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),
             counted("words of violations", self.change(violations, [person.into(), empty]).await?),
             counted("mail addresses, proofs and notes of consents", self.change(consents, [person.into()]).await?),

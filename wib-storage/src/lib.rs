@@ -65,6 +65,7 @@ mod translation;
 #[cfg(feature = "websocket")]
 mod tunnel;
 mod usage;
+mod voice;
 pub mod witness;
 
 pub use blobs::{FolderBlobs, MemoryBlobs};

@@ -76,6 +76,7 @@ migrations![
     "0022_speech",
     "0023_minds",
     "0024_agent",
+    "0026_voice",
     "0029_idempotency",
 ];
 

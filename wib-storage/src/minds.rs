@@ -51,7 +51,7 @@ impl SqlOrg {
         for sql in [scores, summary, advice] {
             self.change(sql, [call.into()]).await?;
         }
-        Ok(())
+        self.forget_summaries(call).await
     }
 }
 

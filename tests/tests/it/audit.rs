@@ -94,6 +94,22 @@ const LEGS: &[(&str, &str)] = &[
     ("leave_supervision", "call:supervision_left"),
     ("translate_call", "translation:asked"),
 ];
+/// The same for what members do with calls, numbers and sounds.
+pub(crate) const VOICE: &[(&str, &str)] = &[
+    ("declare_outcome", "call:outcome_declared"),
+    ("revise_outcome", "call:outcome_updated"),
+    ("add_call_note", "call:note_created"),
+    ("set_disposition", "call:disposition_set"),
+    ("add_confirmation", "call:confirmation_created"),
+    ("share_call", "call:emailed"),
+    ("summarise_call", "call:ai_summary_generated"),
+    ("hold_call", "call:held"),
+    ("put_voice_config", "config:voice_updated"),
+    ("add_voice_target", "voice:target_created"),
+    ("delete_voice_target", "voice:target_deleted"),
+    ("upload_audio", "audio:uploaded"),
+    ("transcribe_audio", "audio:transcription_started"),
+];
 /// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
 const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
 
@@ -305,6 +321,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(RECORDS)
         .chain(TALK)
         .chain(LEGS)
+        .chain(VOICE)
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)

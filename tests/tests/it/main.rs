@@ -50,3 +50,4 @@ mod tongues;
 mod transfer;
 mod translation;
 mod verdicts;
+mod voice;

@@ -4,12 +4,12 @@ use serde_json::json;
 use super::{Analysis, ClaimedFinding, ComplianceTopic, FindingKind, Insight, Sentiment, Span, tasks};
 use crate::{
     ai::{self, Guarded, guard},
-    calls::{Call, CallEvent},
+    calls::{Call, CallEvent, CallId},
     engine::{Done, Message},
     kit::{Currency, Error, Money, OrNotFound, Result, canonical},
     live::LiveKind,
     orgs::OrganizationId,
-    ports::llm::{Prompt, Task},
+    ports::llm::{Completion, Prompt, Task},
     store::Repo,
     transcripts::{Transcript, TranscriptId},
     usage,
@@ -84,6 +84,28 @@ fn ids(message: &Message) -> Result<(OrganizationId, TranscriptId)> {
     Ok((organization, message.payload_field("transcript_id")?))
 }
 
+/// What a model makes of the words of a call; what it claims stands in them.
+///
+/// # Errors
+/// `QuotaExceeded` when the budget does not allow it; the vendor's failure; `Vendor` for an answer that makes no sense.
+pub(crate) async fn read(
+    wib: &Wib,
+    organization: OrganizationId,
+    call: CallId,
+    text: &str,
+) -> Result<(Insight, Completion)> {
+    let data = guard(text, READ);
+    let prompt = Prompt {
+        schema: Some(schema()),
+        max_tokens: 1200,
+        temperature_milli: 300,
+        task: Task::Summarization,
+        ..Prompt::new(INSTRUCTIONS, data.clone())
+    };
+    let completion = ai::ask(wib, organization, Some(call), &prompt).await?;
+    Ok((check(&completion.text, &data)?, completion))
+}
+
 /// Has a transcript analysed, and keeps what can be found in it.
 pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
     let (organization, id) = ids(message)?;
@@ -94,16 +116,7 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
     }
     drop(tx);
     let text = transcript.text();
-    let data = guard(&text, READ);
-    let prompt = Prompt {
-        schema: Some(schema()),
-        max_tokens: 1200,
-        temperature_milli: 300,
-        task: Task::Summarization,
-        ..Prompt::new(INSTRUCTIONS, data.clone())
-    };
-    let completion = ai::ask(wib, organization, Some(transcript.call_id), &prompt).await?;
-    let mut insight = check(&completion.text, &data)?;
+    let (mut insight, completion) = read(wib, organization, transcript.call_id, &text).await?;
     let said: usize = transcript.utterances.0.iter().map(|said| said.text.trim().chars().count()).sum();
     if said < WORTH {
         insight.summary.clear();

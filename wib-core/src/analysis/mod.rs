@@ -4,7 +4,7 @@ mod analyse;
 mod tasks;
 mod when;
 
-pub(crate) use analyse::{analyse, give_up};
+pub(crate) use analyse::{analyse, give_up, read};
 use serde::{Deserialize, Serialize};
 
 use crate::{

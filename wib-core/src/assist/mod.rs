@@ -10,11 +10,13 @@ mod advise;
 mod ask;
 mod check;
 mod script;
+mod suggest;
 
 pub(crate) use advise::{advise, ask};
 pub use ask::{AskCopilot, Guidance};
 pub use script::{GUIDE, GuideLine, PutScriptLine, ScriptLine, ScriptLineId};
 use serde::{Deserialize, Serialize};
+pub use suggest::{Hint, NoHint};
 
 use crate::{
     analysis::Span,

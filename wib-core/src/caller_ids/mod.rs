@@ -14,6 +14,7 @@
 
 mod lines;
 mod numbers;
+mod send;
 mod verify;
 
 pub(crate) use lines::reached;

@@ -46,6 +46,7 @@
 mod browser;
 mod carry;
 mod facts;
+mod hold;
 mod inbound;
 mod judged;
 mod legs;
@@ -56,6 +57,7 @@ mod payment;
 mod read;
 mod recording;
 mod seal;
+mod softphone;
 mod speech;
 mod start;
 mod supervise;
@@ -76,6 +78,7 @@ pub(crate) use recording::{
     pause_given_up, pause_recording, resume_recording, start_recording, stop_given_up, stop_recording,
 };
 pub(crate) use seal::{seal, seal_again};
+pub use softphone::SoftphoneCheck;
 pub use speech::{LimitedContent, Spoken, Words};
 pub(crate) use speech::{earlier_words, speak, tells_of_collecting};
 pub use start::{PATIENCE, StartCall};

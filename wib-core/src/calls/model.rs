@@ -62,6 +62,8 @@ text_enum! {
         Bridge = "bridge",
         /// The person called us.
         Inbound = "inbound",
+        /// One leg, to the person, that a member asked for from a browser.
+        Webrtc = "webrtc",
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     engine::{NewMessage, Topic},
     evidence::{self, Bundle},
     kit::{Error, OrNotFound, Page, PageRequest, Result, Role, time::Timestamp},
+    outcomes::{CallNote, CallOutcome},
     ports::transcriber::Utterance,
     recordings::Recording,
     store::{ACTIVE, Repo},
@@ -17,6 +18,9 @@ use crate::{
     usage::Usage,
     wib::Org,
 };
+
+/// Notes of an export: all that a call may have.
+const NOTES: i64 = 1000;
 
 /// Asks for a page of calls, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -70,6 +74,10 @@ pub struct CallExport {
     pub analyses: Vec<Analysis>,
     /// Its transcripts in other languages, every version.
     pub translations: Vec<Translation>,
+    /// What came of it, as people say it.
+    pub outcome: Option<CallOutcome>,
+    /// Notes about it.
+    pub notes: Vec<CallNote>,
     /// What it used.
     pub usage: Vec<Usage>,
     /// Its evidence, once sealed.
@@ -195,6 +203,8 @@ impl Org {
             transcripts: tx.transcripts_of_call(id).await?,
             analyses: tx.analyses_of_call(id).await?,
             translations: tx.translations_of_call(id).await?,
+            outcome: tx.outcome_of_call(id).await?,
+            notes: tx.notes_of_call(id, NOTES).await?,
             usage: tx.usage_of_call(id).await?,
             evidence,
             call,

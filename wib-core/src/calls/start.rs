@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     Call, CallEvent, CallFacts, CallId, CallStatus, FlowType, LegRole,
@@ -15,11 +16,13 @@ use crate::{
     },
     contacts::{Contact, ContactKind, ContactSource},
     engine::{NewMessage, Topic, Worker},
-    kit::{Error, Phone, Result, Role, time},
+    kit::{Error, Id, Phone, Result, Role, time},
     live::{Listen, LiveKind},
+    outcomes::{CallCard, Metadata, check_metadata},
     ports::voice::Direction,
     translation::Language,
-    wib::Org,
+    voice_config::VoiceTarget,
+    wib::{Org, Wib},
 };
 
 /// How long somebody waits for the vendor's answer to a dial.
@@ -46,9 +49,10 @@ pub struct StartCall {
     pub technology: Option<Technology>,
     /// Why; to collect by default.
     pub purpose: Purpose,
-    /// Whether to record, after the notice; yes by default.
+    /// Whether to record, after the notice; as the organisation's [`VoiceConfig`](crate::voice_config::VoiceConfig) says by
+    /// default, else yes.
     pub record: Option<bool>,
-    /// Whether to transcribe the recording; yes by default.
+    /// Whether to transcribe the recording; the same.
     pub transcribe: Option<bool>,
     /// Into which language to translate the transcript; into none by default.
     pub translate_to: Option<Language>,
@@ -56,6 +60,36 @@ pub struct StartCall {
     pub listen: Option<Listen>,
     /// Whether to find out if a machine answered; by default yes, and no when a member waits on the line.
     pub detect_machine: Option<bool>,
+    /// Whether a member asks for it from a browser.
+    pub from_browser: bool,
+    /// For which campaign, as who asks says.
+    pub campaign_id: Option<Uuid>,
+    /// For which of its calls.
+    pub campaign_call_id: Option<Uuid>,
+    /// To which saved destination.
+    pub target_id: Option<Id<VoiceTarget>>,
+    /// Whether it is placed to try something out. It passes the gate all the same.
+    pub is_test: bool,
+    /// What a client wants kept with it: at most 50 entries and 8 KiB.
+    pub metadata: Option<Metadata>,
+}
+
+/// What is to be kept beside the call, where anything is.
+fn card(wib: &Wib, id: CallId, command: &StartCall) -> Option<CallCard> {
+    let card = CallCard {
+        campaign_id: command.campaign_id,
+        campaign_call_id: command.campaign_call_id,
+        target_id: command.target_id,
+        is_test: command.is_test,
+        metadata: command.metadata.clone().unwrap_or_default(),
+        ..CallCard::new(wib, id)
+    };
+    let said = command.campaign_id.is_some()
+        || command.campaign_call_id.is_some()
+        || command.target_id.is_some()
+        || command.is_test
+        || command.metadata.is_some();
+    said.then_some(card)
 }
 
 /// How a call is spoken: translations that are spoken are an artificial voice (FCC 24-17).
@@ -80,14 +114,18 @@ impl Org {
     /// `Blocked` with `blocked_by`, `not_before`, `reasons` and `verdict_id` when the law does not permit it now;
     /// `Invalid`, `NotFound`, `Forbidden` as usual; `Conflict` when a test organisation meets a live vendor or the
     /// reverse.
-    pub async fn start_call(&self, command: StartCall) -> Result<Call> {
+    pub async fn start_call(&self, mut command: StartCall) -> Result<Call> {
         self.at_least(Role::Agent)?;
+        command.metadata.as_ref().map_or(Ok(()), check_metadata)?;
         if self.organization().live != self.wib.voice.live() {
             let is = if self.organization().live { "live" } else { "a test" };
             return Err(Error::conflict(format!("the organization is {is} one and the voice vendor is not"))
                 .code("LIVE_MISMATCH"));
         }
         let mut tx = self.tx().await?;
+        if let Some(config) = tx.voice_config().await? {
+            config.modulations.fill(&mut command);
+        }
         let (from, of_pool) = shown(&self.wib, &mut *tx, command.from.as_ref()).await?;
         let (account, to) = whom(&mut *tx, command.account_id, command.to.as_ref(), "to").await?;
         let technology = technology(&command)?;
@@ -113,7 +151,11 @@ impl Org {
             direction: Direction::Outbound,
             from_number: from,
             to_number: to,
-            flow_type: if command.agent.is_some() { FlowType::Bridge } else { FlowType::Direct },
+            flow_type: match command.agent {
+                Some(_) => FlowType::Bridge,
+                None if command.from_browser => FlowType::Webrtc,
+                None => FlowType::Direct,
+            },
             technology,
             purpose: command.purpose,
             status: CallStatus::Pending,
@@ -137,6 +179,9 @@ impl Org {
             updated_at: now,
         };
         tx.insert(&call).await?;
+        if let Some(card) = card(&self.wib, id, &command) {
+            tx.insert(&card).await?;
+        }
         tx.tell(LiveKind::Call, call.id, call.id.uuid());
         if let Some(number) = of_pool {
             tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;

@@ -276,8 +276,8 @@ impl Org {
     /// call's [`Handover`].
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` when the call is not up, is being handed on already, payment data is being given, or a warm
-    /// transfer finds no member on the call; `Invalid` for a number of the call itself; `Forbidden` below agent.
+    /// `NotFound`; `Conflict` when the call is not up, is being handed on already, its person is on hold, payment data is being
+    /// given, or a warm transfer finds no member on the call; `Invalid` for a number of the call itself; `Forbidden` below agent.
     pub async fn transfer_call(&self, id: CallId, command: TransferCall) -> Result<Call> {
         self.at_least(Role::Agent)?;
         let mut tx = self.tx().await?;
@@ -296,6 +296,10 @@ impl Org {
         if facts.open_mask().is_some() {
             return Err(Error::conflict("payment data is being given").code("PAYMENT_UNDER_WAY"));
         }
+        let card = tx.card_of_call(id).await?;
+        if card.as_ref().is_some_and(|card| card.held) {
+            return Err(Error::conflict("the person is on hold: bring them back first").code("CALL_ON_HOLD"));
+        }
         not_the_person(&call, &command.to, "to")?;
         let now = self.wib.now();
         let leg = match command.kind {
@@ -310,7 +314,9 @@ impl Org {
                 legs::add(&self.wib, &mut *tx, &mut call, LegRole::Target, command.to.clone()).await?
             }
         };
-        let handover = Handover { on_failure: command.on_failure, ..Handover::of(command.kind, now) };
+        // Where the person was on hold before, they are in a conference already.
+        let conference = card.and_then(|card| card.conference).filter(|_| command.kind == TransferKind::Warm);
+        let handover = Handover { on_failure: command.on_failure, conference, ..Handover::of(command.kind, now) };
         call.facts.handovers.insert(leg, handover);
         let data = json!({"leg_id": leg, "kind": command.kind, "on_failure": command.on_failure});
         note(&self.wib, &mut *tx, id, &format!("handover:{leg}"), "call.transferring", data.clone(), now).await?;

@@ -64,6 +64,10 @@ text_enum! {
         SubmitTranscript = "submit_transcript",
         /// Fetch a transcript.
         FetchTranscript = "fetch_transcript",
+        /// Order a transcript of audio that was brought.
+        SubmitAudio = "submit_audio",
+        /// Fetch it.
+        FetchAudio = "fetch_audio",
         /// Have a transcript analysed.
         Analyse = "analyse",
         /// Translate a transcript.

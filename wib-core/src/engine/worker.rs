@@ -10,7 +10,7 @@ use super::{
     outage::Outage,
 };
 use crate::{
-    ai_agent, analysis, assist, audit, billing, blobs, calls,
+    ai_agent, analysis, assist, audio, audit, billing, blobs, calls,
     kit::{Error, Kind, Result, time, time::Timestamp},
     live,
     orgs::OrganizationId,
@@ -91,7 +91,7 @@ impl Topic {
     pub const fn limits(self) -> Limits {
         let (tries, base, cap) = match self {
             // A first try and three more: the seed's setting for the transcription queue.
-            Self::SubmitTranscript | Self::Analyse | Self::Translate => (4, 10, 120),
+            Self::SubmitTranscript | Self::SubmitAudio | Self::Analyse | Self::Translate => (4, 10, 120),
             // Somebody waits for the words; what a vendor fails at is not tried again.
             Self::TranslateLine => (3, 1, 2),
             // The seed's setting: three attempts, two and four seconds apart.
@@ -129,6 +129,7 @@ impl Topic {
             | Self::WatchCall
             | Self::AiWatch
             | Self::FetchTranscript
+            | Self::FetchAudio
             | Self::Seal
             | Self::SendMail
             | Self::WriteAudit => (20, 1, 300),
@@ -387,6 +388,7 @@ impl Worker {
             Topic::FetchRecording => recordings::give_up(&self.wib, message).await,
             Topic::SilenceRecording => recordings::silence_given_up(&self.wib, message).await,
             Topic::SubmitTranscript | Topic::FetchTranscript => transcripts::give_up(&self.wib, message, why).await,
+            Topic::SubmitAudio | Topic::FetchAudio => audio::give_up(&self.wib, message, why).await,
             Topic::Analyse => analysis::give_up(&self.wib, message, why).await,
             Topic::Translate => translation::give_up(&self.wib, message).await,
             Topic::TranslateLine => live::translate_given_up(&self.wib, message).await,
@@ -446,6 +448,8 @@ impl Worker {
             Topic::SilenceRecording => recordings::silence(wib, message).await,
             Topic::SubmitTranscript => transcripts::submit(wib, message).await,
             Topic::FetchTranscript => transcripts::ask(wib, message).await,
+            Topic::SubmitAudio => audio::submit(wib, message).await,
+            Topic::FetchAudio => audio::ask(wib, message).await,
             Topic::Analyse => analysis::analyse(wib, message).await,
             Topic::Translate => translation::translate(wib, message).await,
             Topic::TranslateLine => live::translate(wib, message).await,

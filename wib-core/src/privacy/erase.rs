@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Counted, Erasure, ErasureReason, ErasureReport, ErasureStatus, KeptItem};
 use crate::{
+    audio,
     audit::Line,
     calls::CallId,
     collections::{Person, PersonId, Suppression},
@@ -29,6 +30,8 @@ const STEP: i64 = 100;
 const ACCOUNTS: i64 = 1000;
 /// The most numbers of a person.
 const NUMBERS_READ: i64 = 1000;
+/// Files of audio that were brought of calls with a person: all that an organisation may have.
+const FILES: i64 = 10_000;
 /// The numbers of an erased person.
 const NUMBERS: &str = "numbers";
 
@@ -89,6 +92,8 @@ impl Org {
                 .await?;
             }
         }
+        let files = tx.audio_files_of_person(id, FILES).await?;
+        audio::let_go(&mut *tx, &files, now).await?;
         let mut erased = tx.forget_person(id).await?;
         erased.retain(|item| item.count > 0);
         let erasure = Erasure {

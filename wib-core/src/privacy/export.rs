@@ -7,6 +7,7 @@ use crate::{
     ai_agent::AiTurn,
     analysis::Analysis,
     assist::Advice,
+    audio::{AudioFile, AudioTranscription},
     calls::{Call, CallEvent, CallId},
     circumstances::Circumstance,
     collections::{Account, Person, PersonId, PersonLocation, PersonPhone, Suppression},
@@ -17,6 +18,7 @@ use crate::{
     kit::{Id, OrNotFound, Result, Role, canonical, time::Timestamp},
     live::{LineTranslation, LiveLine},
     notices::{Dispute, Notice},
+    outcomes::{AiSummary, CallCard, CallConfirmation, CallNote, CallOutcome, OutcomeRevision},
     recordings::{Recording, RecordingId, RecordingStatus},
     sentiment::{SentimentScore, SentimentSummary},
     transcripts::Transcript,
@@ -75,6 +77,14 @@ pub struct CallRecord {
     pub sentiment_summary: Option<SentimentSummary>,
     pub advice: Vec<Advice>,
     pub ai_turns: Vec<AiTurn>,
+    pub outcome: Option<CallOutcome>,
+    pub outcome_history: Vec<OutcomeRevision>,
+    pub notes: Vec<CallNote>,
+    pub confirmations: Vec<CallConfirmation>,
+    pub summaries: Vec<AiSummary>,
+    pub card: Option<CallCard>,
+    pub audio_files: Vec<AudioFile>,
+    pub audio_transcriptions: Vec<AudioTranscription>,
 }
 
 /// A part of everything about a person. What is of the person itself is in the first part alone.
@@ -181,6 +191,11 @@ impl Org {
                 let key = r.blob_key.clone()?;
                 Some(BlobRef { recording_id: r.id, key, hash: r.media_hash.clone(), size_bytes: r.size_bytes })
             }));
+            let files = tx.audio_files_of_call(call.id, ROWS).await?;
+            let mut heard = vec![];
+            for file in &files {
+                heard.extend(tx.transcriptions_of_file(file.id).await?);
+            }
             export.calls.push(CallRecord {
                 timeline: tx.timeline(call.id).await?,
                 contacts: tx.contacts_of_call(call.id).await?,
@@ -189,6 +204,14 @@ impl Org {
                 analyses: tx.analyses_of_call(call.id).await?,
                 translations: tx.translations_of_call(call.id).await?,
                 ai_turns: tx.ai_turns(call.id).await?,
+                outcome: tx.outcome_of_call(call.id).await?,
+                outcome_history: tx.outcome_revisions(call.id, ROWS).await?,
+                notes: tx.notes_of_call(call.id, ROWS).await?,
+                confirmations: tx.confirmations_of_call(call.id, ROWS).await?,
+                summaries: tx.summaries_of_call(call.id, ROWS).await?,
+                card: tx.card_of_call(call.id).await?,
+                audio_files: files,
+                audio_transcriptions: heard,
                 lines: tx.lines_after(call.id, -1, LINES).await?,
                 line_translations: tx.line_translations_after(call.id, -1, LINES).await?,
                 sentiment: tx.scores_after(call.id, -1, LINES).await?,

@@ -14,6 +14,7 @@ mod secrets;
 mod speaking;
 mod talking;
 mod value;
+mod voice;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ pub use speaking::Speaking;
 pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
+pub use voice::Workplace;
 
 use crate::{
     ai::{AiBudget, AiMonth, AiRun},
@@ -299,6 +301,7 @@ pub trait OrgTx:
     + Scores
     + Bills
     + Idempotency
+    + Workplace
     + Repo<Member>
 {
     /// The organisation it is bound to.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use wib_core::{
-    Wib,
+    Org, Wib,
     auth::UserId,
     calls::{Call, CallEvent, CallExport, CallId, CallStatus, FlowType, ListCalls, Segment, StartCall},
     collections::{AccountId, PersonId},
@@ -13,14 +13,19 @@ use wib_core::{
     limits::Limit,
     live::Listen,
     orgs::OrganizationId,
+    outcomes::Metadata,
     ports::voice::{AnsweredBy, Direction, HangupCause},
 };
 
+use super::outcomes::{note_rows, outcome_row};
 use crate::{
     input::{self, ById},
     reply,
     table::{Asked, Routes, Wire, role, session},
 };
+
+/// Where the asking system's id is kept.
+const SYSTEM: &str = "system_id";
 
 /// Places a call, when the law permits it now.
 #[derive(Deserialize, JsonSchema)]
@@ -35,6 +40,12 @@ struct PlaceCall {
     enable_amd: Option<bool>,
     recording_enabled: Option<bool>,
     transcription_enabled: Option<bool>,
+    /// For which campaign; kept with the call.
+    campaign_id: Option<uuid::Uuid>,
+    /// For which of its calls; kept with the call.
+    campaign_call_id: Option<uuid::Uuid>,
+    /// What is to be kept with the call: at most 50 entries and 8 KiB.
+    metadata: Option<Metadata>,
     /// What to do with its words while they are spoken; by default nobody listens.
     listen: Option<Listen>,
 }
@@ -46,6 +57,8 @@ struct CallNumber {
     phone_number: Phone,
     /// The number to show.
     caller_id: Option<Phone>,
+    /// By which system it is asked for; kept with the call.
+    system_id: Option<uuid::Uuid>,
 }
 
 /// Reads the transcript from after a line on.
@@ -91,6 +104,12 @@ pub(super) struct CallRow {
     ended_at: Option<Timestamp>,
     duration_seconds: Option<i64>,
     hangup_cause: Option<HangupCause>,
+    disposition: Option<String>,
+    disposition_notes: Option<String>,
+    /// What who asked for it wanted kept with it.
+    metadata: Option<Metadata>,
+    /// Whether it was placed to try something out.
+    is_test: bool,
     /// The verdict that let it be dialled.
     verdict_id: Option<Id<StoredVerdict>>,
     recording_enabled: bool,
@@ -126,6 +145,10 @@ impl From<Call> for CallRow {
             ended_at: call.ended_at,
             duration_seconds,
             hangup_cause: call.hangup_cause,
+            disposition: None,
+            disposition_notes: None,
+            metadata: None,
+            is_test: false,
             verdict_id: call.verdict_id,
             recording_enabled: call.record,
             transcription_enabled: call.transcribe,
@@ -137,6 +160,25 @@ impl From<Call> for CallRow {
             from_number: call.from_number,
             to_number: call.to_number,
         }
+    }
+}
+
+impl CallRow {
+    /// The row with what is said of the call besides.
+    async fn told(org: &Org, call: Call) -> Result<Self> {
+        let card = org.call_card(call.id).await?;
+        let row = Self::from(call);
+        let Some(card) = card else { return Ok(row) };
+        let system = card.metadata.0.get(SYSTEM).and_then(Json::as_str).and_then(|id| id.parse().ok());
+        Ok(Self {
+            system_id: system,
+            campaign_id: card.campaign_id,
+            disposition: card.disposition,
+            disposition_notes: card.disposition_notes,
+            metadata: Some(card.metadata),
+            is_test: card.is_test,
+            ..row
+        })
     }
 }
 
@@ -280,35 +322,45 @@ pub(super) fn routes() -> Routes<Wib> {
                 transcribe: c.transcription_enabled,
                 detect_machine: c.enable_amd,
                 listen: c.listen,
+                campaign_id: c.campaign_id,
+                campaign_call_id: c.campaign_call_id,
+                metadata: c.metadata,
                 ..StartCall::default()
             };
             let call = org.start_call(command).await?;
             let call = org.dial_now(call.id).await?;
             let leg = call.facts.leg.clone();
             let telnyx = VendorNames { call_control_id: leg.control_id, call_session_id: leg.session_id };
-            Ok(Placed { call: call.into(), telnyx })
+            Ok(Placed { call: CallRow::told(&org, call).await?, telnyx })
         })
         .status(201)
         .idempotent()
-        .refuses(&[404, 502])
+        .refuses(&[404, 409, 502])
         .flat()
         .post(
             "/start",
             role(Role::Agent).limit(Limit::TelnyxVoice).limit(Limit::Call),
             |org, c: CallNumber| async move {
-                let command = StartCall { to: Some(c.phone_number), from: c.caller_id, ..StartCall::default() };
-                let call = org.start_call(command).await?;
-                org.dial_now(call.id).await.map(CallRow::from)
+                let system = c.system_id.map(|id| Metadata([(SYSTEM.to_owned(), json!(id))].into_iter().collect()));
+                let command =
+                    StartCall { to: Some(c.phone_number), from: c.caller_id, metadata: system, ..StartCall::default() };
+                let names = &[("to", "phone_number"), ("from", "caller_id")];
+                let call = org.start_call(command).await.map_err(|error| input::renamed(error, names))?;
+                CallRow::told(&org, org.dial_now(call.id).await?).await
             },
         )
         .idempotent()
-        .refuses(&[404, 502])
+        .refuses(&[409, 502])
         .created("call")
-        .get("/{id}", session(), |org, c: ById<Call>| async move { org.call(c.id).await.map(CallRow::from) })
+        .get("/{id}", session(), |org, c: ById<Call>| async move {
+            let call = org.call(c.id).await?;
+            CallRow::told(&org, call).await
+        })
         .about("Reads a call.")
         .item("call")
         .post("/{id}/end", role(Role::Agent).limit(Limit::Call), |org, c: ById<Call>| async move {
-            org.end_call(c.id).await.map(CallRow::from)
+            let call = org.end_call(c.id).await?;
+            CallRow::told(&org, call).await
         })
         .about("Hangs up.")
         .item("call")
@@ -367,7 +419,8 @@ async fn export(asked: &Asked<Wib>) -> Result<Response> {
         Some("zip") => true,
         Some(_) => return Err(Error::field("format", "expected json or zip")),
     };
-    let export = written(asked.org().await?.export_call(id).await?)?;
+    let org = asked.org().await?;
+    let export = written(&org, org.export_call(id).await?).await?;
     if !as_file {
         return Ok(reply::json(200, &json!({ "success": true, "export": export })));
     }
@@ -378,12 +431,14 @@ async fn export(asked: &Asked<Wib>) -> Result<Response> {
     Ok(response)
 }
 
-/// The export with the call as the wire has it, and the parts that nothing fills yet.
-fn written(export: CallExport) -> Result<Json> {
-    let call = CallRow::from(export.call.clone());
+/// The export with the call, its outcome and its notes as the wire has them.
+async fn written(org: &Org, export: CallExport) -> Result<Json> {
+    let call = CallRow::told(org, export.call.clone()).await?;
     let mut whole = input::written(&export)?;
     whole["call"] = input::written(&call)?;
-    whole["outcome"] = Json::Null;
-    whole["notes"] = json!([]);
+    if let Some(outcome) = export.outcome {
+        whole["outcome"] = input::written(&outcome_row(org, outcome).await?)?;
+    }
+    whole["notes"] = input::written(&note_rows(org, export.notes).await?)?;
     Ok(whole)
 }

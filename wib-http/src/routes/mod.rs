@@ -1,9 +1,11 @@
 //! The endpoints, a file per slice.
 
 mod ai_toggle;
+mod audio;
 mod audit;
 mod auth;
 mod blobs;
+mod caller_id;
 mod calls;
 mod compliance;
 mod consent;
@@ -13,6 +15,7 @@ mod health;
 mod media;
 mod notices;
 mod operations;
+mod outcomes;
 mod persons;
 mod recordings;
 mod retention;
@@ -21,7 +24,9 @@ mod sentiment;
 mod streams;
 mod talk;
 mod tts;
+mod voice;
 mod webhooks;
+mod webrtc;
 
 use wib_core::Wib;
 
@@ -62,6 +67,12 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         evidence::routes_of_call(),
         sentiment::routes(),
         sentiment::copilot(),
+        outcomes::nested(),
+        outcomes::routes(),
+        voice::routes(),
+        caller_id::routes(),
+        webrtc::routes(),
+        audio::routes(),
         webhooks::routes(),
         media::routes(config),
         operations::routes(config),

@@ -211,7 +211,14 @@ impl House {
         let path = self.path(&row.path);
         (if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }, Json::Object(body))
     }
+    /// Whether its body is a form of several parts.
+    fn takes_form(&self, row: &Row) -> bool {
+        self.operation(row)["requestBody"]["content"]["multipart/form-data"].is_object()
+    }
     async fn asks(&self, token: Option<&str>, row: &Row, path: &str, body: &Json) -> Answer {
+        if self.takes_form(row) {
+            return self.server.asks_form(token, path, &house::form(&row.path)).await;
+        }
         let body = if self.operation(row)["requestBody"].is_null() { String::new() } else { body.to_string() };
         self.server.asks(token, row.method.as_str(), path, &body).await
     }
@@ -233,6 +240,12 @@ impl House {
             validator.iter_errors(&answer.json).map(|e| format!("{} at {}", e, e.instance_path())).collect();
         assert!(faults.is_empty(), "{what}: {faults:?}: {}", answer.json);
     }
+}
+
+/// What an error says, in whichever shape its group has.
+fn told(refused: &Answer) -> &str {
+    let error = &refused.json["error"];
+    error["message"].as_str().or_else(|| error.as_str()).unwrap_or_default()
 }
 
 fn is(schema: &Json, kind: &str) -> bool {
@@ -282,7 +295,9 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
         }
         if row.path.contains('{') {
             let absent = house.asks(Some(&house.stranger), &row, &path, &body).await;
-            assert_eq!((absent.status, &absent.json["code"]), (404, &json!("NOT_FOUND")), "{what}: {}", absent.json);
+            // Some rows say what is not there in the code as well.
+            let code = absent.json["code"].as_str().unwrap_or_default();
+            assert!(absent.status == 404 && code.ends_with("NOT_FOUND"), "{what}: {}", absent.json);
             others += 1;
         }
         let answer = house.asks(Some(house.member(rank)), &row, &path, &body).await;
@@ -322,7 +337,8 @@ async fn another_organisation_finds_nothing_in_any_list() {
 async fn a_body_that_is_no_object_is_refused_on_every_row() {
     let house = House::new().await;
     let mut seen = 0;
-    for row in rows().into_iter().filter(|row| house.operation(row)["requestBody"].is_object()) {
+    let reads = |row: &Row| house.operation(row)["requestBody"].is_object() && !house.takes_form(row);
+    for row in rows().into_iter().filter(reads) {
         let path = house.path(&row.path);
         for (body, code) in [("{", "INVALID_JSON"), ("\"x\"", "VALIDATION_ERROR"), ("[1]", "VALIDATION_ERROR")] {
             let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, body).await;
@@ -372,7 +388,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
                 "{what}: {}",
                 refused.json
             );
-            let told = refused.json["error"].as_str().unwrap();
+            let told = told(&refused);
             for name in &named {
                 assert!(
                     told.contains(&format!("{name}: ")) || told.contains(&format!("{name}.")),
@@ -385,7 +401,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
         if !missing.is_empty() {
             let refused =
                 house.server.asks(Some(house.member(5)), row.method.as_str(), &path, r#"{"no_such_field":1}"#).await;
-            let told = refused.json["error"].as_str().unwrap();
+            let told = told(&refused);
             assert!(missing.iter().all(|name| told.contains(&format!("{name}: required"))), "{what}: {told}");
         }
         // A page that is no number is the usual one, and words may be anything.
@@ -402,7 +418,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
                 .asks(Some(house.member(5)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
                 .await;
             assert_eq!(refused.status, 400, "{what}: {}", refused.json);
-            let told = refused.json["error"].as_str().unwrap();
+            let told = told(&refused);
             assert!(wrong.iter().all(|name| told.contains(&format!("{name}: "))), "{what}: {told}");
             asked += wrong.len();
         }
@@ -413,7 +429,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
 #[tokio::test]
 async fn a_text_that_is_too_long_is_refused_by_name_on_every_row() {
     let house = House::new().await;
-    let long = "x".repeat(100_000);
+    let long = "x".repeat(100_001);
     let mut seen = 0;
     for row in rows() {
         let path = house.path(&row.path);
@@ -425,7 +441,7 @@ async fn a_text_that_is_too_long_is_refused_by_name_on_every_row() {
             let (_, mut body) = house.least(&row);
             body[&name] = json!(long);
             let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &body.to_string()).await;
-            let told = refused.json["error"].as_str().unwrap_or_default();
+            let told = told(&refused);
             assert!(
                 refused.status == 400 && told.contains(&format!("{name}: ")),
                 "{} {path} {name}: {}",

@@ -24,3 +24,4 @@ mod talk;
 mod toy;
 #[cfg(feature = "otel")]
 mod traces;
+mod voice;

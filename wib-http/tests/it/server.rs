@@ -185,6 +185,15 @@ impl Server {
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         ask(&self.app, method, path, &headers, body).await
     }
+    /// The same with a form of several parts, whose boundary is `part`.
+    pub(crate) async fn asks_form(&self, token: Option<&str>, path: &str, form: &str) -> Answer {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let from = std::net::Ipv4Addr::from_bits(self.asked.fetch_add(1, Ordering::Relaxed)).to_string();
+        let kind = "multipart/form-data; boundary=part";
+        let mut headers = vec![("x-forwarded-for", from.as_str()), ("content-type", kind)];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
+        ask(&self.app, "POST", path, &headers, form).await
+    }
     pub(crate) async fn pass(&self, by: Duration) {
         let until = time::after(self.clock.now(), by);
         self.sandbox.play(&self.wib, &self.clock, until, async || Ok(false)).await.unwrap();

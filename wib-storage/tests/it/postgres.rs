@@ -60,6 +60,9 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::calls_that_were_judged_are_listed(&store).await;
     store_suite::conversations_of_a_machine_come_back_change_and_are_forgotten(&store).await;
     store_suite::a_key_is_claimed_once_and_keeps_its_answer(&store).await;
+    store_suite::what_is_said_of_calls_comes_back_and_changes(&store).await;
+    store_suite::how_calls_begin_and_whom_they_go_to_comes_back(&store).await;
+    store_suite::audio_that_is_brought_comes_back_with_what_was_heard(&store).await;
     Some(store)
 }
 

@@ -168,6 +168,10 @@ macro_rules! store_suite {
             conversations_of_a_machine_come_back_change_and_are_forgotten
             a_key_is_claimed_once_and_keeps_its_answer
             one_message_is_leased_by_its_key_when_it_is_due
+            what_is_said_of_calls_comes_back_and_changes
+            what_is_said_of_calls_goes_with_their_person
+            how_calls_begin_and_whom_they_go_to_comes_back
+            audio_that_is_brought_comes_back_with_what_was_heard
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -197,6 +201,7 @@ mod secrets;
 mod speaking;
 mod spending;
 mod talking;
+mod voice;
 
 pub use idempotency::*;
 pub use keep::*;
@@ -215,3 +220,4 @@ pub use secrets::*;
 pub use speaking::*;
 pub use spending::*;
 pub use talking::*;
+pub use voice::*;

@@ -3,7 +3,7 @@
 mod minds;
 mod people;
 mod platform;
-mod voice;
+pub(crate) mod voice;
 
 use serde_json::{Map, Value as Json};
 
@@ -14,6 +14,11 @@ pub(crate) async fn fill(server: &Server, ids: &mut Map<String, Json>) {
     voice::fill(server, ids).await;
     minds::fill(server, ids).await;
     platform::fill(server, ids).await;
+}
+
+/// A form of several parts that a row takes; its boundary is `part`.
+pub(crate) fn form(path: &str) -> String {
+    voice::form(path).unwrap_or_else(|| panic!("{path}: give a form"))
 }
 
 pub(crate) fn least(method: &str, path: &str, body: &mut Map<String, Json>) {
