@@ -238,6 +238,7 @@ impl Keeping for SqlOrg {
         let moods = of_calls!(forget_sentiments_of_person, "sentiment_summaries");
         let advice = of_calls!(forget_advice_of_person, "advice");
         let said = of_calls!(forget_ai_turns_of_person, "ai_turns");
+        let asked = of_calls!(forget_ai_summaries_of_person, "ai_summaries");
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
@@ -246,6 +247,7 @@ impl Keeping for SqlOrg {
         Ok(vec![
             counted("judgements of moods", scores),
             counted("advice about calls", advice),
+            counted("summaries by order", self.change(asked, [person.into()]).await?),
             counted("what a machine said", self.change(said, [person.into()]).await?),
             counted("lines heard live", self.change(lines, [person.into()]).await?),
             counted("reasons for numbers not to be called", self.change(reasons, [person.into()]).await?),

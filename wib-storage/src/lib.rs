@@ -50,6 +50,7 @@ mod place;
 mod queue;
 mod recordings;
 mod secrets;
+mod service;
 mod speaking;
 mod sql;
 mod stamps;

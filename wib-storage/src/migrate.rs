@@ -76,6 +76,7 @@ migrations![
     "0022_speech",
     "0023_minds",
     "0024_agent",
+    "0027_service",
 ];
 
 /// The version of the tables that this program works with.

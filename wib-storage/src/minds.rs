@@ -48,7 +48,9 @@ impl SqlOrg {
         let summary =
             org_sql!(forget_sentiment, "DELETE FROM sentiment_summaries WHERE organization_id = $1 AND call_id = $2");
         let advice = org_sql!(forget_advice, "DELETE FROM advice WHERE organization_id = $1 AND call_id = $2");
-        for sql in [scores, summary, advice] {
+        let asked =
+            org_sql!(forget_ai_summaries, "DELETE FROM ai_summaries WHERE organization_id = $1 AND call_id = $2");
+        for sql in [scores, summary, advice, asked] {
             self.change(sql, [call.into()]).await?;
         }
         Ok(())

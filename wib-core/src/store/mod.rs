@@ -10,6 +10,7 @@ mod minds;
 mod money;
 mod numbers;
 mod secrets;
+mod service;
 mod speaking;
 mod talking;
 mod value;
@@ -24,6 +25,7 @@ pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
+pub use service::{Routing, Service};
 pub use speaking::Speaking;
 pub use talking::Talking;
 use uuid::Uuid;
@@ -296,6 +298,7 @@ pub trait OrgTx:
     + Tasks
     + Scores
     + Bills
+    + Service
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -310,7 +313,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Send {
+pub trait SystemTx: Routing {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

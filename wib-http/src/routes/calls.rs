@@ -286,6 +286,7 @@ pub(super) fn routes() -> Routes<Wib> {
             Ok(Placed { call, telnyx: VendorNames::default() })
         })
         .status(201)
+        .refuses(&[402])
         .flat()
         .post(
             "/start",
@@ -295,6 +296,7 @@ pub(super) fn routes() -> Routes<Wib> {
                 org.start_call(command).await.map(CallRow::from)
             },
         )
+        .refuses(&[402])
         .created("call")
         .get("/{id}", session(), |org, c: ById<Call>| async move { org.call(c.id).await.map(CallRow::from) })
         .about("Reads a call.")

@@ -1,10 +1,15 @@
 //! The endpoints, a file per slice.
 
+mod ai;
+mod ai_config;
 mod ai_toggle;
+mod ai_transcribe;
 mod audit;
 mod auth;
+mod billing;
 mod blobs;
 mod calls;
+mod capabilities;
 mod compliance;
 mod consent;
 mod dnc;
@@ -21,6 +26,7 @@ mod sentiment;
 mod streams;
 mod talk;
 mod tts;
+mod usage;
 mod webhooks;
 
 use wib_core::Wib;
@@ -48,6 +54,14 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         tts::routes(),
         tts::files(),
         ai_toggle::routes(),
+        ai_config::routes(),
+        ai_transcribe::routes(),
+        ai::llm(),
+        ai::router(),
+        billing::routes(),
+        usage::routes(),
+        capabilities::routes(),
+        capabilities::of_calls(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),

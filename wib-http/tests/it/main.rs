@@ -16,6 +16,7 @@ mod openapi;
 mod serve;
 mod served;
 mod server;
+mod service;
 mod streams;
 mod talk;
 mod toy;

@@ -166,6 +166,11 @@ macro_rules! store_suite {
             calls_that_were_judged_are_listed
             a_task_that_is_left_to_do_is_found
             conversations_of_a_machine_come_back_change_and_are_forgotten
+            every_record_of_the_service_comes_back_and_changes
+            methods_mails_and_customers_lead_to_their_tenant
+            what_is_used_of_a_month_is_counted_and_told_once
+            summaries_by_order_go_with_the_words
+            invoices_are_listed_by_their_date
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -191,6 +196,7 @@ mod questions;
 mod rows;
 mod samples;
 mod secrets;
+mod service;
 mod speaking;
 mod spending;
 mod talking;
@@ -208,6 +214,7 @@ pub use questions::*;
 pub use rows::*;
 use samples::*;
 pub use secrets::*;
+pub use service::*;
 pub use speaking::*;
 pub use spending::*;
 pub use talking::*;
