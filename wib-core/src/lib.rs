@@ -35,6 +35,7 @@
 //! | [`live`], [`sentiment`], [`assist`] | calls watched while they happen; how the person feels, what the member is advised |
 //! | [`evidence`], [`audit`], [`violations`] | seals, the log, what was done against the rules |
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
+//! | [`mail`] | mails, and what became of them |
 //! | [`ai_agent`] | a machine that talks with the person |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`] | bytes that are read and lent; values for a while |
@@ -72,7 +73,7 @@ pub mod likelihood;
 pub mod limits;
 pub mod lists;
 pub mod live;
-mod mail;
+pub mod mail;
 pub mod notices;
 pub mod orgs;
 pub mod outcomes;

@@ -71,6 +71,7 @@ pub const ALL: &[Metric] = {
         metric("wib_audit_lost_total", Counter, &[], "Lines of the audit log that could be neither written nor queued"),
         metric("wib_audit_sealed_total", Counter, &[], "Lines of the audit log that were sealed into a chain"),
         metric("wib_auto_tasks_total", Counter, &["kind"], "Tasks made of what was said on calls"),
+        metric("wib_billing_found_total", Counter, &[], "Things at the billing vendor that no delivery had told of"),
         metric("wib_blobs_faulty_total", Counter, &["fault"], "Blobs that were missing or not as they were kept"),
         metric(BUILD, Gauge, &["version", "role"], "Always 1: which program this is and what it does"),
         metric("wib_bus_gaps_total", Counter, &["bus", "why"], "Times that a bus may have lost something, and said so"),
@@ -150,6 +151,13 @@ pub const ALL: &[Metric] = {
         metric("wib_llm_over_budget_total", Counter, &[], "Prompts that the budget of their month did not allow"),
         metric("wib_llm_routed_total", Counter, &["task", "outcome"], "Prompts by what became of them"),
         metric("wib_mail_events_total", Counter, &["vendor", "ends_mail"], "What became of mails, as vendors told"),
+        metric("wib_mail_suppressions_total", Counter, &["reason"], "Addresses that are not written to any more"),
+        metric(
+            "wib_mails_withheld_total",
+            Counter,
+            &[],
+            "Mails that somebody who may not be written to was left out of",
+        ),
         metric("wib_media_ended_total", Counter, &["why"], "Streams of calls that ended, and why"),
         metric(
             "wib_media_frames_total",
@@ -174,6 +182,7 @@ pub const ALL: &[Metric] = {
         metric("wib_queue_buried_total", Counter, &["queue"], "Messages of a queue outside that were laid aside"),
         metric(DEPTH, Gauge, &["topic", "status"], "Messages in the queue"),
         metric(OLDEST, Gauge, &["topic"], "Seconds that the oldest due message has waited for a worker"),
+        metric("wib_quota_refusals_total", Counter, &["of"], "Things that a plan's amount of the month did not allow"),
         metric(READY, Gauge, &["part"], "Whether a part does what it should, as /readyz tells: 1 or 0"),
         metric("wib_recordings_silenced_total", Counter, &[], "Recordings that payment data was taken out of"),
         metric(
@@ -202,6 +211,7 @@ pub const ALL: &[Metric] = {
         metric("wib_streams_dropped_total", Counter, &["why"], "Streams of events that were ended before their time"),
         metric("wib_streams_open", Gauge, &[], "Streams of events that are open"),
         metric("wib_tts_total", Counter, &["outcome"], "Texts to be said aloud: said, cached, failed"),
+        metric("wib_usage_reported_total", Counter, &[], "Days of use that the billing vendor's meters were told of"),
         metric("wib_vendor_request_seconds", Seconds, &["vendor", "operation"], "Seconds that a vendor took to answer"),
         metric("wib_vendor_requests_total", Counter, &["vendor", "operation", "outcome"], "Requests to vendors"),
         metric("wib_verdicts_total", Counter, &["outcome"], "Verdicts on calls that were asked for"),

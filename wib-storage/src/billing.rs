@@ -16,15 +16,16 @@ use crate::{
 };
 
 table!(BillingAccount in "billing_accounts" {
-    id, vendor, customer_id, email, subscription_id, subscription_status, plan, created_at, updated_at
+    id, vendor, customer_id, email, subscription_id, subscription_status, plan, default_method, default_at, synced_at,
+    created_at, updated_at
 } mutable);
 table!(KnownSubscription in "subscriptions" {
-    id, vendor, vendor_id, status, plan, plan_at, price_id, cancel_at_period_end, period_ends, began_at, seen_at,
-    seen_rank, seen_event, created_at
+    id, vendor, vendor_id, status, plan, plan_at, price_id, amount_minor, currency, cancel_at_period_end, period_ends,
+    began_at, seen_at, seen_rank, seen_event, created_at
 } mutable);
 table!(KnownInvoice in "invoices" {
     id, vendor, vendor_id, subscription_id, number, status, due_minor, paid_minor, currency, attempts, next_attempt_at,
-    failed_at, url, seen_at, seen_rank, seen_event, created_at
+    failed_at, url, pdf_url, billed_at, seen_at, seen_rank, seen_event, created_at
 } mutable);
 table!(BillingNote in "billing_events" {
     id, vendor, event_id, kind, subject, amount_minor, currency, at, created_at

@@ -251,6 +251,7 @@ impl Keeping for SqlOrg {
             AND (disposition_notes IS NOT NULL OR metadata <> $3) AND call_id IN
                 (SELECT id FROM calls WHERE organization_id = $1 AND person_id = $2)"
         );
+        let asked = of_calls!(forget_ordered_texts_of_person, "ordered_texts");
         let empty = Value::Json(Some(json!({})));
         self.change(translated, [person.into()]).await?;
         self.change(moods, [person.into()]).await?;
@@ -260,6 +261,7 @@ impl Keeping for SqlOrg {
         Ok(vec![
             counted("judgements of moods", scores),
             counted("advice about calls", advice),
+            counted("summaries by order", self.change(asked, [person.into()]).await?),
             counted("what a machine said", self.change(said, [person.into()]).await?),
             counted("lines heard live", self.change(lines, [person.into()]).await?),
             counted("notes about calls", self.change(call_notes, [person.into()]).await?),

@@ -51,6 +51,7 @@ mod place;
 mod queue;
 mod recordings;
 mod secrets;
+mod service;
 mod speaking;
 mod sql;
 mod stamps;

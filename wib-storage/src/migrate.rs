@@ -77,6 +77,7 @@ migrations![
     "0023_minds",
     "0024_agent",
     "0026_voice",
+    "0027_service",
     "0029_idempotency",
 ];
 

@@ -48,7 +48,9 @@ impl SqlOrg {
         let summary =
             org_sql!(forget_sentiment, "DELETE FROM sentiment_summaries WHERE organization_id = $1 AND call_id = $2");
         let advice = org_sql!(forget_advice, "DELETE FROM advice WHERE organization_id = $1 AND call_id = $2");
-        for sql in [scores, summary, advice] {
+        let asked =
+            org_sql!(forget_ordered_texts, "DELETE FROM ordered_texts WHERE organization_id = $1 AND call_id = $2");
+        for sql in [scores, summary, advice, asked] {
             self.change(sql, [call.into()]).await?;
         }
         self.forget_summaries(call).await

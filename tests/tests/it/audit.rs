@@ -325,9 +325,11 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)
+        .chain(crate::service::SERVICE)
         .map(|(name, _)| *name)
         .chain(SILENT.iter().copied())
         .chain(crate::hearing::ELSEWHERE.iter().copied())
+        .chain(crate::service::ELSEWHERE.iter().copied())
         .collect();
     let writes = |body: &str| body.contains(".commit()") || body.contains("begin_");
     let missing: Vec<_> =

@@ -40,6 +40,7 @@ mod retention;
 mod sameness;
 mod script;
 mod secrets;
+mod service;
 mod sockets;
 mod stage;
 mod stamps;

@@ -812,6 +812,9 @@ async fn accounts_that_will_not_be_paid_are_looked_at_once() {
         subscription_id: None,
         subscription_status: None,
         plan: Some(Plan::Pro),
+        default_method: None,
+        default_at: None,
+        synced_at: None,
         created_at: shop.now(),
         updated_at: shop.now(),
     };

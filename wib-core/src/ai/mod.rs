@@ -6,11 +6,13 @@
 //! [`Router`] chooses among several models by what a task asks, [`SpeechChain`] puts several speakers in a row, so that the
 //! next one answers when one is down.
 
+mod config;
 mod detect;
 mod digits;
 mod fold;
 pub(crate) use fold::seen;
 mod offsets;
+mod order;
 pub(crate) mod payment;
 mod prompt;
 mod redact;
@@ -18,7 +20,10 @@ mod router;
 mod sanitise;
 mod speech_chain;
 mod spending;
+mod summary;
 
+pub use config::{AiConfig, PutAiConfig};
+pub use order::{AnalysisType, Analyze, AskChat, ChatMessage, ChatModel, Chatted, Speaks, Summarize};
 pub use prompt::{Guarded, Report, guard};
 pub use redact::{Category, Redacted, Span, redact};
 pub use router::{Answer, Attempt, Decision, Opened, Outcome, Patience, Place, Routed, Router, RouterPolicy, Skip};
@@ -26,3 +31,4 @@ pub use sanitise::{Family, Sanitised, sanitise};
 pub use speech_chain::SpeechChain;
 pub(crate) use spending::ask;
 pub use spending::{AiBudget, AiMonth, AiRun, AiRunStatus, AiSpending, ListAiRuns, PutAiBudget};
+pub use summary::{OrderedText, SummaryKind, SummaryStatus};

@@ -27,7 +27,8 @@ impl SpeechChain {
     fn in_order(&self, say: &Say) -> Result<impl Iterator<Item = &Arc<dyn Speech>>, VendorError> {
         say.check("chain")?;
         let asked = say.voice.as_ref().map(|voice| voice.vendor.as_str());
-        let able = self.0.iter().filter(|speech| say.language.as_ref().is_none_or(|language| speech.speaks(language)));
+        let may = self.0.iter().filter(|speech| !say.without.iter().any(|not| not == speech.vendor()));
+        let able = may.filter(|speech| say.language.as_ref().is_none_or(|language| speech.speaks(language)));
         let (theirs, others): (Vec<_>, Vec<_>) = able.partition(|speech| asked == Some(speech.vendor()));
         if theirs.is_empty() && others.is_empty() && !self.0.is_empty() {
             return Err(VendorError::new("chain", Fault::Request, Sent::No, "nobody speaks that language"));

@@ -1,10 +1,15 @@
+use std::sync::Arc;
+
 use super::{BillingAccount, DunningStep, KnownInvoice};
 use crate::{
     kit::{Error, Id, OrNotFound, Result, Role, text},
-    orgs::OrganizationId,
-    ports::billing::{Metadata, NewCustomer},
+    orgs::{Organization, OrganizationId},
+    ports::{
+        Billing,
+        billing::{Metadata, NewCustomer},
+    },
     store::{OrgTx, Repo},
-    wib::Org,
+    wib::{Org, Wib},
 };
 
 impl Org {
@@ -19,10 +24,7 @@ impl Org {
         if let Some(known) = self.tx().await?.billing_account().await? {
             return Ok(known);
         }
-        let billing = self.wib.billing().ok_or_else(|| Error::unavailable("nobody moves money here"))?;
-        if billing.live() != self.organization().live {
-            return Err(Error::conflict("the organization and the billing vendor are not both live or both test"));
-        }
+        let billing = live_as(&self.wib, self.organization())?;
         let new = NewCustomer {
             email: email.clone(),
             name: Some(self.organization().name.clone()),
@@ -70,9 +72,21 @@ impl Org {
     }
 }
 
+/// Who moves this organisation's money.
+///
+/// # Errors
+/// `Unavailable` when nobody moves money here; `Conflict` when the two are not both live or both test.
+pub(super) fn live_as<'w>(wib: &'w Wib, organization: &Organization) -> Result<&'w Arc<dyn Billing>> {
+    let billing = wib.billing().ok_or_else(|| Error::unavailable("nobody moves money here"))?;
+    if billing.live() != organization.live {
+        return Err(Error::conflict("the organization and the billing vendor are not both live or both test"));
+    }
+    Ok(billing)
+}
+
 /// Ties the organisation to a customer, unless it is one already.
 pub(super) async fn link(
-    wib: &crate::Wib,
+    wib: &Wib,
     tx: &mut dyn OrgTx,
     vendor: &str,
     customer: &str,
@@ -90,6 +104,9 @@ pub(super) async fn link(
         subscription_id: None,
         subscription_status: None,
         plan: None,
+        default_method: None,
+        default_at: None,
+        synced_at: None,
         created_at: now,
         updated_at: now,
     };

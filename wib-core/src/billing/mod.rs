@@ -10,14 +10,23 @@
 //! | `warning` | `final_notice` after 4 days | a mail |
 //! | `final_notice` | `suspension` after 7 days | a mail |
 //! | `suspension` | nothing more | a mail; the subscription ends with its period |
+//!
+//! What no delivery told is found by asking for everything, once a day and by order; what is found goes the same way as
+//! what is told.
 
 mod apply;
 mod customer;
 mod dunning;
+mod manage;
+mod reconcile;
+mod shop;
 
 pub(crate) use apply::apply;
 pub(crate) use dunning::escalate;
+pub use manage::Billed;
+pub(crate) use reconcile::reconcile;
 use serde::{Deserialize, Serialize};
+pub use shop::{ChangePlan, OpenCheckout};
 
 use crate::{
     kit::{Currency, Id, time::Timestamp},
@@ -115,6 +124,12 @@ pub struct BillingAccount {
     pub subscription_status: Option<SubscriptionState>,
     /// What it pays for; none while nobody says.
     pub plan: Option<Plan>,
+    /// What its invoices are paid with, as the vendor calls it.
+    pub default_method: Option<String>,
+    /// When that was last said, on the vendor's clock.
+    pub default_at: Option<Timestamp>,
+    /// When the vendor was last asked for everything.
+    pub synced_at: Option<Timestamp>,
     /// When we learned of it.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -144,6 +159,10 @@ pub struct KnownSubscription {
     pub plan_at: Option<Timestamp>,
     /// At what price.
     pub price_id: Option<String>,
+    /// What a period costs, in minor units, without what is metered; none when no price says it.
+    pub amount_minor: Option<i64>,
+    /// Of what.
+    pub currency: Option<Currency>,
     /// It ends with the period.
     pub cancel_at_period_end: bool,
     /// When the period ends.
@@ -195,6 +214,10 @@ pub struct KnownInvoice {
     pub failed_at: Option<Timestamp>,
     /// Where it is seen and paid.
     pub url: Option<String>,
+    /// Where its PDF is.
+    pub pdf_url: Option<String>,
+    /// When it was made at the vendor.
+    pub billed_at: Option<Timestamp>,
     /// When what is known of it was said, on the vendor's clock.
     pub seen_at: Timestamp,
     /// Which word goes before another of the same second.
@@ -213,6 +236,41 @@ impl KnownInvoice {
 }
 impl Record for KnownInvoice {
     const NAME: &'static str = "invoice";
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+}
+
+/// What the vendor said of something that an organisation pays with. Nothing of a card is kept but what may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownMethod {
+    /// Its id.
+    pub id: Id<KnownMethod>,
+    /// At which vendor.
+    pub vendor: String,
+    /// The vendor's id.
+    pub vendor_id: String,
+    /// What it is, in the vendor's word: `card`, ...
+    pub kind: String,
+    /// `visa`, `mastercard`, ...
+    pub brand: Option<String>,
+    /// The last four digits.
+    pub last4: Option<String>,
+    /// Month of its end, 1 to 12.
+    pub exp_month: Option<i64>,
+    /// Year of its end.
+    pub exp_year: Option<i64>,
+    /// Since when the vendor has it.
+    pub added_at: Timestamp,
+    /// When what is known of it was said, on the vendor's clock.
+    pub seen_at: Timestamp,
+    /// When it was taken away; it never comes back.
+    pub detached_at: Option<Timestamp>,
+    /// When we learned of it.
+    pub created_at: Timestamp,
+}
+impl Record for KnownMethod {
+    const NAME: &'static str = "payment method";
     fn id(&self) -> Id<Self> {
         self.id
     }

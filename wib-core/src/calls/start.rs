@@ -112,6 +112,7 @@ impl Org {
     ///
     /// # Errors
     /// `Blocked` with `blocked_by`, `not_before`, `reasons` and `verdict_id` when the law does not permit it now;
+    /// `QuotaExceeded` with `limit`, `used`, `current_plan` and `upgrade_url` when the plan's calls of this month are used up;
     /// `Invalid`, `NotFound`, `Forbidden` as usual; `Conflict` when a test organisation meets a live vendor or the
     /// reverse.
     pub async fn start_call(&self, mut command: StartCall) -> Result<Call> {
@@ -126,6 +127,7 @@ impl Org {
         if let Some(config) = tx.voice_config().await? {
             config.modulations.fill(&mut command);
         }
+        self.one_more_call(&mut *tx).await?;
         let (from, of_pool) = shown(&self.wib, &mut *tx, command.from.as_ref()).await?;
         let (account, to) = whom(&mut *tx, command.account_id, command.to.as_ref(), "to").await?;
         let technology = technology(&command)?;

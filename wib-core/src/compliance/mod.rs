@@ -25,6 +25,7 @@ mod facts;
 mod forecast;
 pub(crate) mod gate;
 pub(crate) mod gather;
+mod guide;
 mod judge;
 mod keep;
 mod pack;
@@ -43,6 +44,7 @@ pub use facts::{
     NoticeFact, NoticeKind, PersonFacts, Place, PreferenceFact, RecordClass, RetentionFacts, Wish,
 };
 pub use forecast::{Forecast, Span, forecast};
+pub use guide::{Guide, GuideItem, GuideMode, GuidePhase, GuideRule};
 pub use judge::judge;
 pub use pack::{Definition, RulePack};
 pub use record::{KeptPack, StoredVerdict};

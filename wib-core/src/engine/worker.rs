@@ -490,7 +490,7 @@ impl Worker {
                 Ok(Done::Ack)
             }
             EventBody::Mail(event) => {
-                crate::mail::heard(&inbox.vendor, &event);
+                crate::mail::heard(&self.wib, &inbox.vendor, &event).await?;
                 Ok(Done::Ack)
             }
             EventBody::Billing(event) => {

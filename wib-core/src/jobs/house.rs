@@ -8,14 +8,16 @@ use crate::{
 
 /// Done messages and applied events are kept this long, so that late repeats are known.
 const KEEP: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Runs of jobs are kept this long.
+/// Runs of jobs are kept this long, and which mails went: their vendors tell of them for days.
 const KEEP_RUNS: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Removes what is long done.
 pub(super) async fn purge(wib: &Wib) -> Result<Tally> {
     let now = wib.now();
     let mut tx = wib.store.system().await?;
-    let gone = tx.purge(time::before(now, KEEP)).await? + tx.purge_runs(time::before(now, KEEP_RUNS)).await?;
+    let gone = tx.purge(time::before(now, KEEP)).await?
+        + tx.purge_runs(time::before(now, KEEP_RUNS)).await?
+        + tx.purge_mails(time::before(now, KEEP_RUNS)).await?;
     tx.commit().await?;
     Ok(Tally::of(gone))
 }

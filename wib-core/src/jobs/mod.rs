@@ -18,6 +18,7 @@ mod flush_audit_dlq;
 mod house;
 mod prevention_scan;
 mod process_payments;
+mod reconcile_billing;
 mod retry_transcriptions;
 mod schedule;
 mod table;

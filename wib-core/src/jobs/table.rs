@@ -2,7 +2,7 @@ use std::{future::Future, pin::Pin};
 
 use super::{
     Tally, aggregate_usage, cleanup_sessions, dunning_escalation, flush_audit_dlq, house, prevention_scan,
-    process_payments, retry_transcriptions,
+    process_payments, reconcile_billing, retry_transcriptions,
 };
 use crate::{
     audit, evidence,
@@ -62,6 +62,8 @@ jobs! {
         |wib, _| flush_audit_dlq::run(wib).await;
     "aggregate_usage" "0 0 * * *" Each "adds up what each organisation used on the day before",
         |wib, due| aggregate_usage::run(wib, due).await;
+    "reconcile_billing" "0 2 * * *" Latest "asks the billing vendor for what no delivery told, and tells its meters what was used",
+        |wib, _| reconcile_billing::run(wib).await;
     "purge_queue" "30 3 * * *" Latest "removes messages, inbox events and runs of jobs that are long done",
         |wib, _| house::purge(wib).await;
     "apply_retention" "30 4 * * *" Latest "deletes what no law, hold or wish keeps any longer, where an organisation asks for it",

@@ -8,10 +8,15 @@
 //! The plan of an organisation is what [`billing`](crate::billing) last learned that it pays for: a subscription that ends
 //! with its period counts to its end. Nothing here is open because a question failed.
 
+mod telephony;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+pub use telephony::{CallCapabilities, FromBrowsers, Inbound, Integrations, Outbound};
 
 use crate::{
-    kit::{Error, Kind, Result},
+    kit::{Error, Kind, Result, Role, text::TextEnum},
     orgs::Plan,
     text_enum,
     wib::Org,
@@ -150,8 +155,13 @@ pub struct Capability {
     pub upgrade_url: Option<String>,
 }
 
+/// The plan behind one, when there is a larger one.
+pub(crate) fn next_plan(plan: Plan) -> Option<Plan> {
+    Plan::ALL.iter().copied().find(|larger| *larger > plan)
+}
+
 /// The page of the site where a plan is chosen.
-fn upgrade_url(plan: Plan) -> String {
+pub(crate) fn upgrade_url(plan: Plan) -> String {
     format!("/settings?tab=billing&upgrade_to={plan}")
 }
 
@@ -164,6 +174,33 @@ impl Org {
         let allowed = any_paid || current >= least;
         let required = (!allowed).then_some(least);
         Capability { allowed, current_plan: current, required_plan: required, upgrade_url: required.map(upgrade_url) }
+    }
+    /// Whether the organisation's plan has each feature there is.
+    ///
+    /// # Errors
+    /// `Forbidden` below viewer.
+    pub fn capabilities(&self) -> Result<BTreeMap<Feature, Capability>> {
+        self.at_least(Role::Viewer)?;
+        Ok(Feature::ALL.iter().map(|feature| (*feature, self.capability(*feature))).collect())
+    }
+    /// Whether the organisation's plan has these, by their names. What no plan is needed for is had.
+    ///
+    /// # Errors
+    /// `Invalid` for none, for more than 50, and for a name without or with more than 100 characters; `Forbidden` below
+    /// viewer.
+    pub fn check_capabilities(&self, names: &[String]) -> Result<BTreeMap<String, Capability>> {
+        self.at_least(Role::Viewer)?;
+        if !(1..=50).contains(&names.len()) {
+            return Err(Error::field("capabilities", "must be 1 to 50"));
+        }
+        if names.iter().any(|name| !(1..=100).contains(&name.trim().chars().count())) {
+            return Err(Error::field("capabilities", "must have 1 to 100 characters each"));
+        }
+        let current_plan = self.organization().plan;
+        let had = Capability { allowed: true, current_plan, required_plan: None, upgrade_url: None };
+        let of =
+            |name: &String| Feature::from_text(name.trim()).map_or(had.clone(), |feature| self.capability(feature));
+        Ok(names.iter().map(|name| (name.clone(), of(name))).collect())
     }
     /// Refuses what the organisation's plan lacks.
     ///

@@ -49,12 +49,21 @@ pub struct Say {
     pub speed_milli: u32,
     /// The audio wanted. A vendor that has it not gives what is next to it and says so ([`SpeechHead::format`]).
     pub format: AudioFormat,
+    /// Vendors that a chain does not ask.
+    pub without: Vec<String>,
 }
 
 impl Default for Say {
     /// Nothing yet, at the usual speed, for a telephone.
     fn default() -> Self {
-        Self { text: String::new(), voice: None, language: None, speed_milli: 1000, format: AudioFormat::Mulaw8k }
+        Self {
+            text: String::new(),
+            voice: None,
+            language: None,
+            speed_milli: 1000,
+            format: AudioFormat::Mulaw8k,
+            without: vec![],
+        }
     }
 }
 

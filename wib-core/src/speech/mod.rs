@@ -5,6 +5,7 @@
 //! calls are no part of this: they are a person's words, and gone once they were heard ([`live`](crate::live)).
 
 mod file;
+mod route;
 
 use std::time::Duration;
 
@@ -108,11 +109,14 @@ pub struct SayText {
     pub speed_milli: u32,
     /// The audio wanted. Bare samples come as a WAV file.
     pub format: AudioFormat,
+    /// Vendors that are not asked.
+    pub without: Vec<String>,
 }
 impl Default for SayText {
     /// No words yet, at the usual speed, as MP3.
     fn default() -> Self {
-        Self { text: String::new(), voice: None, language: None, speed_milli: 1000, format: AudioFormat::Mp3 }
+        let (text, voice, language, without) = (String::new(), None, None, vec![]);
+        Self { text, voice, language, speed_milli: 1000, format: AudioFormat::Mp3, without }
     }
 }
 
@@ -162,7 +166,7 @@ impl Org {
     ///
     /// # Errors
     /// `Invalid` for a text, speed or language that cannot be said; `Unavailable` with the code `TTS_NOT_CONFIGURED` when
-    /// nobody says texts here, and when somebody else's making takes too long; the vendor's failure; `Forbidden` below
+    /// nobody says texts here, with `NO_TTS_PROVIDER` when nobody may be asked, and when somebody else's making takes too long; the vendor's failure; `Forbidden` below
     /// agent.
     pub async fn say(&self, wish: SayText) -> Result<Said> {
         self.at_least(Role::Agent)?;
@@ -170,8 +174,13 @@ impl Org {
         let speech = wib
             .speech()
             .ok_or_else(|| Error::unavailable("nobody says texts aloud here").code("TTS_NOT_CONFIGURED"))?;
-        let SayText { text, voice, language, speed_milli, format } = wish;
-        let say = Say { text, voice, language, speed_milli, format };
+        let mut vendors = speech.vendors();
+        vendors.retain(|vendor| !wish.without.iter().any(|not| not == vendor));
+        if vendors.is_empty() {
+            return Err(Error::unavailable("nobody who may be asked says texts aloud").code("NO_TTS_PROVIDER"));
+        }
+        let SayText { text, voice, language, speed_milli, format, without } = wish;
+        let say = Say { text, voice, language, speed_milli, format, without };
         if let Err(wrong) = say.check("wib") {
             let usual = Say { text: say.text.clone(), ..Say::default() };
             let field = match () {
@@ -183,7 +192,7 @@ impl Org {
             };
             return Err(Error::field(field, wrong.message));
         }
-        let key = key_of(&say, &speech.vendors())?;
+        let key = key_of(&say, &vendors)?;
         let until = time::after(wib.now(), PATIENCE);
         loop {
             let mut tx = self.tx().await?;

@@ -11,6 +11,7 @@ mod minds;
 mod money;
 mod numbers;
 mod secrets;
+mod service;
 mod speaking;
 mod talking;
 mod value;
@@ -27,6 +28,7 @@ pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
 pub use secrets::Secrets;
+pub use service::{Routing, Service};
 pub use speaking::Speaking;
 pub use talking::Talking;
 use uuid::Uuid;
@@ -302,6 +304,7 @@ pub trait OrgTx:
     + Bills
     + Idempotency
     + Workplace
+    + Service
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -316,7 +319,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Send {
+pub trait SystemTx: Routing {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

@@ -1,9 +1,11 @@
 //! Transcripts: versions that are only ever added.
 
+mod by_order;
 mod heed;
 mod obtain;
 mod scrub;
 
+pub use by_order::{HeardByOrder, OrderTranscript, OrderedTranscript};
 pub(crate) use obtain::{ask, fetch, give_up, submission, submit};
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use crate::{
     wib::{Org, Wib},
 };
 
-/// Adds up what every organisation used on a day, in UTC, and keeps it instead of what was kept; how many organisations,
-/// and how many failed.
+/// Adds up what every organisation used on a day, in UTC, keeps it instead of what was kept, and tells the billing vendor's
+/// meters; how many organisations, and how many failed.
 pub(crate) async fn aggregate(wib: &Wib, day: Date) -> Result<(i64, i64)> {
     let next = day.tomorrow().map_err(|e| Error::internal("the calendar ends").because(e))?;
     let sums = wib.store.system().await?.sums_of_calls(time::first_of(day), time::first_of(next)).await?;
@@ -24,12 +24,13 @@ pub(crate) async fn aggregate(wib: &Wib, day: Date) -> Result<(i64, i64)> {
         let kept = async {
             let mut tx = wib.store.org(organization).await?;
             tx.put_usage_stats(&stats).await?;
-            tx.commit().await
+            tx.commit().await?;
+            super::report(wib, organization).await
         };
         match kept.await {
-            Ok(()) => done += 1,
+            Ok(_) => done += 1,
             Err(error) => {
-                tracing::error!(%organization, error = error.chain(), "a day's usage could not be kept");
+                tracing::error!(%organization, error = error.chain(), "a day's usage could not be kept, or told");
                 failed += 1;
             }
         }

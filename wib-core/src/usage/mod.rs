@@ -1,10 +1,16 @@
-//! Usage: one immutable row for everything that costs, and the sums of each day.
+//! Usage: one immutable row for everything that costs, the sums of each day, told to the billing vendor's meters, and what
+//! a plan lets be used in a month.
 
 mod daily;
+mod meters;
+mod month;
 mod prices;
 
 pub(crate) use daily::aggregate;
 use jiff::civil::Date;
+pub(crate) use meters::report;
+pub use meters::{CALLS, MINUTES};
+pub use month::{MonthOfUse, Used};
 pub(crate) use prices::of_completion;
 pub use prices::{ListPrice, PriceBook};
 use serde::{Deserialize, Serialize};

@@ -335,7 +335,7 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .status(201)
         .idempotent()
-        .refuses(&[404, 409, 502])
+        .refuses(&[402, 404, 409, 502])
         .flat()
         .post(
             "/start",
@@ -350,7 +350,7 @@ pub(super) fn routes() -> Routes<Wib> {
             },
         )
         .idempotent()
-        .refuses(&[409, 502])
+        .refuses(&[402, 409, 502])
         .created("call")
         .get("/{id}", session(), |org, c: ById<Call>| async move {
             let call = org.call(c.id).await?;

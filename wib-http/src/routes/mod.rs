@@ -1,12 +1,17 @@
 //! The endpoints, a file per slice.
 
+mod ai;
+mod ai_config;
 mod ai_toggle;
+mod ai_transcribe;
 mod audio;
 mod audit;
 mod auth;
+mod billing;
 mod blobs;
 mod caller_id;
 mod calls;
+mod capabilities;
 mod compliance;
 mod consent;
 mod dnc;
@@ -24,6 +29,7 @@ mod sentiment;
 mod streams;
 mod talk;
 mod tts;
+mod usage;
 mod voice;
 mod webhooks;
 mod webrtc;
@@ -53,6 +59,14 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         tts::routes(),
         tts::files(),
         ai_toggle::routes(),
+        ai_config::routes(),
+        ai_transcribe::routes(),
+        ai::llm(),
+        ai::router(),
+        billing::routes(),
+        usage::routes(),
+        capabilities::routes(),
+        capabilities::of_calls(),
         recordings::routes(),
         blobs::routes(),
         compliance::routes(),

@@ -8,6 +8,7 @@ use wib_core::{
     calls::{Call, CallId, CallStatus},
     kit::{Error, Id, Phone, Result, Role, Timestamp},
     limits::Limit,
+    plans::Feature,
     sentiment::{
         AlertChannel, PutSentimentConfig, SentimentConfig, SentimentScore, SentimentSummary, WHOLE, millionths,
     },
@@ -257,7 +258,7 @@ const NOTHING: &str = "Nothing that was said, and no line of the script, bears a
 
 pub(super) fn copilot() -> Routes<Wib> {
     Routes::<Wib>::at("bond-ai", "/api/bond-ai")
-        .post("/copilot", role(Role::Agent).limit(Limit::AiLlm), |org, c: Ask| async move {
+        .post("/copilot", role(Role::Agent).limit(Limit::AiLlm).plan(Feature::CallCopilot), |org, c: Ask| async move {
             if c.scorecard_id.is_some_and(|id| id.chars().count() > 200) {
                 return Err(Error::field("scorecard_id", "must have at most 200 characters"));
             }

@@ -5,7 +5,7 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wib_core::{
-    Wib,
+    Org, Wib,
     kit::{Error, Kind, Result, Role},
     limits::Limit,
     orgs::OrganizationId,
@@ -24,7 +24,7 @@ const USUAL: &str = "elevenlabs";
 
 /// Has a text said aloud; what was said before costs nothing.
 #[derive(Deserialize, JsonSchema)]
-struct Generate {
+pub(super) struct Generate {
     /// 1 to 4096 characters.
     text: String,
     /// A voice: `<vendor>:<id>`, or the id of one of ElevenLabs; the vendor's own by default.
@@ -67,14 +67,21 @@ fn voice(text: &str) -> Result<VoiceId> {
     Ok(VoiceId { vendor: vendor.to_owned(), id: id.to_owned() })
 }
 
+impl Generate {
+    /// What is to be said for that organisation.
+    pub(super) fn wish(self, org: &Org) -> Result<SayText> {
+        if self.organization_id.is_some_and(|id| id != org.id()) {
+            return Err(Error::field("organization_id", "is not yours"));
+        }
+        let voice = self.voice_id.as_deref().map(voice).transpose()?;
+        Ok(SayText { text: self.text, voice, language: self.language, ..SayText::default() })
+    }
+}
+
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("tts", "/api/tts")
         .post("/generate", role(Role::Agent).limit(Limit::ElevenlabsTts), |org, c: Generate| async move {
-            if c.organization_id.is_some_and(|id| id != org.id()) {
-                return Err(Error::field("organization_id", "is not yours"));
-            }
-            let voice = c.voice_id.as_deref().map(voice).transpose()?;
-            let wish = SayText { text: c.text, voice, language: c.language, ..SayText::default() };
+            let wish = c.wish(&org)?;
             org.say(wish).await.map(Generated::from)
         })
         .refuses(&[502])

@@ -18,6 +18,8 @@ struct Received {
 }
 
 const TELNYX: Texts = Texts { missing: "Missing signature headers", wrong: "Invalid signature" };
+const STRIPE: Texts = Texts { missing: "Missing stripe-signature header", wrong: "Invalid webhook signature" };
+const RESEND: Texts = Texts { missing: "Missing webhook signature headers", wrong: "Invalid webhook signature" };
 const ASSEMBLYAI: Texts = Texts { missing: "Invalid webhook authentication", wrong: "Invalid webhook authentication" };
 
 pub(super) fn routes() -> Routes<Wib> {
@@ -36,6 +38,20 @@ pub(super) fn routes() -> Routes<Wib> {
             signature().limit(Limit::ExternalWebhook),
             Wire::json::<Received>().refuses(&[400, 413]),
             |asked| async move { take(&asked, "assemblyai", ASSEMBLYAI).await },
+        )
+        .raw(
+            Method::POST,
+            "/stripe",
+            signature().limit(Limit::ExternalWebhook),
+            Wire::json::<Received>().refuses(&[400, 413]),
+            |asked| async move { take(&asked, "stripe", STRIPE).await },
+        )
+        .raw(
+            Method::POST,
+            "/resend",
+            signature().limit(Limit::ExternalWebhook),
+            Wire::json::<Received>().refuses(&[400, 413]),
+            |asked| async move { take(&asked, "resend", RESEND).await },
         )
 }
 

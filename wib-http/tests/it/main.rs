@@ -19,6 +19,7 @@ mod refused;
 mod serve;
 mod served;
 mod server;
+mod service;
 mod streams;
 mod talk;
 mod toy;

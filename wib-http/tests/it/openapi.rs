@@ -72,7 +72,7 @@ fn only_what_must_be_public_is() {
     };
     assert!(open.iter().all(|path| known(path)), "{open:?}");
     let signed: Vec<_> = table.rows().filter(|r| r.access() == Access::Signature).map(|r| r.path()).collect();
-    assert!(signed.len() == 4 && signed.iter().all(|path| path.contains("/webhooks/")), "{signed:?}");
+    assert!(signed.len() == 8 && signed.iter().all(|path| path.contains("/webhooks/")), "{signed:?}");
 }
 
 #[test]

@@ -63,6 +63,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::what_is_said_of_calls_comes_back_and_changes(&store).await;
     store_suite::how_calls_begin_and_whom_they_go_to_comes_back(&store).await;
     store_suite::audio_that_is_brought_comes_back_with_what_was_heard(&store).await;
+    store_suite::every_record_of_the_service_comes_back_and_changes(&store).await;
     Some(store)
 }
 

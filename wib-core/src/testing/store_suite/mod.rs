@@ -172,6 +172,11 @@ macro_rules! store_suite {
             what_is_said_of_calls_goes_with_their_person
             how_calls_begin_and_whom_they_go_to_comes_back
             audio_that_is_brought_comes_back_with_what_was_heard
+            every_record_of_the_service_comes_back_and_changes
+            methods_mails_and_customers_lead_to_their_tenant
+            what_is_used_of_a_month_is_counted_and_told_once
+            summaries_by_order_go_with_the_words
+            invoices_are_listed_by_their_date
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -198,6 +203,7 @@ mod questions;
 mod rows;
 mod samples;
 mod secrets;
+mod service;
 mod speaking;
 mod spending;
 mod talking;
@@ -217,6 +223,7 @@ pub use questions::*;
 pub use rows::*;
 use samples::*;
 pub use secrets::*;
+pub use service::*;
 pub use speaking::*;
 pub use spending::*;
 pub use talking::*;

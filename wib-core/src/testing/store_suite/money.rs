@@ -113,6 +113,9 @@ fn a_billing_account() -> BillingAccount {
         subscription_id: Some("sub_1".to_owned()),
         subscription_status: Some(SubscriptionState::PastDue),
         plan: Some(Plan::Business),
+        default_method: Some("pm_1".to_owned()),
+        default_at: Some(at(1)),
+        synced_at: Some(at(2)),
         created_at: at(1),
         updated_at: at(2),
     }
@@ -126,6 +129,8 @@ fn a_subscription() -> KnownSubscription {
         plan: Some(Plan::Pro),
         plan_at: Some(at(1)),
         price_id: Some("price_1".to_owned()),
+        amount_minor: Some(4_900),
+        currency: Some(Currency::USD),
         cancel_at_period_end: true,
         period_ends: Some(at(99)),
         began_at: at(1),
@@ -150,6 +155,8 @@ fn an_invoice(failed: Option<i64>) -> KnownInvoice {
         next_attempt_at: Some(at(50)),
         failed_at: failed.map(at),
         url: Some("https://example.org/i".to_owned()),
+        pdf_url: Some("https://example.org/i.pdf".to_owned()),
+        billed_at: Some(at(2)),
         seen_at: at(9),
         seen_rank: 3,
         seen_event: "evt_2".to_owned(),
@@ -247,6 +254,9 @@ pub async fn every_record_of_money_comes_back_as_it_went(store: &dyn Store) {
         subscription_id: None,
         subscription_status: None,
         plan: None,
+        default_method: None,
+        default_at: None,
+        synced_at: None,
         ..a_billing_account()
     };
     comes_back(store, other.org, &[bare]).await;
@@ -254,13 +264,22 @@ pub async fn every_record_of_money_comes_back_as_it_went(store: &dyn Store) {
         plan: None,
         plan_at: None,
         price_id: None,
+        amount_minor: None,
+        currency: None,
         period_ends: None,
         cancel_at_period_end: false,
         ..a_subscription()
     };
     comes_back(store, t.org, &[a_subscription(), bare]).await;
-    let bare =
-        KnownInvoice { subscription_id: None, number: None, next_attempt_at: None, url: None, ..an_invoice(None) };
+    let bare = KnownInvoice {
+        subscription_id: None,
+        number: None,
+        next_attempt_at: None,
+        url: None,
+        pdf_url: None,
+        billed_at: None,
+        ..an_invoice(None)
+    };
     let invoice = an_invoice(Some(8));
     comes_back(store, t.org, &[invoice.clone(), bare]).await;
     let bare = BillingNote { amount_minor: None, currency: None, ..a_billing_note("b") };

@@ -1,6 +1,6 @@
 //! One of everything, a file per group of slices: what the rows of the table are asked about.
 
-mod minds;
+pub(crate) mod minds;
 mod people;
 mod platform;
 pub(crate) mod voice;
