@@ -37,11 +37,12 @@ impl Org {
 }
 
 pub(crate) async fn send(wib: &Wib, message: &Message) -> Result<Done> {
-    let organization = message.organization_id.ok_or_else(|| Error::internal("a mail has no organization"))?;
+    // What is mailed to the installation's own people is nobody's.
+    let owner = message.organization_id.map_or_else(|| "platform".to_owned(), |id| id.to_string());
     // Serde's own words may repeat what it found.
     let mail: Mail =
         serde_json::from_value(message.payload.clone()).map_err(|_| Error::internal("a queued mail cannot be read"))?;
-    let mail = Mail { key: format!("{organization}:{}", message.key), ..mail };
+    let mail = Mail { key: format!("{owner}:{}", message.key), ..mail };
     wib.mailer.send(&mail).await?;
     Ok(Done::Ack)
 }

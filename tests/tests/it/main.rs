@@ -44,6 +44,7 @@ mod sockets;
 mod stage;
 mod stamps;
 mod steered;
+mod subscriptions;
 mod supervise;
 mod tenants;
 mod tongues;

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::{
     Call, CallEvent, CallFacts, CallId, CallStatus, FlowType, LegRole,
     legs::{self, not_the_person},
+    told::told,
 };
 use crate::{
     caller_ids::{OwnNumber, shown, used},
@@ -18,6 +19,7 @@ use crate::{
     kit::{Error, Phone, Result, Role, time},
     live::{Listen, LiveKind},
     ports::voice::Direction,
+    subscriptions::WebhookEvent,
     translation::Language,
     wib::Org,
 };
@@ -136,6 +138,7 @@ impl Org {
         };
         tx.insert(&call).await?;
         tx.tell(LiveKind::Call, call.id, call.id.uuid());
+        told(&self.wib, &mut *tx, WebhookEvent::CallStarted, &call).await?;
         if let Some(number) = of_pool {
             tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;
         }

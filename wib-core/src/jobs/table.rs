@@ -62,7 +62,7 @@ jobs! {
         |wib, _| flush_audit_dlq::run(wib).await;
     "aggregate_usage" "0 0 * * *" Each "adds up what each organisation used on the day before",
         |wib, due| aggregate_usage::run(wib, due).await;
-    "purge_queue" "30 3 * * *" Latest "removes messages, inbox events and runs of jobs that are long done",
+    "purge_queue" "30 3 * * *" Latest "removes messages, inbox events, deliveries and runs of jobs that are long done",
         |wib, _| house::purge(wib).await;
     "apply_retention" "30 4 * * *" Latest "deletes what no law, hold or wish keeps any longer, where an organisation asks for it",
         |wib, _| retention::apply_all(wib).await.map(Tally::of);

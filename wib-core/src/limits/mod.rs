@@ -115,6 +115,8 @@ limits! {
     Rbac = "rbac", 30 in 300;
     /// The log.
     Audit = "audit", 100 in 300;
+    /// Asking to be shown the product.
+    DemoRequest = "demo_request", 5 in 3600;
     /// Deliveries of others than our vendors.
     ExternalWebhook = "external_webhook", 100 in 60;
     /// Speech of one vendor.

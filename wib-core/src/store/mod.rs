@@ -9,8 +9,10 @@ mod lists;
 mod minds;
 mod money;
 mod numbers;
+mod operating;
 mod secrets;
 mod speaking;
+mod subscriptions;
 mod talking;
 mod value;
 use std::{sync::Arc, time::Duration};
@@ -23,8 +25,10 @@ pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
+pub use operating::{Operating, Tables};
 pub use secrets::Secrets;
 pub use speaking::Speaking;
+pub use subscriptions::Subscriptions;
 pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
@@ -296,6 +300,7 @@ pub trait OrgTx:
     + Tasks
     + Scores
     + Bills
+    + Subscriptions
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -310,7 +315,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Send {
+pub trait SystemTx: Operating + Send {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

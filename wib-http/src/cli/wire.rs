@@ -167,6 +167,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
     settings.lease = config.lease;
+    settings.enquiries.clone_from(&config.enquiries);
     settings.timestamp_roots = config.timestamps.roots.clone();
     if in_house && settings.public_url.is_none() {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.

@@ -13,6 +13,7 @@ mod input;
 mod limits;
 mod numbers;
 mod openapi;
+mod platform;
 mod serve;
 mod served;
 mod server;

@@ -59,6 +59,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::wishes_scripts_and_turns_come_back_and_change(&store).await;
     store_suite::calls_that_were_judged_are_listed(&store).await;
     store_suite::conversations_of_a_machine_come_back_change_and_are_forgotten(&store).await;
+    store_suite::deliveries_and_failures_are_listed(&store).await;
     Some(store)
 }
 

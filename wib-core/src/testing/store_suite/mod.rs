@@ -166,6 +166,11 @@ macro_rules! store_suite {
             calls_that_were_judged_are_listed
             a_task_that_is_left_to_do_is_found
             conversations_of_a_machine_come_back_change_and_are_forgotten
+            subscriptions_come_back_change_and_go_with_what_they_were_told
+            deliveries_and_failures_are_listed
+            old_deliveries_and_failures_are_purged
+            the_tables_are_those_that_the_migrations_make
+            enquiries_are_kept_for_a_while
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -186,6 +191,7 @@ mod live;
 mod minds;
 mod money;
 mod numbers;
+mod operating;
 mod platform;
 mod questions;
 mod rows;
@@ -193,6 +199,7 @@ mod samples;
 mod secrets;
 mod speaking;
 mod spending;
+mod subscriptions;
 mod talking;
 
 pub use keep::*;
@@ -203,6 +210,7 @@ pub use live::*;
 pub use minds::*;
 pub use money::*;
 pub use numbers::*;
+pub use operating::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;
@@ -210,4 +218,5 @@ use samples::*;
 pub use secrets::*;
 pub use speaking::*;
 pub use spending::*;
+pub use subscriptions::*;
 pub use talking::*;

@@ -2,7 +2,7 @@
 
 mod minds;
 mod people;
-mod platform;
+pub(crate) mod platform;
 mod voice;
 
 use serde_json::{Map, Value as Json};
