@@ -111,6 +111,35 @@ struct Update {
     description: Option<Option<String>>,
 }
 
+/// Changes a subscription by its shorter path; what is absent stays.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "UpdateWebhookByName")]
+struct UpdateNamed {
+    /// A subscription's id. Vendors' names lie under the same path, and are none.
+    id: String,
+    /// `https`, on the open internet.
+    #[schemars(length(max = 2000))]
+    url: Option<String>,
+    /// `*` is everything.
+    #[schemars(length(min = 1, max = 50))]
+    events: Option<Vec<WebhookEvent>>,
+    is_active: Option<bool>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>", length(max = 500))]
+    description: Option<Option<String>>,
+}
+/// Names a subscription by its shorter path.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookByName")]
+struct Named {
+    id: String,
+}
+/// The id that a name is; a name that is none names nothing.
+fn id_of(name: &str) -> Result<SubscriptionId> {
+    name.parse().map_err(|_| Error::not_found("webhook"))
+}
+
 /// A field that is there, null or not.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
@@ -288,13 +317,16 @@ pub(super) fn routes() -> Routes<Wib> {
             org.resend_webhook(c.id, c.delivery_id).await.map(Attempt::from)
         })
         .item("delivery")
-        .patch("/{id}", keeper(), |org, c: Update| async move { update(org, c).await })
+        .patch("/{id}", keeper(), |org, c: UpdateNamed| async move {
+            let UpdateNamed { id, url, events, is_active, description } = c;
+            update(org, Update { id: id_of(&id)?, url, events, is_active, description }).await
+        })
         .about("The same as under `subscriptions`.")
         .flat()
-        .delete("/{id}", keeper(), |org, c: ById<Subscription>| async move { delete(org, c).await })
+        .delete("/{id}", keeper(), |org, c: Named| async move { delete(org, ById { id: id_of(&c.id)? }).await })
         .about("The same as under `subscriptions`.")
         .flat()
-        .post("/{id}/test", keeper(), |org, c: ById<Subscription>| async move { test(org, c).await })
+        .post("/{id}/test", keeper(), |org, c: Named| async move { test(org, ById { id: id_of(&c.id)? }).await })
         .about("The same as under `subscriptions`.")
         .item("delivery")
 }
