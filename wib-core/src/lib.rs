@@ -37,9 +37,11 @@
 //! | [`retention`], [`privacy`] | how long things are kept; a person's data, shown and erased |
 //! | [`mail`] | mails, and what became of them |
 //! | [`ai_agent`] | a machine that talks with the person |
+//! | [`subscriptions`], [`reliability`] | addresses that are told what happens; what they were not told |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`] | bytes that are read and lent; values for a while |
 //! | [`limits`], [`idempotency`] | how often something may be asked; requests that are run once |
+//! | [`internal`], [`diagnostics`] | what the installation's own machines ask; its parts, tried by hand |
 //! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
 
@@ -61,11 +63,13 @@ pub mod compliance;
 pub mod consent;
 pub mod contacts;
 pub mod costs;
+pub mod diagnostics;
 pub mod disclosures;
 pub mod engine;
 pub mod evidence;
 pub mod idempotency;
 pub mod imports;
+pub mod internal;
 pub mod jobs;
 pub mod kit;
 pub mod licences;
@@ -82,11 +86,13 @@ pub mod plans;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
+pub mod reliability;
 pub mod retention;
 pub mod secrets;
 pub mod sentiment;
 pub mod speech;
 pub mod store;
+pub mod subscriptions;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;

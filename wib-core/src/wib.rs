@@ -30,12 +30,15 @@ use crate::{
     orgs::{Organization, OrganizationId, Plan},
     ports::{
         Billing, Blobs, Bus, Cache, Embedder, Heartbeat, Hooks, LiveTranscriber, Llm, Mailer, Messenger, Numbers,
-        Queue, Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc, Witness,
+        Pulse, Queue, Speech, TimestampAuthority, Transcriber, Trunks, VerifiedNumbers, Voice, WebhookSource, Webrtc,
+        Witness,
         bus::{LocalBus, Note},
+        mailer::Mailbox,
         media::MediaWire,
     },
     secrets::Vault,
     store::{OrgTx, Store, SystemTx},
+    subscriptions::Flights,
     usage::PriceBook,
 };
 
@@ -81,6 +84,8 @@ pub struct Settings {
     pub first_plan: Plan,
     /// Whether every paid plan has every feature.
     pub any_paid_plan: bool,
+    /// Who is mailed when somebody asks to be shown the product; nobody is by default.
+    pub enquiries: Option<Mailbox>,
 }
 impl Default for Settings {
     fn default() -> Self {
@@ -103,6 +108,7 @@ impl Default for Settings {
             limits: Rates::new(),
             first_plan: Plan::Free,
             any_paid_plan: false,
+            enquiries: None,
         }
     }
 }
@@ -137,6 +143,7 @@ pub struct Parts {
     speech: Option<Arc<dyn Speech>>,
     pub(crate) timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     pub(crate) witnesses: Vec<Arc<dyn Witness>>,
+    pub(crate) pulses: Vec<Arc<dyn Pulse>>,
     pub(crate) webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     pub(crate) media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     pub(crate) signer: Signer,
@@ -162,6 +169,8 @@ pub struct Parts {
     pub(crate) browsers: OnceCell<Arc<calls::BrowserCredentials>>,
     // Passwords hashed at once: each takes its memory, and strangers may ask.
     pub(crate) hashing: Semaphore,
+    // Requests to addresses that users named.
+    pub(crate) flights: Arc<Flights>,
     // Calls that are heard at once.
     pub(crate) streams: Arc<Semaphore>,
 }
@@ -359,6 +368,7 @@ pub struct WibBuilder {
     speech: Option<Arc<dyn Speech>>,
     timestamp_authority: Option<Arc<dyn TimestampAuthority>>,
     witnesses: Vec<Arc<dyn Witness>>,
+    pulses: Vec<Arc<dyn Pulse>>,
     webhooks: BTreeMap<&'static str, Arc<dyn WebhookSource>>,
     media: BTreeMap<&'static str, Arc<dyn MediaWire>>,
     signer: Option<Signer>,
@@ -461,6 +471,12 @@ impl WibBuilder {
         self.witnesses.push(witness);
         self
     }
+    /// One more question that tells whether a vendor answers; none by default.
+    #[must_use]
+    pub fn pulse(mut self, pulse: Arc<dyn Pulse>) -> Self {
+        self.pulses.push(pulse);
+        self
+    }
     /// Who signs evidence. Required: an installation keeps its key.
     #[must_use]
     pub fn signer(mut self, signer: Signer) -> Self {
@@ -556,8 +572,10 @@ impl WibBuilder {
             speech: self.speech,
             timestamp_authority: self.timestamp_authority,
             witnesses: self.witnesses,
+            pulses: self.pulses,
             webhooks: self.webhooks,
             media: self.media,
+            flights: Arc::default(),
             streams: Arc::new(Semaphore::new(self.settings.streams)),
             tags: signer.tag_key(),
             urls: signer.url_key(),

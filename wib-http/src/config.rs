@@ -14,10 +14,10 @@ use std::{
 
 use wib_core::{
     evidence::{Signer, timestamp::TimestampRoots},
-    kit::{ExposeSecret, ScaledClock, SecretString},
+    kit::{Error, ExposeSecret, ScaledClock, SecretString},
     limits::Rates,
     orgs::{OrganizationId, Plan},
-    ports::Port,
+    ports::{Port, mailer::Mailbox},
     secrets::Vault,
 };
 use wib_providers::{
@@ -99,6 +99,10 @@ pub struct Config {
     pub heartbeat_url: Option<String>,
     /// `WIB_WITNESS_*`
     pub witness: WitnessSettings,
+    /// `WIB_INTERNAL_KEY`: what machines of the installation say in `X-Internal-Key`; without it they have nothing to ask.
+    pub internal_key: Option<SecretString>,
+    /// `WIB_ENQUIRIES`: the address that is mailed when somebody asks to be shown the product.
+    pub enquiries: Option<Mailbox>,
     /// `CORS_ORIGIN`: the site whose browsers may call.
     pub cors_origin: Option<String>,
     /// `WIB_WORKERS` = 4, at most 256
@@ -251,6 +255,8 @@ impl Config {
                 token: from.secret("WIB_WITNESS_TOKEN"),
                 file: from.text("WIB_WITNESS_FILE").map(PathBuf::from),
             },
+            internal_key: from.secret("WIB_INTERNAL_KEY"),
+            enquiries: from.get("WIB_ENQUIRIES", |text| text.parse().map_err(|e: Error| e.message().to_owned())),
             cors_origin: from.url("CORS_ORIGIN"),
             workers: from.or("WIB_WORKERS", 4),
             otlp: from.url("OTEL_EXPORTER_OTLP_ENDPOINT"),
@@ -274,6 +280,9 @@ impl Config {
         }
         if !(5..=3600).contains(&self.lease.as_secs()) {
             from.fault("WIB_LEASE", "expected 5 to 3600");
+        }
+        if self.internal_key.as_ref().is_some_and(|key| key.expose_secret().len() < 16) {
+            from.fault("WIB_INTERNAL_KEY", "expected at least 16 characters");
         }
         if self.clock.is_some() && self.env == Env::Production {
             from.fault("WIB_CLOCK", "is for rehearsals: in production the machine's clock is the only one");

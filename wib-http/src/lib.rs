@@ -4,6 +4,7 @@ pub mod auth;
 pub mod config;
 pub mod core_api;
 mod cors;
+pub mod docs;
 mod edge;
 mod examples;
 pub mod input;
@@ -44,6 +45,10 @@ pub struct AppConfig {
     pub limits: limits::Limits,
     /// What machines of the installation say in `X-Internal-Key`; `None`: they have nothing to ask.
     pub internal_key: Option<SecretString>,
+    /// Whether it runs for real: then nobody is told how its parts are tried.
+    pub production: bool,
+    /// Whether traces are sent to a collector.
+    pub traces: bool,
     /// What `/metrics` shows; `None`: nothing is counted.
     pub metrics: Option<PrometheusHandle>,
     /// What `/readyz` asks; `None`: the database and the blobs.
@@ -53,8 +58,17 @@ pub struct AppConfig {
 }
 impl Default for AppConfig {
     fn default() -> Self {
-        let (limits, server) = (limits::Limits::default(), "/".to_owned());
-        Self { cors_origin: None, server, limits, internal_key: None, metrics: None, readiness: None, leaving: None }
+        Self {
+            cors_origin: None,
+            server: "/".to_owned(),
+            limits: limits::Limits::default(),
+            internal_key: None,
+            production: false,
+            traces: false,
+            metrics: None,
+            readiness: None,
+            leaving: None,
+        }
     }
 }
 

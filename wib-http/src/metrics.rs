@@ -216,6 +216,8 @@ pub const ALL: &[Metric] = {
         metric("wib_vendor_requests_total", Counter, &["vendor", "operation", "outcome"], "Requests to vendors"),
         metric("wib_verdicts_total", Counter, &["outcome"], "Verdicts on calls that were asked for"),
         metric("wib_violations_total", Counter, &["code"], "Violations that were found"),
+        metric("wib_webhook_deliveries_total", Counter, &["outcome"], "Tries to tell addresses that subscribed"),
+        metric("wib_webhook_failures_total", Counter, &[], "Events that an address did not take in the promised tries"),
         metric("wib_webhooks_total", Counter, &["vendor", "outcome"], "Deliveries: accepted, duplicate, refused"),
     ]
 };

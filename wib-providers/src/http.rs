@@ -195,6 +195,7 @@ impl Client {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             stream: None,
+            any_status: false,
             safe,
             policy: self.policy.clone(),
         }
@@ -279,6 +280,7 @@ pub struct Ask<'a> {
     headers: HeaderMap,
     body: Bytes,
     stream: Option<Stream>,
+    any_status: bool,
     safe: bool,
     policy: Policy,
 }
@@ -346,6 +348,11 @@ impl Ask<'_> {
         });
         self.stream = Some(Stream { body: streamed(capped), too_long });
         self.policy.tries = 1;
+        self
+    }
+    /// Takes an answer of any status for one: whoever asks reads it.
+    pub fn any_status(mut self) -> Self {
+        self.any_status = true;
         self
     }
     /// Says that a repeat has no second effect (the vendor knows it by a key).
@@ -501,7 +508,7 @@ impl Ask<'_> {
             left: self.policy.answer_cap,
             _seat: seat,
         };
-        if head.status.is_success() {
+        if head.status.is_success() || self.any_status {
             return Ok(flow);
         }
         let request_id = flow.request_id.clone();
@@ -672,6 +679,11 @@ impl Flow {
             self.left = rest;
             return Ok(Some(data));
         }
+    }
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
     }
     /// Whether the body says that it is of that media type, parameters aside.
     #[must_use]

@@ -5,13 +5,14 @@
 
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use wib_core::{
     WibBuilder,
     ai::SpeechChain,
     ports::{
-        Billing, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Queue, Speech, Transcriber, Trunks,
-        VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc, media::MediaWire,
+        Billing, Cache, Embedder, LiveTranscriber, Llm, Mailer, Messenger, Numbers, Pulse, Queue, Speech, Transcriber,
+        Trunks, VendorError, VerifiedNumbers, Voice, WebhookSource, Webrtc, media::MediaWire,
     },
 };
 
@@ -202,6 +203,19 @@ impl fmt::Debug for Probe {
     }
 }
 
+#[async_trait]
+impl Pulse for Probe {
+    fn vendor(&self) -> &'static str {
+        self.vendor
+    }
+    fn port(&self) -> Port {
+        self.port
+    }
+    async fn ask(&self) -> Result<(), VendorError> {
+        (self.ask)().await
+    }
+}
+
 /// The adapters that vendors made, each port's first choice first.
 #[derive(Debug, Default)]
 pub struct Adapters {
@@ -290,6 +304,9 @@ impl Adapters {
         }
         if let Some(billing) = self.billings.into_iter().next() {
             builder = builder.billing(billing);
+        }
+        for probe in self.probes {
+            builder = builder.pulse(Arc::new(probe));
         }
         builder
     }

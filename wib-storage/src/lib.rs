@@ -45,6 +45,7 @@ pub mod migrate;
 mod minds;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod operating;
 mod orgs;
 mod payments;
 mod place;
@@ -56,6 +57,7 @@ mod speaking;
 mod sql;
 mod stamps;
 mod store;
+mod subscriptions;
 mod system;
 mod table;
 mod tasks;

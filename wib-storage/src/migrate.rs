@@ -4,13 +4,18 @@
 //! changed; its checksum is kept with the database. What follows from the tables (policies, grants, triggers) is computed
 //! from them and renewed when it differs.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 #[cfg(feature = "postgres")]
 use sqlx::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 #[cfg(feature = "sqlite")]
 use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
-use wib_core::kit::{Error, Result, time::Timestamp};
+use wib_core::{
+    kit::{Error, Result, time::Timestamp},
+    store::Tables,
+};
 
 #[cfg(feature = "postgres")]
 use crate::place::{PgLogin, PgUrls, Who};
@@ -78,6 +83,7 @@ migrations![
     "0024_agent",
     "0026_voice",
     "0027_service",
+    "0028_subscriptions",
     "0029_idempotency",
 ];
 
@@ -226,6 +232,7 @@ const PLATFORM: &[&str] = &[
     "rule_packs",
     "cache",
     "handed",
+    "demo_requests",
 ];
 
 /// The row of the history that stands for policies, grants and triggers.
@@ -266,6 +273,66 @@ pub async fn up(database: &Database, now: Timestamp) -> Result<usize> {
 /// How many steps are not among those taken.
 pub(crate) fn missing(taken: &[i64]) -> usize {
     ALL.iter().filter(|step| !taken.contains(&step.version())).count()
+}
+
+/// The tables and columns that all steps together make, read off their texts.
+pub(crate) fn tables() -> Tables {
+    let mut tables = Tables::new();
+    for step in ALL {
+        let lines = step.text.lines().map(|line| line.split("--").next().unwrap_or_default());
+        for statement in lines.collect::<Vec<_>>().join("\n").split(";") {
+            apply(&mut tables, statement);
+        }
+    }
+    let own = ["version", "name", "checksum", "applied_at"];
+    tables.insert("wib_migrations".to_owned(), own.map(str::to_owned).into());
+    tables
+}
+
+/// What one statement does to tables and columns.
+fn apply(tables: &mut Tables, statement: &str) {
+    const RULES: [&str; 5] = ["UNIQUE", "PRIMARY", "FOREIGN", "CHECK", "CONSTRAINT"];
+    let words: Vec<_> = statement.split_whitespace().map(|word| word.trim_end_matches(['(', ','])).collect();
+    match words[..] {
+        ["CREATE", "TABLE", name, ..] => {
+            let inside = statement.split_once('(').map_or("", |(_, inside)| inside);
+            let (mut depth, mut begins, mut columns) = (0, true, BTreeSet::new());
+            for word in inside.split_inclusive(['(', ')', ',', ' ', '\n']) {
+                let name = word.trim_end_matches(['(', ')', ',', ' ', '\n']);
+                if begins && depth == 0 && !name.is_empty() {
+                    if !RULES.contains(&name) {
+                        columns.insert(name.to_owned());
+                    }
+                    begins = false;
+                }
+                match word.chars().last() {
+                    Some('(') => depth += 1,
+                    Some(')') => depth -= 1,
+                    Some(',') if depth == 0 => begins = true,
+                    _ => {}
+                }
+            }
+            tables.insert(name.to_owned(), columns);
+        }
+        ["DROP", "TABLE", name, ..] => _ = tables.remove(name),
+        ["ALTER", "TABLE", name, "RENAME", "TO", new] => {
+            if let Some(columns) = tables.remove(name) {
+                tables.insert(new.to_owned(), columns);
+            }
+        }
+        ["ALTER", "TABLE", name, "ADD", "COLUMN", column, ..] => {
+            tables.entry(name.to_owned()).or_default().insert(column.to_owned());
+        }
+        ["ALTER", "TABLE", name, "DROP", "COLUMN", column, ..] => {
+            tables.entry(name.to_owned()).or_default().remove(column);
+        }
+        ["ALTER", "TABLE", name, "RENAME", "COLUMN", old, "TO", new] => {
+            let columns = tables.entry(name.to_owned()).or_default();
+            columns.remove(old);
+            columns.insert(new.to_owned());
+        }
+        _ => {}
+    }
 }
 
 /// Brings SQLite up to date on a connection of the pool.

@@ -326,6 +326,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)
         .chain(crate::service::SERVICE)
+        .chain(crate::subscriptions::CHANGES)
         .map(|(name, _)| *name)
         .chain(SILENT.iter().copied())
         .chain(crate::hearing::ELSEWHERE.iter().copied())

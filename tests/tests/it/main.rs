@@ -45,6 +45,7 @@ mod sockets;
 mod stage;
 mod stamps;
 mod steered;
+mod subscriptions;
 mod supervise;
 mod tenants;
 mod tongues;

@@ -9,6 +9,7 @@ use super::{
     seal::seal_again,
     speech,
     tag::{Step, Tag},
+    told::told,
 };
 use crate::{
     ai_agent,
@@ -31,6 +32,7 @@ use crate::{
     },
     recordings::{Recording, RecordingStatus},
     store::{OrgTx, Repo},
+    subscriptions::WebhookEvent,
     wib::Wib,
 };
 
@@ -451,6 +453,7 @@ pub(super) async fn follow_up(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) ->
         if !was_terminal {
             metrics::counter!("wib_calls_ended_total", "status" => call.status.as_str()).increment(1);
             live::hush(wib, tx, call).await?;
+            told(wib, tx, WebhookEvent::CallEnded, call).await?;
         }
         order(Topic::Seal, id.to_string(), time::after(now, wib.settings.seal_after));
     }

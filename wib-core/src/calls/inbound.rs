@@ -15,6 +15,7 @@ use super::{
     speech,
     start::WATCH_AFTER,
     tag::{Step, Tag},
+    told::told,
 };
 use crate::{
     audit::Line,
@@ -30,6 +31,7 @@ use crate::{
         voice::{Answer, Command, Direction, Order, VoiceEvent},
     },
     store::{OrgTx, Repo},
+    subscriptions::WebhookEvent,
     wib::Wib,
 };
 
@@ -97,6 +99,7 @@ pub(super) async fn take(
     let call = row(wib, organization, id, event.at, (person_id, account), (from_number, to), route);
     tx.insert(&call).await?;
     tx.tell(LiveKind::Call, call.id, call.id.uuid());
+    told(wib, &mut *tx, WebhookEvent::CallStarted, &call).await?;
     let payload = json!({"call_id": id});
     let message = |topic, run_at| NewMessage { topic, key: id.to_string(), payload: payload.clone(), run_at };
     tx.enqueue(&message(Topic::AnswerCall, wib.now())).await?;

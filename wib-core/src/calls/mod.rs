@@ -62,6 +62,7 @@ mod speech;
 mod start;
 mod supervise;
 pub(crate) mod tag;
+mod told;
 mod transfer;
 pub use browser::{BrowserCredential, BrowserCredentials};
 pub(crate) use carry::{apply_voice, dial, dial_given_up, hang_up, load, main_leg, mark_started, note, watch};

@@ -10,6 +10,7 @@ use crate::{
     recordings::{Recording, RecordingStatus},
     retention::{MarkStatus, SubjectKind},
     store::OrgTx,
+    subscriptions::{self, WebhookEvent},
     transcripts::TranscriptStatus,
     translation,
     usage::{Usage, UsageKind},
@@ -77,6 +78,8 @@ pub(crate) async fn seal(wib: &Wib, message: &Message) -> Result<Done> {
             at: now,
         };
         tx.note_event(&event).await?;
+        let data = json!({"call_id": id, "version": version, "complete": whole, "live": call.live});
+        subscriptions::tell(wib, &mut *tx, WebhookEvent::CallSealed, event.id.uuid(), data).await?;
         metrics::counter!("wib_calls_sealed_total").increment(1);
     }
     tx.commit().await?;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{
     Call, CallEvent, CallFacts, CallId, CallStatus, FlowType, LegRole,
     legs::{self, not_the_person},
+    told::told,
 };
 use crate::{
     caller_ids::{OwnNumber, shown, used},
@@ -20,6 +21,7 @@ use crate::{
     live::{Listen, LiveKind},
     outcomes::{CallCard, Metadata, check_metadata},
     ports::voice::Direction,
+    subscriptions::WebhookEvent,
     translation::Language,
     voice_config::VoiceTarget,
     wib::{Org, Wib},
@@ -185,6 +187,7 @@ impl Org {
             tx.insert(&card).await?;
         }
         tx.tell(LiveKind::Call, call.id, call.id.uuid());
+        told(&self.wib, &mut *tx, WebhookEvent::CallStarted, &call).await?;
         if let Some(number) = of_pool {
             tx.update(&OwnNumber { last_used_at: Some(used(now, number.last_used_at)), ..number }).await?;
         }

@@ -80,6 +80,8 @@ text_enum! {
         ScoreLine = "score_line",
         /// Tell an organisation's address that a call is to be escalated.
         TellSentiment = "tell_sentiment",
+        /// Tell an address that subscribed what happened.
+        DeliverWebhook = "deliver_webhook",
         /// Advise a member after a line.
         AssistLine = "assist_line",
         /// Have a machine take in what the person said.

@@ -20,7 +20,7 @@ use crate::{
     },
     recordings, retention, sentiment,
     store::SystemTx,
-    transcripts, translation,
+    subscriptions, transcripts, translation,
     wib::Wib,
 };
 
@@ -44,6 +44,8 @@ pub(crate) enum Done {
     Undone(Error),
     /// Another worker has it now.
     Lost,
+    /// Whoever works on it beside the worker settles it.
+    Beside,
 }
 impl Done {
     /// A wait that is no failure.
@@ -122,6 +124,8 @@ impl Topic {
             Self::ScoreLine | Self::AssistLine => (3, 1, 4),
             // Somebody else's server may be down for an hour.
             Self::TellSentiment => (12, 2, 1800),
+            // It counts its own tries and waits; these are for what is wrong on our side.
+            Self::DeliverWebhook => (20, 1, 300),
             // The vendor's link expires after about ten minutes; the adapter asks for a fresh one.
             Self::FetchRecording => (10, 2, 300),
             Self::ApplyEvent
@@ -340,6 +344,7 @@ impl Worker {
                 return self.give_up(message, &why).await;
             }
             Ok(Done::Lost) => ("lost", After::Lost),
+            Ok(Done::Beside) => ("beside", After::Lost),
             Ok(Done::Undone(error)) => {
                 drop(tx);
                 return self.failed(message, how, &error, false).await;
@@ -456,6 +461,7 @@ impl Worker {
             Topic::SpeakLine => live::speak(wib, message).await,
             Topic::ScoreLine => sentiment::score(wib, message).await,
             Topic::TellSentiment => sentiment::tell(wib, message).await,
+            Topic::DeliverWebhook => subscriptions::deliver(wib, message).await,
             Topic::AssistLine => assist::advise(wib, message).await,
             Topic::AiHear => ai_agent::hear(wib, message).await,
             Topic::AiThink => ai_agent::think(wib, message).await,

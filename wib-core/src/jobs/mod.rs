@@ -23,6 +23,7 @@ mod retry_transcriptions;
 mod schedule;
 mod table;
 
+pub(crate) use schedule::interval;
 pub use schedule::{JobReport, Scheduler};
 pub use table::{JOBS, Job, Missed};
 

@@ -382,6 +382,14 @@ fn tick_before(cron: &Cron, now: Timestamp) -> Result<Timestamp> {
     Ok(tick.map_err(|e| Error::internal("a schedule has no tick").because(format!("{e}")))?.timestamp())
 }
 
+/// How long it is from a job's latest tick to the one before.
+pub(crate) fn interval(job: &Job, now: Timestamp) -> Result<Duration> {
+    let cron = cron(job)?;
+    let latest = tick_before(&cron, now)?;
+    let before = tick_before(&cron, time::before(latest, Duration::from_micros(1)))?;
+    Ok(Duration::try_from(latest.duration_since(before)).unwrap_or_default())
+}
+
 /// From when on runs of a job matter.
 fn ticks(job: &Job, now: Timestamp, known: bool) -> Result<Option<Timestamp>> {
     match job.missed {

@@ -64,7 +64,7 @@ jobs! {
         |wib, due| aggregate_usage::run(wib, due).await;
     "reconcile_billing" "0 2 * * *" Latest "asks the billing vendor for what no delivery told, and tells its meters what was used",
         |wib, _| reconcile_billing::run(wib).await;
-    "purge_queue" "30 3 * * *" Latest "removes messages, inbox events and runs of jobs that are long done",
+    "purge_queue" "30 3 * * *" Latest "removes messages, inbox events, deliveries and runs of jobs that are long done",
         |wib, _| house::purge(wib).await;
     "apply_retention" "30 4 * * *" Latest "deletes what no law, hold or wish keeps any longer, where an organisation asks for it",
         |wib, _| retention::apply_all(wib).await.map(Tally::of);

@@ -137,6 +137,8 @@ limits! {
     Rbac = "rbac", 30 in 300 per Member;
     /// The log.
     Audit = "audit", 100 in 300 per Member;
+    /// Asking to be shown the product.
+    DemoRequest = "demo_request", 5 in 3600 per Client;
     /// Deliveries of others than our vendors.
     ExternalWebhook = "external_webhook", 100 in 60 per Client;
     /// Speech of one vendor.

@@ -39,12 +39,52 @@ pub struct Hook {
     pub body: Value,
 }
 
+/// A request to an address that a user named, as it leaves: what is signed is the body's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedHook {
+    /// Where to; looked at again before anything is sent.
+    pub url: String,
+    /// What proves who sends it, and which one it is.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: String,
+}
+
+/// What an address answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookAnswer {
+    /// The status; a redirect is one like any other, and is not followed.
+    pub status: u16,
+    /// The beginning of the body, at most [`HookAnswer::KEPT`] characters.
+    pub body: String,
+}
+impl HookAnswer {
+    /// How many characters are kept of a body.
+    pub const KEPT: usize = 1000;
+    /// How long an address may take to answer.
+    pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+    /// An answer, with what may be kept of its body.
+    #[must_use]
+    pub fn new(status: u16, body: &[u8]) -> Self {
+        // What is no character of a text cannot be kept in one.
+        let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+        Self { status, body: String::from_utf8_lossy(body).chars().take(Self::KEPT).map(plain).collect() }
+    }
+    /// Whether it was taken: 2xx.
+    #[must_use]
+    pub fn took(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
 /// Who posts to addresses that users named.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[async_trait]
 pub trait Hooks: Send + Sync + std::fmt::Debug {
     /// Posts the body as JSON. Every 2xx is an answer; a redirect is not followed.
     async fn post(&self, hook: &Hook) -> Result<(), VendorError>;
+    /// Posts a body that is signed, once, with [`HookAnswer::PATIENCE`]. Every status is an answer; an error is none.
+    async fn deliver(&self, hook: &SignedHook) -> Result<HookAnswer, VendorError>;
 }
 
 /// What is wrong with an address that a user named: `https`, a host on the open internet, no name and password.

@@ -1,4 +1,5 @@
 use futures_util::{StreamExt, TryStreamExt};
+use serde_json::json;
 
 use super::{Recording, RecordingId, RecordingStatus};
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     kit::{Error, OrNotFound, Result},
     live::LiveKind,
     ports::{blobs::Kept, voice::VendorRecording},
+    subscriptions::{self, WebhookEvent},
     transcripts::{TranscriptJob, TranscriptStatus, submission},
     wib::Wib,
 };
@@ -41,6 +43,9 @@ pub(crate) async fn fetch(wib: &Wib, message: &Message) -> Result<Done> {
     recording.status = RecordingStatus::Completed;
     tx.update(&recording).await?;
     tx.tell(LiveKind::Recording, call.id, id.uuid());
+    let data =
+        json!({"call_id": call.id, "recording_id": id, "duration_ms": recording.duration_ms, "live": recording.live});
+    subscriptions::tell(wib, &mut *tx, WebhookEvent::RecordingReady, id.uuid(), data).await?;
     if call.transcribe {
         let job = TranscriptJob {
             id: wib.id(),

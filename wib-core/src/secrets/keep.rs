@@ -32,7 +32,7 @@ impl From<&TenantSecret> for SecretNote {
 }
 
 impl Wib {
-    pub(super) fn vault(&self) -> Result<&Vault> {
+    pub(crate) fn vault(&self) -> Result<&Vault> {
         self.vault.as_ref().ok_or_else(|| Error::unavailable("no key for secrets is given"))
     }
 }

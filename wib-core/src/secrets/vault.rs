@@ -62,7 +62,7 @@ impl Vault {
         &self.present.id
     }
     /// Seals a value under the present key.
-    pub(super) fn seal(
+    pub(crate) fn seal(
         &self,
         organization: OrganizationId,
         row: TenantSecret,
@@ -80,7 +80,7 @@ impl Vault {
         Ok(TenantSecret { key_id: self.present.id.clone(), nonce: nonce.to_vec(), sealed, ..row })
     }
     /// Opens a row of an organisation.
-    pub(super) fn open(&self, organization: OrganizationId, row: &TenantSecret) -> Result<SecretString> {
+    pub(crate) fn open(&self, organization: OrganizationId, row: &TenantSecret) -> Result<SecretString> {
         let mut keys = std::iter::once(&self.present).chain(&self.older);
         let Some(key) = keys.find(|key| key.id == row.key_id) else {
             return Err(Error::internal(format!(

@@ -10,9 +10,11 @@ mod lists;
 mod minds;
 mod money;
 mod numbers;
+mod operating;
 mod secrets;
 mod service;
 mod speaking;
+mod subscriptions;
 mod talking;
 mod value;
 mod voice;
@@ -27,9 +29,11 @@ pub use lists::{ConsentFilter, Lists, NoticeFilter};
 pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
+pub use operating::{Operating, Tables};
 pub use secrets::Secrets;
 pub use service::{Routing, Service};
 pub use speaking::Speaking;
+pub use subscriptions::Subscriptions;
 pub use talking::Talking;
 use uuid::Uuid;
 pub use value::{Column, Value, ValueKind};
@@ -305,6 +309,7 @@ pub trait OrgTx:
     + Idempotency
     + Workplace
     + Service
+    + Subscriptions
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -319,7 +324,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Routing {
+pub trait SystemTx: Operating + Routing + Send {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

@@ -20,6 +20,7 @@ use crate::{
         transcriber::{RawTranscript, TranscriptOptions, TranscriptOrder, TranscriptState},
     },
     recordings::{Recording, RecordingStatus, withhold},
+    subscriptions::{self, WebhookEvent},
     translation,
     usage::{Usage, UsageKind},
     wib::Wib,
@@ -200,6 +201,13 @@ async fn keep(wib: &Wib, organization: OrganizationId, job: &TranscriptJob, raw:
     };
     tx.insert(&transcript).await?;
     tx.tell(LiveKind::Transcript, call.id, transcript.id.uuid());
+    let data = json!({
+        "call_id": call.id, "recording_id": job.recording_id, "transcript_id": transcript.id, "version": transcript.version,
+        "language": transcript.language, "live": transcript.live,
+    });
+    for event in [WebhookEvent::TranscriptReady, WebhookEvent::TranscriptionCompleted] {
+        subscriptions::tell(wib, &mut *tx, event, transcript.id.uuid(), data.clone()).await?;
+    }
     live::fill(wib, &mut *tx, &call, &recording, &transcript).await?;
     job.status = TranscriptStatus::Completed;
     job.error = None;

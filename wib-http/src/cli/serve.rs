@@ -14,7 +14,7 @@ use wib_core::{
 };
 use wib_http::{
     AppConfig, app,
-    config::Config,
+    config::{Config, Env},
     metrics, operators,
     readiness::{Needs, Readiness},
     rules::Follower,
@@ -203,6 +203,9 @@ pub(crate) async fn run(config: Config, role: Role) -> Outcome {
     let app_config = AppConfig {
         cors_origin: config.cors_origin.clone(),
         limits: config.limits.clone(),
+        internal_key: config.internal_key.clone(),
+        production: config.env == Env::Production,
+        traces: config.otlp.is_some(),
         metrics: Some(counted),
         readiness: Some(readiness.clone()),
         leaving: Some(parts.stop.subscribe()),

@@ -169,6 +169,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     settings.lease = config.lease;
     settings.limits.clone_from(&config.rates);
     (settings.first_plan, settings.any_paid_plan) = (config.first_plan, config.any_paid_plan);
+    settings.enquiries.clone_from(&config.enquiries);
     settings.timestamp_roots = config.timestamps.roots.clone();
     if in_house && settings.public_url.is_none() {
         // The house's own vendors deliver through the door whatever the address is; without one they would not.

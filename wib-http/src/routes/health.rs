@@ -8,8 +8,10 @@ use wib_core::{
 };
 
 use crate::{
+    AppConfig,
+    input::Nothing,
     reply,
-    table::{Asked, Routes, Wire, public},
+    table::{Asked, Routes, Wire, platform, public},
 };
 
 /// How one part stands.
@@ -87,7 +89,21 @@ struct Provider {
     enabled: bool,
 }
 
-pub(super) fn routes() -> Routes<Wib> {
+/// Whether anything is written down elsewhere of what happens here.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogSink")]
+struct Sink {
+    ok: bool,
+    /// Whether traces are sent to a collector.
+    dataset_configured: bool,
+    /// Not asked: a collector takes what it is sent and says nothing of what it keeps.
+    datasets_accessible: Option<bool>,
+    /// Where logs go.
+    logs: &'static str,
+}
+
+pub(super) fn routes(config: &AppConfig) -> Routes<Wib> {
+    let traces = config.traces;
     Routes::<Wib>::at("health", "/health")
         .and_at("/api/health")
         .raw(Method::GET, "/", public(), Wire::json::<Report>().also(503), |asked| async move { report(&asked).await })
@@ -114,6 +130,12 @@ pub(super) fn routes() -> Routes<Wib> {
         .raw(Method::GET, "/webhooks", public(), Wire::json::<Feature>().also(503), |asked| async move {
             feature(&asked, "webhooks").await
         })
+        .get("/axiom", platform(), move |person, _: Nothing| async move {
+            person.platform()?;
+            Ok(Sink { ok: true, dataset_configured: traces, datasets_accessible: None, logs: "stdout" })
+        })
+        .about("Tells where traces and logs go.")
+        .bare()
 }
 
 fn since(asked: &Asked<Wib>, began: Timestamp) -> i64 {

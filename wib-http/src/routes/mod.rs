@@ -17,6 +17,7 @@ mod consent;
 mod dnc;
 mod evidence;
 mod health;
+mod internal;
 mod media;
 mod notices;
 mod operations;
@@ -27,7 +28,9 @@ mod retention;
 mod root;
 mod sentiment;
 mod streams;
+mod subscriptions;
 mod talk;
+mod test;
 mod tts;
 mod usage;
 mod voice;
@@ -36,7 +39,7 @@ mod webrtc;
 
 use wib_core::Wib;
 
-use crate::{AppConfig, openapi, table::Table};
+use crate::{AppConfig, docs, openapi, table::Table};
 
 /// The endpoints of operators alone.
 #[must_use]
@@ -47,9 +50,11 @@ pub fn operators(config: &AppConfig) -> Table<Wib> {
 /// Every endpoint of the contract that is served.
 #[must_use]
 pub fn table(config: &AppConfig) -> Table<Wib> {
-    Table::new([
+    // How parts are tried is nobody's business in production.
+    let tried = (!config.production).then(test::routes);
+    let groups = [
         root::routes(),
-        health::routes(),
+        health::routes(config),
         auth::routes(),
         calls::routes(),
         calls::routes_of_one(),
@@ -88,8 +93,14 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         webrtc::routes(),
         audio::routes(),
         webhooks::routes(),
+        subscriptions::routes(),
+        subscriptions::outbound(),
+        subscriptions::reliability(),
+        internal::routes(),
         media::routes(config),
         operations::routes(config),
         openapi::routes(),
-    ])
+        docs::routes(),
+    ];
+    Table::new(groups.into_iter().chain(tried))
 }

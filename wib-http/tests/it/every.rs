@@ -111,6 +111,8 @@ impl House {
             members.push(server.member(org.id(), role).await);
         }
         let elsewhere = server.elsewhere().await;
+        // What it lacks is absent, not a matter of its plan.
+        server.wib.system().set_plan(elsewhere, Plan::Enterprise).await.unwrap();
         let stranger = server.member(elsewhere, Role::Owner).await;
         let document = table().openapi("/");
         Self { server, document, members, stranger, ids }

@@ -16,6 +16,7 @@ mod numbers;
 mod once;
 mod openapi;
 mod refused;
+mod platform;
 mod serve;
 mod served;
 mod server;

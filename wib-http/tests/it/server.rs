@@ -20,7 +20,9 @@ use wib_core::{
     evidence::Signer,
     kit::{Clock, ExposeSecret, Id, Random, Role, SeededRandom, VirtualClock, time},
     orgs::{Member, Organization, OrganizationId, Plan},
+    secrets::Vault,
     store::Store,
+    testing::fakes::FakeHooks,
 };
 use wib_http::{AppConfig, app};
 use wib_providers::sandbox::{self, Sandbox};
@@ -37,6 +39,9 @@ pub(crate) fn counted() -> PrometheusHandle {
     COUNTED.get_or_init(|| wib_http::metrics::install().unwrap()).clone()
 }
 
+/// What machines of the installation say.
+pub(crate) const INTERNAL: &str = "a key of the installation";
+
 /// The whole server over a sandbox, and somebody's token.
 pub(crate) struct Server {
     pub(crate) wib: Wib,
@@ -44,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) token: String,
+    /// Where addresses that users named lead.
+    pub(crate) hooks: Arc<FakeHooks>,
     store: Arc<SqlStore>,
     asked: AtomicU32,
 }
@@ -86,6 +93,9 @@ impl Server {
         settings.password_cost = PasswordCost::TEST;
         let builder = Wib::builder().store(store.clone()).blobs(Arc::new(MemoryBlobs::default()));
         let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
+        let vault = Vault::from_hex(&"5e".repeat(32), []).unwrap();
+        let hooks = Arc::new(FakeHooks::default());
+        let builder = builder.vault(vault).hooks(hooks.clone());
         let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
         let app = app(wib.clone(), &config());
         let form = json!({
@@ -100,7 +110,7 @@ impl Server {
         let cookie = begun.headers["set-cookie"].to_str().unwrap();
         assert!(cookie.contains(&token) && cookie.ends_with("HttpOnly; Secure; SameSite=None; Path=/; Max-Age=604800"));
         let asked = AtomicU32::new(0xC633_6401);
-        Self { wib, app, sandbox, clock, token, store, asked }
+        Self { wib, app, sandbox, clock, token, hooks, store, asked }
     }
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> Answer {
         ask(&self.app, method, path, &[("authorization", &format!("Bearer {}", self.token))], body).await

@@ -64,6 +64,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::how_calls_begin_and_whom_they_go_to_comes_back(&store).await;
     store_suite::audio_that_is_brought_comes_back_with_what_was_heard(&store).await;
     store_suite::every_record_of_the_service_comes_back_and_changes(&store).await;
+    store_suite::deliveries_and_failures_are_listed(&store).await;
     Some(store)
 }
 

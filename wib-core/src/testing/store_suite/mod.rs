@@ -177,6 +177,11 @@ macro_rules! store_suite {
             what_is_used_of_a_month_is_counted_and_told_once
             summaries_by_order_go_with_the_words
             invoices_are_listed_by_their_date
+            subscriptions_come_back_change_and_go_with_what_they_were_told
+            deliveries_and_failures_are_listed
+            old_deliveries_and_failures_are_purged
+            the_tables_are_those_that_the_migrations_make
+            enquiries_are_kept_for_a_while
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -198,6 +203,7 @@ mod live;
 mod minds;
 mod money;
 mod numbers;
+mod operating;
 mod platform;
 mod questions;
 mod rows;
@@ -206,6 +212,7 @@ mod secrets;
 mod service;
 mod speaking;
 mod spending;
+mod subscriptions;
 mod talking;
 mod voice;
 
@@ -218,6 +225,7 @@ pub use live::*;
 pub use minds::*;
 pub use money::*;
 pub use numbers::*;
+pub use operating::*;
 pub use platform::*;
 pub use questions::*;
 pub use rows::*;
@@ -226,5 +234,6 @@ pub use secrets::*;
 pub use service::*;
 pub use speaking::*;
 pub use spending::*;
+pub use subscriptions::*;
 pub use talking::*;
 pub use voice::*;

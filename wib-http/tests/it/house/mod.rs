@@ -2,7 +2,7 @@
 
 pub(crate) mod minds;
 mod people;
-mod platform;
+pub(crate) mod platform;
 pub(crate) mod voice;
 
 use serde_json::{Map, Value as Json};
