@@ -14,6 +14,7 @@ mod media;
 mod notices;
 mod operations;
 mod persons;
+mod rbac;
 mod recordings;
 mod retention;
 mod root;
@@ -62,6 +63,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         evidence::routes_of_call(),
         sentiment::routes(),
         sentiment::copilot(),
+        rbac::routes(),
         webhooks::routes(),
         media::routes(config),
         operations::routes(config),
