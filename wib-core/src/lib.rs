@@ -37,6 +37,7 @@
 //! | [`ai_agent`] | a machine that talks with the person |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`] | bytes that are read and lent; values for a while |
+//! | [`flags`], [`platform`], [`sso`] | what is switched on; who runs the installation; how members are to sign in |
 //! | [`limits`], [`idempotency`] | how often something may be asked; requests that are run once |
 //! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
 //! | [`kit`], [`store`], [`ports`] | words without a domain; what is asked of databases and vendors |
@@ -61,6 +62,7 @@ pub mod costs;
 pub mod disclosures;
 pub mod engine;
 pub mod evidence;
+pub mod flags;
 pub mod idempotency;
 pub mod imports;
 pub mod jobs;
@@ -75,6 +77,7 @@ pub mod notices;
 pub mod orgs;
 pub mod payments;
 pub mod plans;
+pub mod platform;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
@@ -82,6 +85,7 @@ pub mod retention;
 pub mod secrets;
 pub mod sentiment;
 pub mod speech;
+pub mod sso;
 pub mod store;
 pub mod tasks;
 #[cfg(feature = "testing")]

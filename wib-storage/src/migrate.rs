@@ -77,6 +77,7 @@ migrations![
     "0023_minds",
     "0024_agent",
     "0029_idempotency",
+    "0030_flags",
 ];
 
 /// The version of the tables that this program works with.
@@ -224,6 +225,7 @@ const PLATFORM: &[&str] = &[
     "rule_packs",
     "cache",
     "handed",
+    "global_feature_flags",
 ];
 
 /// The row of the history that stands for policies, grants and triggers.

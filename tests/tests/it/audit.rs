@@ -94,6 +94,13 @@ const LEGS: &[(&str, &str)] = &[
     ("leave_supervision", "call:supervision_left"),
     ("translate_call", "translation:asked"),
 ];
+/// The same for flags and ways to sign in; their scenarios look for the lines.
+pub(crate) const FLAGS: &[(&str, &str)] = &[
+    ("create_org_flag", "feature_flag:created"),
+    ("update_org_flag", "feature_flag:updated"),
+    ("delete_org_flag", "feature_flag:deleted"),
+    ("set_auth_provider", "admin:auth_provider_updated"),
+];
 /// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
 const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
 
@@ -305,6 +312,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(RECORDS)
         .chain(TALK)
         .chain(LEGS)
+        .chain(FLAGS)
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)

@@ -1,5 +1,6 @@
 //! The endpoints, a file per slice.
 
+mod admin;
 mod ai_toggle;
 mod audit;
 mod auth;
@@ -9,6 +10,7 @@ mod compliance;
 mod consent;
 mod dnc;
 mod evidence;
+mod flags;
 mod health;
 mod media;
 mod notices;
@@ -64,6 +66,9 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         sentiment::routes(),
         sentiment::copilot(),
         rbac::routes(),
+        flags::routes(),
+        admin::routes(),
+        admin::metrics(),
         webhooks::routes(),
         media::routes(config),
         operations::routes(config),

@@ -44,9 +44,11 @@ impl From<Permissions> for Context {
 
 pub(super) fn routes() -> Routes<Wib> {
     Routes::<Wib>::at("rbac", "/api/rbac")
-        .get("/context", session().limit(Limit::Rbac), |org, _: Nothing| async move {
-            Ok(Context::from(org.permissions()))
-        })
+        .get(
+            "/context",
+            session().limit(Limit::Rbac),
+            |org, _: Nothing| async move { Ok(Context::from(org.permissions())) },
+        )
         .about("Tells what whoever asks may do.")
         .flat()
         .get("/check", session().limit(Limit::Rbac), |org, c: CheckPermission| async move { org.check_permission(c) })

@@ -28,12 +28,13 @@ const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
 /// The least member of each rank.
 const RANKS: [Role; 5] = [Role::Viewer, Role::Agent, Role::Compliance, Role::Admin, Role::Owner];
 
-/// A server with one of everything, somebody of each rank, and the owner of another organisation.
+/// A server with one of everything, somebody of each rank, the owner of another organisation, and a platform administrator.
 struct House {
     server: Server,
     document: Json,
     members: Vec<String>,
     stranger: String,
+    admin: String,
     ids: Map<String, Json>,
 }
 
@@ -112,8 +113,9 @@ impl House {
         }
         let elsewhere = server.elsewhere().await;
         let stranger = server.member(elsewhere, Role::Owner).await;
+        let admin = server.platform_admin().await;
         let document = table().openapi("/");
-        Self { server, document, members, stranger, ids }
+        Self { server, document, members, stranger, admin, ids }
     }
     fn id(&self, name: &str) -> &str {
         self.ids[name].as_str().unwrap()
@@ -215,6 +217,10 @@ impl House {
     fn member(&self, rank: u8) -> &str {
         &self.members[usize::from(rank) - 1]
     }
+    /// Somebody who may.
+    fn token(&self, access: Access) -> &str {
+        if access == Access::Platform { &self.admin } else { self.member(5) }
+    }
     /// The answer is one that the row declares, in the shape that it declares.
     fn fits(&self, row: &Row, answer: &Answer) {
         let what = format!("{} {}", row.method, row.path);
@@ -248,11 +254,11 @@ fn table() -> Table<wib_core::Wib> {
     routes::table(&AppConfig::default())
 }
 
-/// Rows of members, what deletes last.
+/// Rows of whoever signs in, what deletes last.
 fn rows() -> Vec<Row> {
     let table = table();
-    let mut rows: Vec<_> =
-        table.rows().filter(|row| matches!(row.access(), Access::Session | Access::Role(_))).map(Row::of).collect();
+    let signed_in = |access| matches!(access, Access::Session | Access::Role(_) | Access::Platform);
+    let mut rows: Vec<_> = table.rows().filter(|row| signed_in(row.access())).map(Row::of).collect();
     rows.sort_by_key(|row| row.method == Method::DELETE);
     rows
 }
@@ -260,7 +266,7 @@ fn rows() -> Vec<Row> {
 #[tokio::test]
 async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
     let house = House::new().await;
-    let (mut lower, mut others) = (0, 0);
+    let (mut lower, mut others, mut platform) = (0, 0, 0);
     for row in rows() {
         let what = format!("{} {}", row.method, row.path);
         let (path, body) = house.least(&row);
@@ -272,17 +278,22 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
             Access::Role(role) => role.rank(),
             _ => 1,
         };
-        if rank > 1 {
+        if row.access == Access::Platform {
+            let refused = house.asks(Some(house.member(5)), &row, &path, &body).await;
+            assert_eq!((refused.status, &refused.json["code"]), (403, &json!("FORBIDDEN")), "{what}");
+            platform += 1;
+        } else if rank > 1 {
             let refused = house.asks(Some(house.member(rank - 1)), &row, &path, &body).await;
             assert_eq!((refused.status, &refused.json["code"]), (403, &json!("FORBIDDEN")), "{what}");
             lower += 1;
         }
-        if row.path.contains('{') {
+        if row.path.contains('{') && row.access != Access::Platform {
             let absent = house.asks(Some(&house.stranger), &row, &path, &body).await;
             assert_eq!((absent.status, &absent.json["code"]), (404, &json!("NOT_FOUND")), "{what}: {}", absent.json);
             others += 1;
         }
-        let answer = house.asks(Some(house.member(rank)), &row, &path, &body).await;
+        let who = if row.access == Access::Platform { &house.admin } else { house.member(rank) };
+        let answer = house.asks(Some(who), &row, &path, &body).await;
         if row.path == "/api/ai-toggle/activate" {
             // The house wants no machine; those that do find it among the scenarios.
             assert_eq!((answer.status, &answer.json["code"]), (403, &json!("AI_NOT_ENABLED")), "{}", answer.json);
@@ -292,13 +303,15 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
         house.fits(&row, &answer);
     }
     assert!(lower >= 18 && others >= 15, "{lower} with a role, {others} with an id");
+    assert!(platform >= 6, "{platform} of the platform");
 }
 
 #[tokio::test]
 async fn another_organisation_finds_nothing_in_any_list() {
     let house = House::new().await;
     let mut lists = 0;
-    for row in rows().into_iter().filter(|row| row.method == Method::GET && !row.path.contains('{')) {
+    let lists_of = |row: &Row| row.method == Method::GET && !row.path.contains('{') && row.access != Access::Platform;
+    for row in rows().into_iter().filter(lists_of) {
         let (path, body) = house.least(&row);
         let answer = house.asks(Some(&house.stranger), &row, &path, &body).await;
         let text = answer.json.to_string();
@@ -322,7 +335,7 @@ async fn a_body_that_is_no_object_is_refused_on_every_row() {
     for row in rows().into_iter().filter(|row| house.operation(row)["requestBody"].is_object()) {
         let path = house.path(&row.path);
         for (body, code) in [("{", "INVALID_JSON"), ("\"x\"", "VALIDATION_ERROR"), ("[1]", "VALIDATION_ERROR")] {
-            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, body).await;
+            let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, body).await;
             assert_eq!((refused.status, &refused.json["code"]), (400, &json!(code)), "{} {path} {body}", row.method);
         }
         seen += 1;
@@ -361,7 +374,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
             }
             let refused = house
                 .server
-                .asks(Some(house.member(5)), row.method.as_str(), &path, &Json::Object(body).to_string())
+                .asks(Some(house.token(row.access)), row.method.as_str(), &path, &Json::Object(body).to_string())
                 .await;
             assert_eq!(
                 (refused.status, &refused.json["code"]),
@@ -380,8 +393,10 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
         }
         let missing: Vec<_> = properties.iter().filter(|p| p.2).map(|p| &p.0).collect();
         if !missing.is_empty() {
-            let refused =
-                house.server.asks(Some(house.member(5)), row.method.as_str(), &path, r#"{"no_such_field":1}"#).await;
+            let refused = house
+                .server
+                .asks(Some(house.token(row.access)), row.method.as_str(), &path, r#"{"no_such_field":1}"#)
+                .await;
             let told = refused.json["error"].as_str().unwrap();
             assert!(missing.iter().all(|name| told.contains(&format!("{name}: required"))), "{what}: {told}");
         }
@@ -396,7 +411,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
             let query: Vec<_> = wrong.iter().map(|name| format!("{name}=no+such")).collect();
             let refused = house
                 .server
-                .asks(Some(house.member(5)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
+                .asks(Some(house.token(row.access)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
                 .await;
             assert_eq!(refused.status, 400, "{what}: {}", refused.json);
             let told = refused.json["error"].as_str().unwrap();
@@ -421,7 +436,8 @@ async fn a_text_that_is_too_long_is_refused_by_name_on_every_row() {
             }
             let (_, mut body) = house.least(&row);
             body[&name] = json!(long);
-            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &body.to_string()).await;
+            let refused =
+                house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, &body.to_string()).await;
             let told = refused.json["error"].as_str().unwrap_or_default();
             assert!(
                 refused.status == 400 && told.contains(&format!("{name}: ")),
@@ -461,7 +477,7 @@ async fn every_limit_ends_with_a_refusal_that_says_when_to_come_back() {
         let path =
             row.path().split('/').map(|s| if s.starts_with('{') { NOBODY } else { s }).collect::<Vec<_>>().join("/");
         house.server.clock.advance(minute);
-        let bearer = format!("Bearer {}", house.member(5));
+        let bearer = format!("Bearer {}", house.token(row.access()));
         let headers = [("authorization", bearer.as_str()), ("x-internal-key", INTERNAL)];
         let first = ask(&app, row.method().as_str(), &path, &headers, "{}").await;
         assert_ne!(first.status, 429, "{} {path}", row.method());
@@ -534,7 +550,7 @@ async fn without_a_database_every_row_of_members_says_so() {
     house.server.store().close().await;
     for row in rows() {
         let (path, body) = house.least(&row);
-        let failed = house.asks(Some(house.member(5)), &row, &path, &body).await;
+        let failed = house.asks(Some(house.token(row.access)), &row, &path, &body).await;
         assert_eq!(
             (failed.status, &failed.json["code"]),
             (503, &json!("DATABASE_ERROR")),
@@ -554,7 +570,7 @@ async fn a_body_past_the_limit_is_refused_on_every_row() {
         rows().into_iter().filter(|row| house.operation(row)["requestBody"]["content"]["application/json"].is_object())
     {
         let path = house.path(&row.path);
-        let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &huge).await;
+        let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, &huge).await;
         assert_eq!(
             (refused.status, &refused.json["code"]),
             (413, &json!("PAYLOAD_TOO_LARGE")),

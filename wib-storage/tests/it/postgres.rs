@@ -60,6 +60,8 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::calls_that_were_judged_are_listed(&store).await;
     store_suite::conversations_of_a_machine_come_back_change_and_are_forgotten(&store).await;
     store_suite::a_key_is_claimed_once_and_keeps_its_answer(&store).await;
+    store_suite::flags_of_an_organisation_come_back_change_and_go(&store).await;
+    store_suite::ways_to_sign_in_come_back_and_change(&store).await;
     Some(store)
 }
 

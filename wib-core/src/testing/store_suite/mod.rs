@@ -168,6 +168,10 @@ macro_rules! store_suite {
             conversations_of_a_machine_come_back_change_and_are_forgotten
             a_key_is_claimed_once_and_keeps_its_answer
             one_message_is_leased_by_its_key_when_it_is_due
+            flags_of_an_organisation_come_back_change_and_go
+            ways_to_sign_in_come_back_and_change
+            flags_for_everybody_and_platform_administrators_come_and_go
+            the_whole_is_added_up
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -180,6 +184,7 @@ macro_rules! store_suite {
     };
 }
 
+mod flags;
 mod idempotency;
 mod keep;
 mod law;
@@ -198,6 +203,7 @@ mod speaking;
 mod spending;
 mod talking;
 
+pub use flags::*;
 pub use idempotency::*;
 pub use keep::*;
 pub use law::*;

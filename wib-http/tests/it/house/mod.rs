@@ -1,5 +1,6 @@
 //! One of everything, a file per group of slices: what the rows of the table are asked about.
 
+mod flags;
 mod minds;
 mod people;
 mod platform;
@@ -14,10 +15,11 @@ pub(crate) async fn fill(server: &Server, ids: &mut Map<String, Json>) {
     voice::fill(server, ids).await;
     minds::fill(server, ids).await;
     platform::fill(server, ids).await;
+    flags::fill(server, ids).await;
 }
 
 pub(crate) fn least(method: &str, path: &str, body: &mut Map<String, Json>) {
-    for of in [people::least, voice::least, minds::least, platform::least] {
+    for of in [people::least, voice::least, minds::least, platform::least, flags::least] {
         of(method, path, body);
     }
 }
