@@ -40,6 +40,7 @@
 //! | [`subscriptions`], [`reliability`] | addresses that are told what happens; what they were not told |
 //! | [`ai`] | guards in front of every model; who is asked, and what it may cost |
 //! | [`blobs`], [`cache`] | bytes that are read and lent; values for a while |
+//! | [`flags`], [`platform`], [`sso`] | what is switched on; who runs the installation; how members are to sign in |
 //! | [`limits`], [`idempotency`] | how often something may be asked; requests that are run once |
 //! | [`internal`], [`diagnostics`] | what the installation's own machines ask; its parts, tried by hand |
 //! | [`engine`], [`jobs`] | inbox, outbox, queue, workers; scheduled jobs |
@@ -67,6 +68,7 @@ pub mod diagnostics;
 pub mod disclosures;
 pub mod engine;
 pub mod evidence;
+pub mod flags;
 pub mod idempotency;
 pub mod imports;
 pub mod internal;
@@ -83,6 +85,7 @@ pub mod orgs;
 pub mod outcomes;
 pub mod payments;
 pub mod plans;
+pub mod platform;
 pub mod ports;
 pub mod privacy;
 pub mod recordings;
@@ -91,6 +94,7 @@ pub mod retention;
 pub mod secrets;
 pub mod sentiment;
 pub mod speech;
+pub mod sso;
 pub mod store;
 pub mod subscriptions;
 pub mod tasks;

@@ -34,6 +34,7 @@ mod collections;
 mod contacts;
 mod db;
 mod evidence;
+mod flags;
 mod handed;
 mod idempotency;
 mod keep;

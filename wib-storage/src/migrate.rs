@@ -85,6 +85,7 @@ migrations![
     "0027_service",
     "0028_subscriptions",
     "0029_idempotency",
+    "0030_flags",
 ];
 
 /// The version of the tables that this program works with.
@@ -233,6 +234,7 @@ const PLATFORM: &[&str] = &[
     "cache",
     "handed",
     "demo_requests",
+    "global_feature_flags",
 ];
 
 /// The row of the history that stands for policies, grants and triggers.

@@ -110,6 +110,13 @@ pub(crate) const VOICE: &[(&str, &str)] = &[
     ("upload_audio", "audio:uploaded"),
     ("transcribe_audio", "audio:transcription_started"),
 ];
+/// The same for flags and ways to sign in; their scenarios look for the lines.
+pub(crate) const FLAGS: &[(&str, &str)] = &[
+    ("create_org_flag", "feature_flag:created"),
+    ("update_org_flag", "feature_flag:updated"),
+    ("delete_org_flag", "feature_flag:deleted"),
+    ("set_auth_provider", "admin:auth_provider_updated"),
+];
 /// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
 const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
 
@@ -322,6 +329,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(TALK)
         .chain(LEGS)
         .chain(VOICE)
+        .chain(FLAGS)
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)

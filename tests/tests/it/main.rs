@@ -18,6 +18,7 @@ mod doubt;
 mod evidence;
 mod facts;
 mod faults;
+mod flags;
 mod forge;
 mod genuine;
 mod handed;

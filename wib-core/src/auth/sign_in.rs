@@ -252,7 +252,7 @@ impl System {
         Ok(())
     }
 
-    async fn hash_password(&self, password: String) -> Result<String> {
+    pub(crate) async fn hash_password(&self, password: String) -> Result<String> {
         let mut salt = [0u8; 16];
         self.wib.random().fill(&mut salt);
         let cost = self.wib.settings.password_cost;

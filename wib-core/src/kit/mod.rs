@@ -3,6 +3,7 @@
 pub mod access;
 pub mod canonical;
 pub mod error;
+pub mod given;
 pub mod id;
 pub mod money;
 pub mod page;

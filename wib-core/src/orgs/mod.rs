@@ -1,8 +1,10 @@
 //! Organisations: the tenants.
 
 mod authors;
+mod permissions;
 
 pub use authors::Author;
+pub use permissions::{CheckPermission, Checked, Permission, Permissions, RolePermissions, inherited, permissions};
 
 use serde::{Deserialize, Serialize};
 

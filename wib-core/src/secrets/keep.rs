@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{TenantSecret, Vault, named};
 use crate::{
     kit::{Error, ExposeSecret, OrNotFound, Result, Role, SecretString, time::Timestamp},
+    store::OrgTx,
     wib::{Org, Wib},
 };
 
@@ -49,8 +50,24 @@ impl Org {
         if !(1..=LONGEST).contains(&value.expose_secret().len()) {
             return Err(Error::field("value", "must have 1 to 16384 bytes"));
         }
-        let vault = self.wib.vault()?;
         let mut tx = self.tx().await?;
+        let (row, replaced) = self.seal_in(&mut *tx, name, &value).await?;
+        if !replaced && i64::try_from(tx.secrets(MOST + 1).await?.len()).is_ok_and(|count| count > MOST) {
+            return Err(Error::new(crate::kit::Kind::QuotaExceeded, "QUOTA_EXCEEDED", "too many secrets"));
+        }
+        let line = self.audit("secret:put", ("secret", Some(row.id.uuid())));
+        line.with(json!({"called": name, "replaced": replaced})).write(&mut *tx).await;
+        tx.commit().await?;
+        Ok(SecretNote::from(&row))
+    }
+    /// Keeps a secret with a transaction, whatever their number; whether there was one of that name.
+    pub(crate) async fn seal_in(
+        &self,
+        tx: &mut dyn OrgTx,
+        name: &str,
+        value: &SecretString,
+    ) -> Result<(TenantSecret, bool)> {
+        let vault = self.wib.vault()?;
         let known = tx.secret_by_name(name).await?;
         let now = self.wib.now();
         let row = known.clone().unwrap_or_else(|| TenantSecret {
@@ -62,19 +79,13 @@ impl Org {
             created_at: now,
             updated_at: now,
         });
-        let row = vault.seal(self.id(), TenantSecret { updated_at: now, ..row }, &value, &*self.wib.random)?;
+        let row = vault.seal(self.id(), TenantSecret { updated_at: now, ..row }, value, &*self.wib.random)?;
         if known.is_some() {
             tx.update(&row).await?;
         } else {
-            if i64::try_from(tx.secrets(MOST).await?.len()).is_ok_and(|count| count >= MOST) {
-                return Err(Error::new(crate::kit::Kind::QuotaExceeded, "QUOTA_EXCEEDED", "too many secrets"));
-            }
             tx.insert(&row).await?;
         }
-        let line = self.audit("secret:put", ("secret", Some(row.id.uuid())));
-        line.with(json!({"called": name, "replaced": known.is_some()})).write(&mut *tx).await;
-        tx.commit().await?;
-        Ok(SecretNote::from(&row))
+        Ok((row, known.is_some()))
     }
     /// The value of a secret.
     ///

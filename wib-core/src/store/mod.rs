@@ -3,6 +3,7 @@
 //! A transaction is bound to one organisation ([`OrgTx`]) or to none ([`SystemTx`], a short list for jobs, sign-in and
 //! webhook routing). There is no third way to a row. Another tenant's id is absent, never forbidden.
 
+mod flags;
 mod idempotency;
 mod keep;
 mod law;
@@ -21,6 +22,7 @@ mod voice;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub use flags::{Desk, Flags};
 pub use idempotency::Idempotency;
 use jiff::civil::Date;
 pub use keep::Keeping;
@@ -310,6 +312,7 @@ pub trait OrgTx:
     + Workplace
     + Service
     + Subscriptions
+    + Flags
     + Repo<Member>
 {
     /// The organisation it is bound to.
@@ -324,7 +327,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Operating + Routing + Send {
+pub trait SystemTx: Desk + Operating + Routing + Send {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

@@ -1,5 +1,6 @@
 //! The command line. Every command reads the same configuration as the server.
 
+mod admin;
 mod backup;
 mod demo;
 mod doctor;
@@ -70,6 +71,9 @@ enum Command {
     /// Secrets of organisations
     #[command(subcommand)]
     Secrets(secrets::Secrets),
+    /// Platform administrators
+    #[command(subcommand)]
+    Admin(admin::Admin),
     /// Copy the whole of an embedded installation into a folder, while it is in use
     Backup(backup::Backup),
     /// Put such a copy back, after checking every byte of it
@@ -165,6 +169,7 @@ fn run(command: Command) -> Outcome {
                 Command::Restore(restore) => single()?.block_on(restore.run(&config)),
                 Command::Ready(ready) => single()?.block_on(ready.run(&config)),
                 Command::Dlq(letters) => single()?.block_on(letters.run(&config)),
+                Command::Admin(admin) => single()?.block_on(admin.run(&config)),
                 Command::Secrets(secrets) => single()?.block_on(secrets.run(&config)),
                 Command::Demo(_) | Command::Sandbox(_) | Command::Openapi => Ok(()),
             }

@@ -2,6 +2,7 @@
 
 mod ai;
 mod ai_config;
+mod admin;
 mod ai_toggle;
 mod ai_transcribe;
 mod audio;
@@ -16,6 +17,7 @@ mod compliance;
 mod consent;
 mod dnc;
 mod evidence;
+mod flags;
 mod health;
 mod internal;
 mod media;
@@ -23,6 +25,7 @@ mod notices;
 mod operations;
 mod outcomes;
 mod persons;
+mod rbac;
 mod recordings;
 mod retention;
 mod root;
@@ -92,6 +95,10 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         caller_id::routes(),
         webrtc::routes(),
         audio::routes(),
+        rbac::routes(),
+        flags::routes(),
+        admin::routes(),
+        admin::metrics(),
         webhooks::routes(),
         subscriptions::routes(),
         subscriptions::outbound(),

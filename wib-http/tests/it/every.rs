@@ -28,12 +28,13 @@ const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
 /// The least member of each rank.
 const RANKS: [Role; 5] = [Role::Viewer, Role::Agent, Role::Compliance, Role::Admin, Role::Owner];
 
-/// A server with one of everything, somebody of each rank, and the owner of another organisation.
+/// A server with one of everything, somebody of each rank, the owner of another organisation, and a platform administrator.
 struct House {
     server: Server,
     document: Json,
     members: Vec<String>,
     stranger: String,
+    admin: String,
     ids: Map<String, Json>,
 }
 
@@ -114,8 +115,9 @@ impl House {
         // What it lacks is absent, not a matter of its plan.
         server.wib.system().set_plan(elsewhere, Plan::Enterprise).await.unwrap();
         let stranger = server.member(elsewhere, Role::Owner).await;
+        let admin = server.platform_admin().await;
         let document = table().openapi("/");
-        Self { server, document, members, stranger, ids }
+        Self { server, document, members, stranger, admin, ids }
     }
     fn id(&self, name: &str) -> &str {
         self.ids[name].as_str().unwrap()
@@ -227,6 +229,10 @@ impl House {
     fn member(&self, rank: u8) -> &str {
         &self.members[usize::from(rank) - 1]
     }
+    /// Somebody who may.
+    fn token(&self, access: Access) -> &str {
+        if access == Access::Platform { &self.admin } else { self.member(5) }
+    }
     /// The answer is one that the row declares, in the shape that it declares.
     fn fits(&self, row: &Row, answer: &Answer) {
         let what = format!("{} {}", row.method, row.path);
@@ -266,11 +272,11 @@ fn table() -> Table<wib_core::Wib> {
     routes::table(&AppConfig::default())
 }
 
-/// Rows of members, what deletes last.
+/// Rows of whoever signs in, what deletes last.
 fn rows() -> Vec<Row> {
     let table = table();
-    let mut rows: Vec<_> =
-        table.rows().filter(|row| matches!(row.access(), Access::Session | Access::Role(_))).map(Row::of).collect();
+    let signed_in = |access| matches!(access, Access::Session | Access::Role(_) | Access::Platform);
+    let mut rows: Vec<_> = table.rows().filter(|row| signed_in(row.access())).map(Row::of).collect();
     rows.sort_by_key(|row| row.method == Method::DELETE);
     rows
 }
@@ -278,7 +284,7 @@ fn rows() -> Vec<Row> {
 #[tokio::test]
 async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
     let house = House::new().await;
-    let (mut lower, mut others) = (0, 0);
+    let (mut lower, mut others, mut platform) = (0, 0, 0);
     for row in rows() {
         let what = format!("{} {}", row.method, row.path);
         let (path, body) = house.least(&row);
@@ -290,19 +296,24 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
             Access::Role(role) => role.rank(),
             _ => 1,
         };
-        if rank > 1 {
+        if row.access == Access::Platform {
+            let refused = house.asks(Some(house.token(row.access)), &row, &path, &body).await;
+            assert_eq!((refused.status, &refused.json["code"]), (403, &json!("FORBIDDEN")), "{what}");
+            platform += 1;
+        } else if rank > 1 {
             let refused = house.asks(Some(house.member(rank - 1)), &row, &path, &body).await;
             assert_eq!((refused.status, &refused.json["code"]), (403, &json!("FORBIDDEN")), "{what}");
             lower += 1;
         }
-        if row.path.contains('{') {
+        if row.path.contains('{') && row.access != Access::Platform {
             let absent = house.asks(Some(&house.stranger), &row, &path, &body).await;
             // Some rows say what is not there in the code as well.
             let code = absent.json["code"].as_str().unwrap_or_default();
             assert!(absent.status == 404 && code.ends_with("NOT_FOUND"), "{what}: {}", absent.json);
             others += 1;
         }
-        let answer = house.asks(Some(house.member(rank)), &row, &path, &body).await;
+        let who = if row.access == Access::Platform { &house.admin } else { house.member(rank) };
+        let answer = house.asks(Some(who), &row, &path, &body).await;
         if row.path == "/api/ai-toggle/activate" {
             // The house wants no machine; those that do find it among the scenarios.
             assert_eq!((answer.status, &answer.json["code"]), (403, &json!("AI_NOT_ENABLED")), "{}", answer.json);
@@ -312,13 +323,15 @@ async fn every_row_answers_whom_it_says_in_the_shape_it_says_and_nobody_else() {
         house.fits(&row, &answer);
     }
     assert!(lower >= 18 && others >= 15, "{lower} with a role, {others} with an id");
+    assert!(platform >= 6, "{platform} of the platform");
 }
 
 #[tokio::test]
 async fn another_organisation_finds_nothing_in_any_list() {
     let house = House::new().await;
     let mut lists = 0;
-    for row in rows().into_iter().filter(|row| row.method == Method::GET && !row.path.contains('{')) {
+    let lists_of = |row: &Row| row.method == Method::GET && !row.path.contains('{') && row.access != Access::Platform;
+    for row in rows().into_iter().filter(lists_of) {
         let (path, body) = house.least(&row);
         let answer = house.asks(Some(&house.stranger), &row, &path, &body).await;
         let text = answer.json.to_string();
@@ -343,7 +356,7 @@ async fn a_body_that_is_no_object_is_refused_on_every_row() {
     for row in rows().into_iter().filter(reads) {
         let path = house.path(&row.path);
         for (body, code) in [("{", "INVALID_JSON"), ("\"x\"", "VALIDATION_ERROR"), ("[1]", "VALIDATION_ERROR")] {
-            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, body).await;
+            let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, body).await;
             assert_eq!((refused.status, &refused.json["code"]), (400, &json!(code)), "{} {path} {body}", row.method);
         }
         seen += 1;
@@ -382,7 +395,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
             }
             let refused = house
                 .server
-                .asks(Some(house.member(5)), row.method.as_str(), &path, &Json::Object(body).to_string())
+                .asks(Some(house.token(row.access)), row.method.as_str(), &path, &Json::Object(body).to_string())
                 .await;
             assert_eq!(
                 (refused.status, &refused.json["code"]),
@@ -402,7 +415,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
         let missing: Vec<_> = properties.iter().filter(|p| p.2).map(|p| &p.0).collect();
         if !missing.is_empty() {
             let refused =
-                house.server.asks(Some(house.member(5)), row.method.as_str(), &path, r#"{"no_such_field":1}"#).await;
+                house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, r#"{"no_such_field":1}"#).await;
             let told = told(&refused);
             assert!(missing.iter().all(|name| told.contains(&format!("{name}: required"))), "{what}: {told}");
         }
@@ -417,7 +430,7 @@ async fn bad_input_names_every_wrong_field_of_every_row() {
             let query: Vec<_> = wrong.iter().map(|name| format!("{name}=no+such")).collect();
             let refused = house
                 .server
-                .asks(Some(house.member(5)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
+                .asks(Some(house.token(row.access)), row.method.as_str(), &format!("{path}?{}", query.join("&")), "")
                 .await;
             assert_eq!(refused.status, 400, "{what}: {}", refused.json);
             let told = told(&refused);
@@ -442,7 +455,7 @@ async fn a_text_that_is_too_long_is_refused_by_name_on_every_row() {
             }
             let (_, mut body) = house.least(&row);
             body[&name] = json!(long);
-            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, &body.to_string()).await;
+            let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, &body.to_string()).await;
             let told = told(&refused);
             assert!(
                 refused.status == 400 && told.contains(&format!("{name}: ")),
@@ -482,7 +495,7 @@ async fn every_limit_ends_with_a_refusal_that_says_when_to_come_back() {
         let path =
             row.path().split('/').map(|s| if s.starts_with('{') { NOBODY } else { s }).collect::<Vec<_>>().join("/");
         house.server.clock.advance(minute);
-        let bearer = format!("Bearer {}", house.member(5));
+        let bearer = format!("Bearer {}", house.token(row.access()));
         let headers = [("authorization", bearer.as_str()), ("x-internal-key", INTERNAL)];
         let first = ask(&app, row.method().as_str(), &path, &headers, "{}").await;
         assert_ne!(first.status, 429, "{} {path}", row.method());
@@ -558,7 +571,7 @@ async fn without_a_database_every_row_that_asks_one_says_so() {
         !matches!(row.access, Access::Signature) && !row.path.contains("{*") && !row.path.starts_with("/media")
     }) {
         let (path, body) = house.least(&row);
-        let failed = house.asks(Some(house.member(5)), &row, &path, &body).await;
+        let failed = house.asks(Some(house.token(row.access)), &row, &path, &body).await;
         let what = format!("{} {path}: {} {}", row.method, failed.status, failed.json);
         if !matches!(row.access, Access::Public) {
             assert_eq!((failed.status, &failed.json["code"]), (503, &json!("DATABASE_ERROR")), "{what}");
@@ -574,7 +587,7 @@ async fn a_body_past_the_limit_is_refused_on_every_row() {
     let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(2 << 20));
     for row in table().rows().filter(|row| row.declares(413) && row.access() != Access::Signature) {
         let path = house.path(row.path());
-        let refused = house.server.asks(Some(house.member(5)), row.method().as_str(), &path, &huge).await;
+        let refused = house.server.asks(Some(house.token(row.access())), row.method().as_str(), &path, &huge).await;
         let what = format!("{} {path}: {}", row.method(), refused.json);
         assert_eq!((refused.status, &refused.json["code"]), (413, &json!("PAYLOAD_TOO_LARGE")), "{what}");
     }
@@ -589,7 +602,7 @@ async fn an_id_that_is_none_is_refused_on_every_row() {
         for (name, ..) in &ids {
             let path = row.path.replace(&format!("{{{name}}}"), "no-id");
             let path = house.path(&path);
-            let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, "{}").await;
+            let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, "{}").await;
             let what = format!("{} {path}: {}", row.method, refused.json);
             assert_eq!(refused.status, 400, "{what}");
             assert!(refused.json["error"].to_string().contains(name), "{what}");
@@ -604,7 +617,7 @@ async fn a_parameter_that_no_row_knows_is_refused_by_name() {
     let house = House::new().await;
     for row in rows().into_iter().filter(|row| matches!(row.method, Method::GET | Method::DELETE)) {
         let path = format!("{}?no_such=1", house.path(&row.path));
-        let refused = house.server.asks(Some(house.member(5)), row.method.as_str(), &path, "").await;
+        let refused = house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, "").await;
         let what = format!("{} {path}: {}", row.method, refused.json);
         if house.operation(&row)["responses"]["400"].is_object() {
             assert_eq!((refused.status, &refused.json["code"]), (400, &json!("VALIDATION_ERROR")), "{what}");
@@ -625,7 +638,7 @@ async fn an_id_of_nobody_in_a_body_or_a_query_is_not_found_where_a_row_says_so()
         for (name, ..) in house.properties(&row).into_iter().filter(is_id) {
             let mut body = body.clone();
             body[&name] = json!(NOBODY);
-            statuses.push(house.asks(Some(house.member(5)), &row, &path, &body).await.status);
+            statuses.push(house.asks(Some(house.token(row.access)), &row, &path, &body).await.status);
         }
         for (name, ..) in house.parameters(&row).into_iter().filter(is_id) {
             let path = path.split('?').next().unwrap();
@@ -634,7 +647,7 @@ async fn an_id_of_nobody_in_a_body_or_a_query_is_not_found_where_a_row_says_so()
             let others = others.into_iter().filter(|pair| !pair.starts_with(&format!("{name}=")));
             let query: Vec<_> = others.chain([format!("{name}={NOBODY}")]).collect();
             let path = format!("{path}?{}", query.join("&"));
-            statuses.push(house.asks(Some(house.member(5)), &row, &path, &body).await.status);
+            statuses.push(house.asks(Some(house.token(row.access)), &row, &path, &body).await.status);
         }
         if !statuses.is_empty() {
             assert!(statuses.contains(&404), "{} {path}: {statuses:?}", row.method);

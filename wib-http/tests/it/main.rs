@@ -9,6 +9,7 @@ mod deploy;
 mod doctor;
 mod edge;
 mod every;
+mod flags;
 mod house;
 mod input;
 mod limits;

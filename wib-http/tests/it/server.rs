@@ -20,6 +20,7 @@ use wib_core::{
     evidence::Signer,
     kit::{Clock, ExposeSecret, Id, Random, Role, SeededRandom, VirtualClock, time},
     orgs::{Member, Organization, OrganizationId, Plan},
+    platform::MakePlatformAdmin,
     secrets::Vault,
     store::Store,
     testing::fakes::FakeHooks,
@@ -38,9 +39,6 @@ pub(crate) fn counted() -> PrometheusHandle {
     static COUNTED: OnceLock<PrometheusHandle> = OnceLock::new();
     COUNTED.get_or_init(|| wib_http::metrics::install().unwrap()).clone()
 }
-
-/// What machines of the installation say.
-pub(crate) const INTERNAL: &str = "a key of the installation";
 
 /// The whole server over a sandbox, and somebody's token.
 pub(crate) struct Server {
@@ -182,9 +180,21 @@ impl Server {
             tx.insert_member(&row).await.unwrap();
             tx.commit().await.unwrap();
         }
+        self.log_in(email, "a long enough password").await
+    }
+    /// The token of a platform administrator who is a member nowhere; always the same account.
+    pub(crate) async fn platform_admin(&self) -> String {
+        let (email, password) = ("root@example.test".to_owned(), "a long enough password");
+        let account = MakePlatformAdmin { email: email.clone(), password: Some(password.into()), name: None };
+        self.wib.system().make_platform_admin(account).await.unwrap();
+        self.log_in(email, password).await
+    }
+    /// A fresh session's token.
+    pub(crate) async fn log_in(&self, email: String, password: &str) -> String {
+        let system = self.wib.system();
         let csrf_token = Some(system.csrf_token().await.unwrap());
         let fingerprint = Some(wib_http::auth::fingerprint(&HeaderMap::new()));
-        let login = LogIn { email, password: password(), csrf_token, fingerprint };
+        let login = LogIn { email, password: password.into(), csrf_token, fingerprint };
         system.log_in(login).await.unwrap().token.expose_secret().to_owned()
     }
     /// Asks with somebody's token, or none, from an address that nobody asked from before.

@@ -65,6 +65,8 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::audio_that_is_brought_comes_back_with_what_was_heard(&store).await;
     store_suite::every_record_of_the_service_comes_back_and_changes(&store).await;
     store_suite::deliveries_and_failures_are_listed(&store).await;
+    store_suite::flags_of_an_organisation_come_back_change_and_go(&store).await;
+    store_suite::ways_to_sign_in_come_back_and_change(&store).await;
     Some(store)
 }
 

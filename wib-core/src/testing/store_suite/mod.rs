@@ -182,6 +182,10 @@ macro_rules! store_suite {
             old_deliveries_and_failures_are_purged
             the_tables_are_those_that_the_migrations_make
             enquiries_are_kept_for_a_while
+            flags_of_an_organisation_come_back_change_and_go
+            ways_to_sign_in_come_back_and_change
+            flags_for_everybody_and_platform_administrators_come_and_go
+            the_whole_is_added_up
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -194,6 +198,7 @@ macro_rules! store_suite {
     };
 }
 
+mod flags;
 mod idempotency;
 mod keep;
 mod law;
@@ -216,6 +221,7 @@ mod subscriptions;
 mod talking;
 mod voice;
 
+pub use flags::*;
 pub use idempotency::*;
 pub use keep::*;
 pub use law::*;

@@ -1,5 +1,6 @@
 //! One of everything, a file per group of slices: what the rows of the table are asked about.
 
+mod flags;
 pub(crate) mod minds;
 mod people;
 pub(crate) mod platform;
@@ -14,6 +15,7 @@ pub(crate) async fn fill(server: &Server, ids: &mut Map<String, Json>) {
     voice::fill(server, ids).await;
     minds::fill(server, ids).await;
     platform::fill(server, ids).await;
+    flags::fill(server, ids).await;
 }
 
 /// A form of several parts that a row takes; its boundary is `part`.
@@ -22,7 +24,7 @@ pub(crate) fn form(path: &str) -> String {
 }
 
 pub(crate) fn least(method: &str, path: &str, body: &mut Map<String, Json>) {
-    for of in [people::least, voice::least, minds::least, platform::least] {
+    for of in [people::least, voice::least, minds::least, platform::least, flags::least] {
         of(method, path, body);
     }
 }
