@@ -76,6 +76,7 @@ migrations![
     "0022_speech",
     "0023_minds",
     "0024_agent",
+    "0025_people",
     "0029_idempotency",
 ];
 
@@ -218,6 +219,7 @@ const PLATFORM: &[&str] = &[
     "users",
     "sessions",
     "one_time_tokens",
+    "password_resets",
     "inbox",
     "job_leases",
     "job_runs",

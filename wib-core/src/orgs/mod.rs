@@ -1,8 +1,16 @@
 //! Organisations: the tenants.
 
 mod authors;
+mod invites;
+mod members;
+mod own;
+mod teams;
 
 pub use authors::Author;
+pub use invites::{Invite, InviteStatus, InvitedRole, Joined, NewInvite, OpenInvite, SeenInvite};
+pub use members::{Colleague, GrantedRole};
+pub use own::{OwnOrganization, Place};
+pub use teams::{CreateTeam, Team, TeamId, TeamMate, TeamMember, TeamMemberId, TeamView, UpdateTeam};
 
 use serde::{Deserialize, Serialize};
 

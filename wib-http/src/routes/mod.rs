@@ -10,9 +10,11 @@ mod consent;
 mod dnc;
 mod evidence;
 mod health;
+mod keys;
 mod media;
 mod notices;
 mod operations;
+mod organizations;
 mod persons;
 mod recordings;
 mod retention;
@@ -20,9 +22,13 @@ mod root;
 mod sentiment;
 mod streams;
 mod talk;
+mod team;
+mod teams;
 mod tts;
 mod webhooks;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use wib_core::Wib;
 
 use crate::{AppConfig, openapi, table::Table};
@@ -40,6 +46,11 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         root::routes(),
         health::routes(),
         auth::routes(),
+        keys::routes(),
+        organizations::routes(),
+        organizations::users(),
+        teams::routes(),
+        team::routes(),
         calls::routes(),
         calls::routes_of_one(),
         talk::routes(),
@@ -68,3 +79,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         openapi::routes(),
     ])
 }
+
+/// It was done.
+#[derive(Serialize, JsonSchema)]
+struct Done {}

@@ -60,6 +60,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::calls_that_were_judged_are_listed(&store).await;
     store_suite::conversations_of_a_machine_come_back_change_and_are_forgotten(&store).await;
     store_suite::a_key_is_claimed_once_and_keeps_its_answer(&store).await;
+    store_suite::teams_keys_and_invitations_come_back_and_are_one_tenants(&store).await;
     Some(store)
 }
 

@@ -168,6 +168,8 @@ macro_rules! store_suite {
             conversations_of_a_machine_come_back_change_and_are_forgotten
             a_key_is_claimed_once_and_keeps_its_answer
             one_message_is_leased_by_its_key_when_it_is_due
+            teams_keys_and_invitations_come_back_and_are_one_tenants
+            sessions_are_replaced_once_and_resets_used_once
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -186,6 +188,7 @@ mod law;
 mod listening;
 mod lists;
 mod live;
+mod members;
 mod minds;
 mod money;
 mod numbers;
@@ -204,6 +207,7 @@ pub use law::*;
 pub use listening::*;
 pub use lists::*;
 pub use live::*;
+pub use members::*;
 pub use minds::*;
 pub use money::*;
 pub use numbers::*;

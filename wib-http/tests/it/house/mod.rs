@@ -5,6 +5,7 @@ mod people;
 mod platform;
 mod voice;
 
+pub(crate) use people::refuses;
 use serde_json::{Map, Value as Json};
 
 use crate::server::Server;
