@@ -119,14 +119,10 @@ fn hash(organization: OrganizationId, address: &str) -> String {
 }
 
 pub(crate) async fn send(wib: &Wib, message: &Message) -> Result<Done> {
+    let Some(organization) = message.organization_id else { return crate::auth::mail(wib, message).await };
     // Serde's own words may repeat what it found.
     let mail: Mail =
         serde_json::from_value(message.payload.clone()).map_err(|_| Error::internal("a queued mail cannot be read"))?;
-    let Some(organization) = message.organization_id else {
-        // What is mailed to the installation's own people is nobody's.
-        wib.mailer.send(&Mail { key: format!("platform:{}", message.key), ..mail }).await?;
-        return Ok(Done::Ack);
-    };
     let mut mail = Mail { key: format!("{organization}:{}", message.key), ..mail };
     let of = |mailbox: &Mailbox| hash(organization, mailbox.address().as_str());
     let hashes: Vec<_> = mail.recipients().map(of).collect();

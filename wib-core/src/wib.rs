@@ -49,6 +49,8 @@ pub struct Settings {
     /// Where vendors reach us (`https://calls.example.com`); without it, vendors' accounts say where events go and we ask
     /// for transcripts.
     pub public_url: Option<String>,
+    /// Where people use the application: links in mails lead there. What `public_url` says by default.
+    pub app_url: Option<String>,
     /// Who calls, as it is said first to a person who answers; a name that does not tell of collecting. Without it, whoever
     /// speaks says it.
     pub business_name: Option<String>,
@@ -91,6 +93,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             public_url: None,
+            app_url: None,
             business_name: None,
             limited_content: None,
             recording_notice: "This call is recorded.".to_owned(),
@@ -294,6 +297,11 @@ impl Wib {
     /// Where a vendor's events are to go.
     pub(crate) fn webhook_url(&self, vendor: &str) -> Option<String> {
         Some(format!("{}/webhooks/{vendor}", self.settings.public_url.as_deref()?.trim_end_matches('/')))
+    }
+    /// Where a page of the application is; a path alone when nobody said where it runs.
+    pub(crate) fn app_url(&self, path: &str) -> String {
+        let base = self.settings.app_url.as_deref().or(self.settings.public_url.as_deref()).unwrap_or_default();
+        format!("{}{path}", base.trim_end_matches('/'))
     }
     /// Notes that a worker of this process goes on.
     pub(crate) fn note_progress(&self) {
@@ -667,7 +675,6 @@ impl Person {
         }
         Ok(Platform { person: self.clone() })
     }
-    #[expect(dead_code, reason = "rows of persons come next")]
     pub(crate) async fn tx(&self) -> Result<Box<dyn SystemTx>> {
         self.wib.store.system().await
     }

@@ -66,6 +66,8 @@ pub struct Config {
     pub nats_url: Option<SecretString>,
     /// `WIB_PUBLIC_URL`: where vendors reach us.
     pub public_url: Option<String>,
+    /// `WIB_APP_URL`: where people use the application, for links in mails; `WIB_PUBLIC_URL` by default.
+    pub app_url: Option<String>,
     /// `WIB_ENV` = development
     pub env: Env,
     /// `WIB_SANDBOX`: ports to be filled by a sandbox, even where there is a key.
@@ -226,6 +228,7 @@ impl Config {
             db_websocket: from.websocket("WIB_DB_WEBSOCKET", "WIB_DB_WEBSOCKET_ROOTS"),
             nats_url: from.secret("NATS_URL"),
             public_url: from.url("WIB_PUBLIC_URL"),
+            app_url: from.url("WIB_APP_URL"),
             env: from.or("WIB_ENV", Env::Development),
             sandbox: from.ports("WIB_SANDBOX"),
             evidence_key: from.secret("WIB_EVIDENCE_KEY"),

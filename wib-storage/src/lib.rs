@@ -42,6 +42,7 @@ mod law;
 mod likelihood;
 mod lists;
 mod live;
+mod members;
 pub mod migrate;
 mod minds;
 #[cfg(feature = "nats")]

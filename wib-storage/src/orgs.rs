@@ -4,4 +4,4 @@ use wib_core::orgs::Member;
 
 use crate::table::table;
 
-table!(Member of organization_id in "members" { id, user_id, role, created_at });
+table!(Member of organization_id in "members" { id, user_id, role, created_at } mutable);

@@ -264,6 +264,8 @@ impl SystemTx for SqlSystem {
             .await?;
         let requests = system_sql!(delete_expired_requests, "DELETE FROM idempotent_requests WHERE expires_at <= $1");
         self.change(requests, [now.into()]).await?;
+        let resets = system_sql!(delete_expired_resets, "DELETE FROM password_resets WHERE expires_at <= $1");
+        self.change(resets, [now.into()]).await?;
         let gone = self.change(sessions, [now.into()]).await? + self.change(tokens, [now.into()]).await?;
         Ok(i64::try_from(gone).unwrap_or(i64::MAX))
     }

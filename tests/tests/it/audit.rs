@@ -117,6 +117,22 @@ pub(crate) const FLAGS: &[(&str, &str)] = &[
     ("delete_org_flag", "feature_flag:deleted"),
     ("set_auth_provider", "admin:auth_provider_updated"),
 ];
+/// The same for members, teams and keys; wib-http's tests look for the lines.
+const PEOPLE: &[(&str, &str)] = &[
+    ("create_api_key", "auth:api_key_created"),
+    ("revoke_api_key", "auth:api_key_revoked"),
+    ("validate_api_key", "auth:api_key_validated"),
+    ("set_member_role", "team:role_changed"),
+    ("remove_member", "team:member_removed"),
+    ("invite", "team:member_invited"),
+    ("cancel_invite", "team:member_removed"),
+    ("accept_invite", "team:invite_accepted"),
+    ("create_team", "team:created"),
+    ("update_team", "team:updated"),
+    ("dissolve_team", "team:deleted"),
+    ("put_team_member", "team:member_invited"),
+    ("remove_team_member", "team:member_removed"),
+];
 /// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
 const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
 
@@ -330,6 +346,7 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(LEGS)
         .chain(VOICE)
         .chain(FLAGS)
+        .chain(PEOPLE)
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)

@@ -1,9 +1,17 @@
-//! Who signs in: users, passwords, sessions.
+//! Who signs in: users, passwords, sessions; and the keys of machines.
 
+mod keys;
 pub mod password;
+mod refresh;
+mod reset;
 mod sign_in;
 
+pub use keys::{ApiKey, ApiKeyId, CreateApiKey, KnownKey, NewApiKey, Permissions};
+pub use refresh::{ROTATION, Refreshed};
+pub use reset::{PasswordReset, RESET_LIFE};
+pub(crate) use reset::{Queued, mail};
 use serde::{Deserialize, Serialize};
+pub(crate) use sign_in::sha256;
 pub use sign_in::{CSRF_LIFE, LogIn, LoggedIn, SESSION_LIFE, SignUp, SignedIn};
 
 use crate::{

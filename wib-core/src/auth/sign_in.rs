@@ -74,7 +74,7 @@ pub struct SignedIn {
     pub principal: Option<Principal>,
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 
@@ -99,7 +99,7 @@ impl System {
         Ok(token)
     }
 
-    async fn spend_csrf(&self, token: Option<&str>) -> Result<()> {
+    pub(super) async fn spend_csrf(&self, token: Option<&str>) -> Result<()> {
         let token = token.ok_or_else(|| Error::unauthenticated("CSRF token required"))?;
         let mut tx = self.tx().await?;
         let fresh = tx.take_token(CSRF, &sha256(token), self.wib.now()).await?;
@@ -261,7 +261,7 @@ impl System {
     }
 
     /// Signing in and out goes on when the audit log cannot be written; the failure is logged and counted.
-    async fn audit_sign_in(&self, organization: crate::orgs::OrganizationId, user: UserId, action: &str) {
+    pub(crate) async fn audit_sign_in(&self, organization: crate::orgs::OrganizationId, user: UserId, action: &str) {
         let line = Line::by(&self.wib, Actor::Human(user), action, ("user", Some(user.uuid())));
         let written = async {
             let mut tx = self.wib.store.org(organization).await?;

@@ -1,10 +1,18 @@
 //! Organisations: the tenants.
 
 mod authors;
+mod invites;
+mod members;
+mod own;
 mod permissions;
+mod teams;
 
 pub use authors::Author;
+pub use invites::{Invite, InviteStatus, InvitedRole, Joined, NewInvite, OpenInvite, SeenInvite};
+pub use members::{Colleague, GrantedRole};
+pub use own::{OwnOrganization, Place};
 pub use permissions::{CheckPermission, Checked, Permission, Permissions, RolePermissions, inherited, permissions};
+pub use teams::{CreateTeam, Team, TeamId, TeamMate, TeamMember, TeamMemberId, TeamView, UpdateTeam};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@ mod idempotency;
 mod keep;
 mod law;
 mod lists;
+mod members;
 mod minds;
 mod money;
 mod numbers;
@@ -28,6 +29,7 @@ use jiff::civil::Date;
 pub use keep::Keeping;
 pub use law::{Gathering, Known, KnownKind, Notices, People, Registers, Wishes};
 pub use lists::{ConsentFilter, Lists, NoticeFilter};
+pub use members::{Doors, Members};
 pub use minds::Minds;
 pub use money::{Bills, Payments, ScheduledFilter, Scores, Tasks};
 pub use numbers::Numbers;
@@ -313,7 +315,7 @@ pub trait OrgTx:
     + Service
     + Subscriptions
     + Flags
-    + Repo<Member>
+    + Members
 {
     /// The organisation it is bound to.
     fn organization_id(&self) -> OrganizationId;
@@ -327,7 +329,7 @@ pub trait OrgTx:
 
 /// One transaction without an organisation: sign-in, webhook routing, the engine. Kept short on purpose.
 #[async_trait]
-pub trait SystemTx: Desk + Operating + Routing + Send {
+pub trait SystemTx: Desk + Doors + Operating + Routing + Send {
     /// Adds a user; an address that is taken is a `Conflict`.
     async fn insert_user(&mut self, user: &User) -> Result<()>;
     /// The user.

@@ -166,6 +166,7 @@ pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
     };
     let mut settings = Settings::default();
     settings.public_url.clone_from(&config.public_url);
+    settings.app_url.clone_from(&config.app_url);
     settings.lease = config.lease;
     settings.limits.clone_from(&config.rates);
     (settings.first_plan, settings.any_paid_plan) = (config.first_plan, config.any_paid_plan);

@@ -12,7 +12,7 @@ use wib_core::{
 
 use crate::{
     auth, reply,
-    table::{Asked, Routes, Wire, public},
+    table::{Asked, Routes, Wire, person, public},
 };
 
 /// Makes an account, and an organisation that goes with it when one is named.
@@ -101,6 +101,83 @@ struct Ended {
     success: bool,
 }
 
+/// How a session that wanted to go on does.
+#[derive(Serialize, JsonSchema)]
+struct Continued {
+    success: bool,
+    refreshed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotated: Option<bool>,
+    expires: String,
+    /// The new session's, told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+}
+
+/// Asks whose a key is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct KeyForm {
+    /// At most 10,000 characters.
+    #[schemars(with = "String", length(min = 1, max = 10_000))]
+    api_key: SecretString,
+}
+
+/// A key that is good.
+#[derive(Serialize, JsonSchema)]
+struct GoodKey {
+    valid: bool,
+    organization_id: OrganizationId,
+    organization_name: String,
+    permissions: Vec<String>,
+}
+
+/// A key that is unknown, over or taken back.
+#[derive(Serialize, JsonSchema)]
+struct NoKey {
+    valid: bool,
+    error: &'static str,
+    code: &'static str,
+}
+
+/// Asks for a link to set another password.
+#[derive(Deserialize, JsonSchema)]
+struct ForgotForm {
+    /// At most 254 characters.
+    #[schemars(length(max = 254))]
+    email: String,
+    /// From `GET /api/auth/csrf`.
+    csrf_token: Option<String>,
+    /// The same.
+    #[serde(rename = "csrfToken")]
+    csrf_camel: Option<String>,
+}
+
+/// Sets another password by the token of a mailed link.
+#[derive(Deserialize, JsonSchema)]
+struct ResetForm {
+    /// At most 256 characters.
+    #[schemars(length(min = 1, max = 256))]
+    token: String,
+    /// 8 to 128 characters.
+    #[schemars(with = "String", length(min = 8, max = 128))]
+    password: SecretString,
+}
+
+/// What was done.
+#[derive(Serialize, JsonSchema)]
+struct Told {
+    message: &'static str,
+}
+
+/// Something came in.
+#[derive(Serialize, JsonSchema)]
+struct Received {
+    received: bool,
+}
+
 /// The ways to sign in.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SignInWays")]
@@ -161,6 +238,32 @@ pub(super) fn routes() -> Routes<Wib> {
             Wire::json::<Begun>().takes::<LogInForm>().refuses(&[401, 403, 503]),
             |asked| async move { log_in(&asked).await },
         )
+        .raw(Method::POST, "/refresh", person(), Wire::json::<Continued>().refuses(&[503]), |asked| async move {
+            refresh(&asked).await
+        })
+        .raw(
+            Method::POST,
+            "/validate-key",
+            public().limit(Limit::Login),
+            Wire::json::<GoodKey>().takes::<KeyForm>().or::<NoKey>(401).refuses(&[503]),
+            |asked| async move { validate(&asked).await },
+        )
+        .post("/forgot-password", public().limit(Limit::Forgot), |system, form: ForgotForm| async move {
+            let csrf = form.csrf_token.or(form.csrf_camel);
+            system.forgot_password(&form.email, csrf.as_deref()).await?;
+            Ok(Told { message: "If an account has this address, a link was sent to it" })
+        })
+        .refuses(&[401, 403])
+        .bare()
+        .post("/reset-password", public().limit(Limit::Forgot), |system, form: ResetForm| async move {
+            system.reset_password(&form.token, &form.password).await?;
+            Ok(Told { message: "The password was set" })
+        })
+        .bare()
+        // What clients say of themselves is not kept: anybody may say anything here.
+        .raw(Method::POST, "/_log", public(), Wire::json::<Received>(), |_| async move {
+            reply::view(&Received { received: true })
+        })
         .raw(Method::POST, "/signout", public(), Wire::json::<Ended>().refuses(&[503]), |asked| async move {
             if let Some((token, _)) = auth::token(asked.headers()) {
                 asked.core().system().log_out(&token).await?;
@@ -214,8 +317,6 @@ async fn log_in(asked: &Asked<Wib>) -> Result<Response> {
     };
     let begun = asked.core().system().log_in(command).await?;
     let token = begun.token.expose_secret();
-    let sealed =
-        HeaderValue::try_from(token).map_err(|e| Error::internal("a token that no header takes").because(e))?;
     let view = Begun {
         url: "/dashboard",
         ok: true,
@@ -223,9 +324,44 @@ async fn log_in(asked: &Asked<Wib>) -> Result<Response> {
         expires: begun.session.expires_at.to_string(),
         user: Person::new(begun.user, begun.membership.map(|m| (m.organization_id, m.role))),
     };
-    let headers = [
-        (header::SET_COOKIE, auth::session_cookie(token)),
-        (header::HeaderName::from_static("x-session-token"), sealed),
-    ];
-    Ok(uncached(reply::view(&view)?, headers))
+    Ok(uncached(reply::view(&view)?, told_once(token)?))
+}
+
+/// A session's token, as cookie and header.
+fn told_once(token: &str) -> Result<[(header::HeaderName, HeaderValue); 2]> {
+    let sealed =
+        HeaderValue::try_from(token).map_err(|e| Error::internal("a token that no header takes").because(e))?;
+    let name = header::HeaderName::from_static("x-session-token");
+    Ok([(header::SET_COOKIE, auth::session_cookie(token)), (name, sealed)])
+}
+
+async fn refresh(asked: &Asked<Wib>) -> Result<Response> {
+    let refreshed = asked.person()?.refresh().await?;
+    let token = refreshed.token.as_ref().map(|token| token.expose_secret().to_owned());
+    let view = Continued {
+        success: true,
+        refreshed: token.is_some(),
+        rotated: token.as_ref().map(|_| true),
+        expires: refreshed.session.expires_at.to_string(),
+        message: token.is_none().then_some("The session has time left"),
+        session_token: token.clone(),
+    };
+    match token {
+        Some(token) => Ok(uncached(reply::view(&view)?, told_once(&token)?)),
+        None => Ok(uncached(reply::view(&view)?, [])),
+    }
+}
+
+async fn validate(asked: &Asked<Wib>) -> Result<Response> {
+    let form: KeyForm = asked.input().await?;
+    let answer = match asked.core().system().validate_api_key(form.api_key.expose_secret()).await? {
+        Some(known) => reply::view(&GoodKey {
+            valid: true,
+            organization_id: known.organization_id,
+            organization_name: known.organization_name,
+            permissions: known.permissions,
+        })?,
+        None => reply::view_as(401, &NoKey { valid: false, error: "Invalid API key", code: "AUTH_REQUIRED" })?,
+    };
+    Ok(uncached(answer, []))
 }

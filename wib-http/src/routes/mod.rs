@@ -1,8 +1,8 @@
 //! The endpoints, a file per slice.
 
+mod admin;
 mod ai;
 mod ai_config;
-mod admin;
 mod ai_toggle;
 mod ai_transcribe;
 mod audio;
@@ -20,9 +20,14 @@ mod evidence;
 mod flags;
 mod health;
 mod internal;
+mod keys;
+mod media;
 mod media;
 mod notices;
+mod notices;
 mod operations;
+mod operations;
+mod organizations;
 mod outcomes;
 mod persons;
 mod rbac;
@@ -33,6 +38,8 @@ mod sentiment;
 mod streams;
 mod subscriptions;
 mod talk;
+mod team;
+mod teams;
 mod test;
 mod tts;
 mod usage;
@@ -40,6 +47,8 @@ mod voice;
 mod webhooks;
 mod webrtc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use wib_core::Wib;
 
 use crate::{AppConfig, docs, openapi, table::Table};
@@ -59,6 +68,11 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
         root::routes(),
         health::routes(config),
         auth::routes(),
+        keys::routes(),
+        organizations::routes(),
+        organizations::users(),
+        teams::routes(),
+        team::routes(),
         calls::routes(),
         calls::routes_of_one(),
         talk::routes(),
@@ -111,3 +125,7 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
     ];
     Table::new(groups.into_iter().chain(tried))
 }
+
+/// It was done.
+#[derive(Serialize, JsonSchema)]
+struct Done {}

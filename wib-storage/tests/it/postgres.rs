@@ -67,6 +67,7 @@ async fn filled(test: &str) -> Option<PgStore> {
     store_suite::deliveries_and_failures_are_listed(&store).await;
     store_suite::flags_of_an_organisation_come_back_change_and_go(&store).await;
     store_suite::ways_to_sign_in_come_back_and_change(&store).await;
+    store_suite::teams_keys_and_invitations_come_back_and_are_one_tenants(&store).await;
     Some(store)
 }
 

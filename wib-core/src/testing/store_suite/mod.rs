@@ -186,6 +186,8 @@ macro_rules! store_suite {
             ways_to_sign_in_come_back_and_change
             flags_for_everybody_and_platform_administrators_come_and_go
             the_whole_is_added_up
+            teams_keys_and_invitations_come_back_and_are_one_tenants
+            sessions_are_replaced_once_and_resets_used_once
         }
     };
     (@cases $make:path: $($case:ident)+) => {
@@ -205,6 +207,7 @@ mod law;
 mod listening;
 mod lists;
 mod live;
+mod members;
 mod minds;
 mod money;
 mod numbers;
@@ -228,6 +231,7 @@ pub use law::*;
 pub use listening::*;
 pub use lists::*;
 pub use live::*;
+pub use members::*;
 pub use minds::*;
 pub use money::*;
 pub use numbers::*;

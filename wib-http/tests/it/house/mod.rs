@@ -6,6 +6,7 @@ mod people;
 pub(crate) mod platform;
 pub(crate) mod voice;
 
+pub(crate) use people::refuses;
 use serde_json::{Map, Value as Json};
 
 use crate::server::Server;
