@@ -78,20 +78,19 @@ pub struct StartCall {
 
 /// What is to be kept beside the call, where anything is.
 fn card(wib: &Wib, id: CallId, command: &StartCall) -> Option<CallCard> {
-    let card = CallCard {
+    let said = command.campaign_id.is_some()
+        || command.campaign_call_id.is_some()
+        || command.target_id.is_some()
+        || command.is_test
+        || command.metadata.is_some();
+    said.then(|| CallCard {
         campaign_id: command.campaign_id,
         campaign_call_id: command.campaign_call_id,
         target_id: command.target_id,
         is_test: command.is_test,
         metadata: command.metadata.clone().unwrap_or_default(),
         ..CallCard::new(wib, id)
-    };
-    let said = command.campaign_id.is_some()
-        || command.campaign_call_id.is_some()
-        || command.target_id.is_some()
-        || command.is_test
-        || command.metadata.is_some();
-    said.then_some(card)
+    })
 }
 
 /// How a call is spoken: translations that are spoken are an artificial voice (FCC 24-17).
