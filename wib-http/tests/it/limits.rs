@@ -111,7 +111,27 @@ POST /api/validation-notices: compliance
 PATCH /api/validation-notices/{id}/sent: compliance
 PATCH /api/validation-notices/{id}/disputed: compliance
 PUT /api/sentiment/config: sentiment
-POST /api/bond-ai/copilot: ai_llm";
+POST /api/bond-ai/copilot: ai_llm
+POST /api/webhooks/subscriptions: webhook
+PATCH /api/webhooks/subscriptions/{id}: webhook
+DELETE /api/webhooks/subscriptions/{id}: webhook
+POST /api/webhooks/subscriptions/{id}/test: webhook
+POST /api/webhooks/subscriptions/{id}/deliveries/{deliveryId}/resend: webhook
+PATCH /api/webhooks/{id}: webhook
+DELETE /api/webhooks/{id}: webhook
+POST /api/webhooks/{id}/test: webhook
+POST /api/webhooks/outbound/subscriptions: webhook
+PUT /api/webhooks/outbound/subscriptions/{id}: webhook
+DELETE /api/webhooks/outbound/subscriptions/{id}: webhook
+POST /api/webhooks/outbound/subscriptions/{id}/test: webhook
+PUT /api/reliability/webhooks: reliability
+GET /api/internal/cron-health: analytics
+GET /api/internal/webhook-dlq: analytics
+POST /api/internal/webhook-dlq/{id}/replay: analytics
+GET /api/internal/schema-health: analytics
+GET /api/internal/dead-letters: analytics
+POST /api/internal/dead-letters/{id}/replay: analytics
+POST /api/internal/demo-request: demo_request";
     assert_eq!(limited.collect::<Vec<_>>().join("\n"), expected);
     let document = table.openapi("/");
     let told = &document["paths"]["/api/calls"]["post"]["x-rate-limits"];
