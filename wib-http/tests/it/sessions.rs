@@ -93,9 +93,11 @@ async fn a_password_is_set_by_a_mailed_link_once_and_every_session_ends() {
     let other = log_in(&server, "correct horse").await.headers["x-session-token"].to_str().unwrap().to_owned();
     assert_eq!(forget(&server, " Ann@Example.com ").await.status, 200);
     let token = mailed(&server).await;
-    for (token, password, field) in
-        [("", "another horse", "token"), ("x".repeat(257).as_str(), "another horse", "token"), (token.as_str(), "short", "password")]
-    {
+    for (token, password, field) in [
+        ("", "another horse", "token"),
+        ("x".repeat(257).as_str(), "another horse", "token"),
+        (token.as_str(), "short", "password"),
+    ] {
         let refused = reset(&server, token, password).await;
         assert_eq!((refused.status, &refused.json["code"]), (400, &json!("VALIDATION_ERROR")));
         assert!(refused.json["error"].as_str().unwrap().contains(field), "{}", refused.json);
