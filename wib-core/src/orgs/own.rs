@@ -98,7 +98,9 @@ impl Person {
         let memberships = self.tx().await?.memberships(self.user().id).await?;
         let mut places = vec![];
         for member in memberships {
-            if let Some(organization) = self.tx().await?.organization(member.organization_id).await? {
+            // A transaction at a time: its end comes before the next one's beginning.
+            let organization = self.tx().await?.organization(member.organization_id).await?;
+            if let Some(organization) = organization {
                 let mut tx = self.wib.store.org(organization.id).await?;
                 let account = tx.billing_account().await?;
                 let plan_status = account.and_then(|a| a.subscription_status).unwrap_or(SubscriptionState::Active);

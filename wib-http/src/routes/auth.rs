@@ -174,7 +174,7 @@ struct Told {
 
 /// Something came in.
 #[derive(Serialize, JsonSchema)]
-struct Received {
+struct LogReceived {
     received: bool,
 }
 
@@ -261,8 +261,8 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .bare()
         // What clients say of themselves is not kept: anybody may say anything here.
-        .raw(Method::POST, "/_log", public(), Wire::json::<Received>(), |_| async move {
-            reply::view(&Received { received: true })
+        .raw(Method::POST, "/_log", public(), Wire::json::<LogReceived>(), |_| async move {
+            reply::view(&LogReceived { received: true })
         })
         .raw(Method::POST, "/signout", public(), Wire::json::<Ended>().refuses(&[503]), |asked| async move {
             if let Some((token, _)) = auth::token(asked.headers()) {

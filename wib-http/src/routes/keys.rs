@@ -9,7 +9,7 @@ use wib_core::{
 
 use crate::{
     input::{ById, Nothing},
-    routes::Done,
+    routes::AllDone,
     table::{Routes, role},
 };
 
@@ -64,7 +64,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .refuses(&[409])
         .created("api_key")
         .delete("/{id}", role(Role::Admin).limit(Limit::Team), |org: Org, of: ById<ApiKey>| async move {
-            org.revoke_api_key(of.id).await.map(|()| Done {})
+            org.revoke_api_key(of.id).await.map(|()| AllDone {})
         })
         .about("Takes a key back.")
         .flat()

@@ -125,4 +125,4 @@ pub fn table(config: &AppConfig) -> Table<Wib> {
 
 /// It was done.
 #[derive(Serialize, JsonSchema)]
-struct Done {}
+struct AllDone {}

@@ -13,7 +13,7 @@ use wib_core::{
 use crate::{
     input::{ById, Nothing},
     reply,
-    routes::Done,
+    routes::AllDone,
     table::{Asked, Routes, Wire, person, public, role, session},
 };
 
@@ -186,11 +186,11 @@ pub(super) fn routes() -> Routes<Wib> {
             if form.email.chars().count() > 254 || !form.email.contains('@') {
                 return Err(Error::field("email", "is not a mail address"));
             }
-            Err::<Done, _>(Error::invalid("members join by invitation").with("action", "POST /api/team/invites"))
+            Err::<AllDone, _>(Error::invalid("members join by invitation").with("action", "POST /api/team/invites"))
         })
         .flat()
         .delete("/members/{id}", admin(), |org: Org, of: ById<User>| async move {
-            org.remove_member(of.id).await.map(|()| Done {})
+            org.remove_member(of.id).await.map(|()| AllDone {})
         })
         .about("Takes a member, by their user's id, out of the organisation.")
         .flat()
@@ -231,7 +231,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .refuses(&[402])
         .flat()
         .delete("/invites/{id}", admin(), |org: Org, of: ById<Invite>| async move {
-            org.cancel_invite(of.id).await.map(|()| Done {})
+            org.cancel_invite(of.id).await.map(|()| AllDone {})
         })
         .about("Takes an invitation back.")
         .flat()

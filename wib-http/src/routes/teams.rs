@@ -15,7 +15,7 @@ use wib_core::{
 
 use crate::{
     input::{ById, Nothing},
-    routes::Done,
+    routes::AllDone,
     table::{Routes, person, role, session},
 };
 
@@ -225,7 +225,7 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .flat()
         .put("/{id}", manager(), |org: Org, command: UpdateTeam| async move {
-            org.update_team(command).await.map(|_| Done {})
+            org.update_team(command).await.map(|_| AllDone {})
         })
         .refuses(&[409])
         .flat()
@@ -241,15 +241,13 @@ pub(super) fn routes() -> Routes<Wib> {
         })
         .created("membership")
         .delete("/{id}/members/{userId}", manager(), |org: Org, of: OfMate| async move {
-            org.remove_team_member(of.id, of.user_id).await.map(|()| Done {})
+            org.remove_team_member(of.id, of.user_id).await.map(|()| AllDone {})
         })
         .about("Takes somebody out of a team.")
         .flat()
-        .delete(
-            "/{id}",
-            admin(),
-            |org: Org, of: ById<Team>| async move { org.dissolve_team(of.id).await.map(|()| Done {}) },
-        )
+        .delete("/{id}", admin(), |org: Org, of: ById<Team>| async move {
+            org.dissolve_team(of.id).await.map(|()| AllDone {})
+        })
         .about("Dissolves a team.")
         .flat()
 }
