@@ -83,6 +83,7 @@ struct Providers {
 
 /// One way to sign in.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SignInProvider")]
 struct Provider {
     id: &'static str,
     name: &'static str,
