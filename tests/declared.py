@@ -3,9 +3,11 @@
 
 usage: tests/declared.py OPENAPI.json SEEN      SEEN: lines `METHOD path status`, written by tests while WIB_SEEN names it
 
-A 500 is a defect and has no test of its own on each row: the frame's tests make one. Exit status 1 when one is missing.
+A 500 is a defect and has no test of its own on each row: the frame's tests make one. What `not_produced.txt` beside this
+file names is made in the core alone, or by nobody yet; a status that is missing and not named there, or named and made, is
+told, and the exit status is 1.
 """
-import json, sys
+import json, pathlib, sys
 
 # Made by other programs' tests, which write no SEEN: streams of sound over real sockets (`-p tests -- sockets hearing`), and
 # what is lent, whose addresses only the core makes (`-p tests -- blobs`, `ranges` in `-p wib-http --lib`).
@@ -25,10 +27,13 @@ def main():
                 all_of_them += 1
                 if (method.upper(), path, status) not in seen:
                     missing.append(f"{method.upper()} {path} {status}")
-    for row in missing:
+    known = set((pathlib.Path(__file__).parent / "not_produced.txt").read_text().splitlines())
+    for row in sorted(set(missing) - known):
         print("not produced:", row)
-    print(f"{all_of_them - len(missing)} of {all_of_them} declared answers were produced")
-    sys.exit(1 if missing else 0)
+    for row in sorted(known - set(missing)):
+        print("produced, and named as not:", row)
+    print(f"{all_of_them - len(missing)} of {all_of_them} declared answers were produced over HTTP")
+    sys.exit(1 if set(missing) != known else 0)
 
 
 main()

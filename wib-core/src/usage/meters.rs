@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// The meter of calls, by the name that its events carry.
-pub const CALLS: &str = "wib_calls";
+pub const CALLS: &str = "voice_calls";
 /// The meter of begun minutes of calls.
-pub const MINUTES: &str = "wib_call_minutes";
+pub const MINUTES: &str = "voice_minutes";
 /// How far back days are told.
 const BACK: Duration = Duration::from_secs(31 * 24 * 3600);
 

@@ -136,5 +136,6 @@ pub(super) fn users() -> Routes<Wib> {
             person.organization_of(of.id).await.map(CurrentOrganization::from)
         })
         .about("Shows the organisation that the session acts for; by one's own id alone.")
+        .refuses(&[403, 404])
         .flat()
 }

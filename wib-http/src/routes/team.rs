@@ -215,7 +215,7 @@ pub(super) fn routes() -> Routes<Wib> {
             Method::GET,
             "/invites/validate/{token}",
             public().limit(Limit::Login),
-            Wire::json::<GoodInvite>().takes::<ByToken>().or::<NoInvite>(404),
+            Wire::json::<GoodInvite>().takes::<ByToken>().or::<NoInvite>(404).refuses(&[503]),
             |asked| async move { seen(&asked).await },
         )
         .post("/invites/accept/{token}", person().limit(Limit::Team), |person: Person, of: ByToken| async move {

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 use wib_core::kit::Role;
 
-use crate::server::Server;
+use crate::server::{Server, ask};
 
 #[tokio::test]
 async fn permissions_are_told_by_role() {
@@ -149,9 +149,10 @@ async fn ways_to_sign_in_are_listed_and_set() {
         assert_eq!(refused.status, 400, "{field}: {}", refused.json);
         assert!(refused.json["error"].as_str().unwrap().starts_with(&format!("{field}: ")), "{}", refused.json);
     }
-    // Nothing here seals a secret: nothing of the change is kept.
+    // Where nothing seals a secret, nothing of the change is kept.
     let secret = r#"{"provider":"google","enabled":true,"client_secret":"hunter2"}"#;
-    let refused = server.send("POST", path, secret).await;
+    let bearer = format!("Bearer {}", server.token);
+    let refused = ask(&server.again(|_| {}), "POST", path, &[("authorization", &bearer)], secret).await;
     assert_eq!((refused.status, refused.json.to_string().contains("hunter2")), (503, false), "{}", refused.json);
     let listed = server.get(path).await.json;
     assert_eq!(listed["providers"][1], plain("google", false));

@@ -113,6 +113,24 @@ async fn vendors_deliver_at_both_doors_and_are_told_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn every_vendor_is_told_what_is_wrong_at_both_doors() {
+    let server = Server::start().await;
+    for (door, vendor) in ["/webhooks", "/api/webhooks"].iter().flat_map(|d| ["stripe", "resend"].map(|v| (d, v))) {
+        let path = format!("{door}/{vendor}");
+        let ask =
+            async |body: &str| ask(&server.app, "POST", &path, &[("x-forwarded-for", "203.0.113.77")], body).await;
+        assert_eq!(ask("").await.status, 400, "{path}");
+        assert_eq!(ask(&"x".repeat(3 << 20)).await.status, 413, "{path}");
+        let mut last = 401;
+        for _ in 0..=100 {
+            last = ask("{}").await.status;
+        }
+        assert_eq!(last, 429, "{path}");
+        server.clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_was_not_lent_reads_nothing() {
     let server = Server::start().await;
     let path = "/blobs/a/recordings/b.mp3?type=audio/mpeg&until=9999999999&signature=00";

@@ -69,7 +69,7 @@ pub(crate) async fn ask(app: &Router, method: &str, path: &str, headers: &[(&str
         app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let json = serde_json::from_slice(&bytes).unwrap_or_default();
-    declared::note(method, path, head.status.as_u16());
+    declared::note(method, path, head.status.as_u16(), &json);
     Answer { status: head.status.as_u16(), headers: head.headers, bytes, json }
 }
 
@@ -83,12 +83,17 @@ pub(crate) async fn csrf(app: &Router) -> String {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+    /// The same with other settings.
+    pub(crate) async fn with(set: impl FnOnce(&mut Settings)) -> Self {
         let clock = Arc::new(VirtualClock::new("2026-01-06T17:00:00Z".parse().unwrap()));
         let (time, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SeededRandom::new(7)));
         let sandbox = Sandbox::new(time.clone(), 7, sandbox::Settings::default());
         let store = Arc::new(SqlStore::open(&Database::Memory, time.clone()).await.unwrap());
         let mut settings = Settings::default();
         settings.password_cost = PasswordCost::TEST;
+        set(&mut settings);
         let builder = Wib::builder().store(store.clone()).blobs(Arc::new(MemoryBlobs::default()));
         let builder = builder.signer(Signer::from_seed([7; 32])).settings(settings);
         let vault = Vault::from_hex(&"5e".repeat(32), []).unwrap();
