@@ -347,6 +347,7 @@ async fn load(served: &Served, what: What, token: &str) -> String {
         let (client, url, token) = (client.clone(), served.url.clone(), token.to_owned());
         let due = began + Duration::from_micros(1_000_000 / rate).saturating_mul(u32::try_from(n).unwrap());
         tokio::spawn(async move {
+            #[expect(clippy::disallowed_methods, reason = "the pace is the machine's own")]
             tokio::time::sleep_until(due.into()).await;
             let status = one(&client, &url, what, &token).await;
             (status, due.elapsed())

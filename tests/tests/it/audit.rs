@@ -133,8 +133,9 @@ const PEOPLE: &[(&str, &str)] = &[
     ("put_team_member", "team:member_invited"),
     ("remove_team_member", "team:member_removed"),
 ];
-/// Those that change nothing of the organisation's: signatures over what is there, and prompts, each a record itself.
-const SILENT: &[&str] = &["append_for_test", "complete", "evidence", "evidence_at"];
+/// Those that change nothing of the organisation's: signatures over what is there, prompts, each a record itself, and the keys
+/// of requests, whose own use cases leave their lines.
+const SILENT: &[&str] = &["append_for_test", "claim_request", "complete", "evidence", "evidence_at", "settle_request"];
 
 async fn lines(archive: &Archive) -> Vec<AuditEvent> {
     let mut tx = archive.stage.store.org(archive.stage.org.id()).await.unwrap();

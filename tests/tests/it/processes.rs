@@ -260,6 +260,8 @@ impl Stage {
         command.env_clear().current_dir(self.data.path());
         command.env("WIB_DATA", self.data.path()).env("WIB_PUBLIC_URL", &self.public).env("RUST_LOG", "warn");
         command.env("PORT", self.server.rsplit(':').next().unwrap());
+        // One organisation places many.
+        command.env("WIB_LIMITS", "call=100000/60,telnyx_voice=100000/60");
         command.env("WIB_SANDBOX", "voice,transcriber,llm,mailer,billing");
         command.env("TELNYX_PUBLIC_KEY", &self.key).env("ASSEMBLYAI_WEBHOOK_SECRET", "between the two of us");
         for (vendor, path) in [

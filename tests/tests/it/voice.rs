@@ -160,7 +160,7 @@ async fn notes_confirmations_and_dispositions_are_kept_with_their_call() {
     }
     let note = org.add_call_note(call, " Prefers mornings. ").await.unwrap();
     assert_eq!(note.content, "Prefers mornings.");
-    assert_eq!(org.call_notes(call).await.unwrap(), [note.clone()]);
+    assert_eq!(org.call_notes(call).await.unwrap(), std::slice::from_ref(&note));
     assert_eq!(org.export_call(call).await.unwrap().notes, [note]);
     let set = |word: &str| SetDisposition { disposition: word.to_owned(), notes: None };
     is(org.set_disposition(call, set("whatever")).await, 400, "VALIDATION_ERROR");

@@ -258,7 +258,9 @@ impl Org {
         let switches = config.clone().unwrap_or_else(AiConfig::usual);
         let (mut prompt, whose) = command.prompt(config.as_ref().filter(|config| config.enabled));
         let there: Vec<_> = self.wib.llm.explain(&prompt).chain.iter().map(|place| place.vendor).collect();
-        let mut able: Vec<_> = [(switches.grok_chat, "xai"), (switches.openai_chat, "openai")]
+        let grok = switches.grok_chat && self.flag("grok_chat_enabled").await;
+        let openai = switches.openai_chat && self.flag("openai_chat_enabled").await;
+        let mut able: Vec<_> = [(grok, "xai"), (openai, "openai")]
             .into_iter()
             .filter(|(on, vendor)| *on && there.contains(vendor))
             .map(|(_, vendor)| vendor)

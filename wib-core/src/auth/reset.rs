@@ -42,6 +42,14 @@ pub(crate) struct Queued {
     pub(crate) mail: Option<Mail>,
     /// Whose password it is about.
     pub(crate) user_id: Option<UserId>,
+    /// The way to set it anew: its mail is written when it is sent, so that no link lies in the queue.
+    #[serde(default)]
+    pub(crate) reset_id: Option<Id<PasswordReset>>,
+}
+
+/// The token of a way to set a password anew: drawn from the installation's own key, kept nowhere.
+fn token(wib: &Wib, id: Id<PasswordReset>) -> String {
+    wib.urls.mac(&format!("wib password reset v1\n{id}"))
 }
 
 impl System {
@@ -55,25 +63,18 @@ impl System {
         let email = wanted.ok_or_else(|| Error::field("email", "is not a mail address"))?;
         self.spend_csrf(csrf_token).await?;
         let now = self.wib.now();
-        let token = self.wib.random().token();
         let mut tx = self.tx().await?;
         let user = tx.user_by_email(&email).await?;
+        let id = self.wib.id();
         let reset = PasswordReset {
-            id: self.wib.id(),
-            token_hash: sha256(&token),
+            id,
+            token_hash: sha256(&token(&self.wib, id)),
             user_id: user.as_ref().map(|user| user.id),
             created_at: now,
             expires_at: time::after(now, RESET_LIFE),
         };
         tx.put_reset(&reset).await?;
-        let link = self.wib.app_url(&format!("/reset-password?token={token}"));
-        let words = format!(
-            "Somebody asked for another password of your account.\n\nSet one within an hour:\n{link}\n\n\
-             If it was not you, do nothing: your password stays as it is.\n"
-        );
-        let to: Option<Mailbox> = email.parse().ok();
-        let mail = to.map(|to| Mail::plain(to, "Set another password", words, "")).filter(|_| user.is_some());
-        let payload = serde_json::to_value(Queued { mail, user_id: reset.user_id })
+        let payload = serde_json::to_value(Queued { mail: None, user_id: reset.user_id, reset_id: Some(id) })
             .map_err(|e| Error::internal("a mail cannot be written").because(e))?;
         // The key tells no address, and is one for the whole pause.
         let key = format!("reset:{}", sha256(&format!("{email} {}", now.as_second().div_euclid(PAUSE_SECONDS))));
@@ -120,11 +121,27 @@ async fn audit(wib: &Wib, user: UserId, action: &str) -> Result<()> {
     Ok(())
 }
 
+/// The mail with a link to set a password anew; none for somebody who is gone.
+async fn link(wib: &Wib, user: UserId, reset: Id<PasswordReset>) -> Result<Option<Mail>> {
+    let Some(user) = wib.store.system().await?.user(user).await? else { return Ok(None) };
+    let Ok(to) = user.email.parse::<Mailbox>() else { return Ok(None) };
+    let link = wib.app_url(&format!("/reset-password?token={}", token(wib, reset)));
+    let words = format!(
+        "Somebody asked for another password of your account.\n\nSet one within an hour:\n{link}\n\n\
+         If it was not you, do nothing: your password stays as it is.\n"
+    );
+    Ok(Some(Mail::plain(to, "Set another password", words, "")))
+}
+
 /// Sends a mail of the platform's own.
 pub(crate) async fn mail(wib: &Wib, message: &Message) -> Result<Done> {
     let queued: Queued =
         serde_json::from_value(message.payload.clone()).map_err(|_| Error::internal("a queued mail cannot be read"))?;
-    let Some(mail) = queued.mail else { return Ok(Done::Ack) };
+    let mail = match (queued.mail, queued.user_id, queued.reset_id) {
+        (None, Some(user), Some(reset)) => link(wib, user, reset).await?,
+        (mail, ..) => mail,
+    };
+    let Some(mail) = mail else { return Ok(Done::Ack) };
     wib.mailer.send(&Mail { key: format!("system:{}", message.key), ..mail }).await?;
     if let Some(user) = queued.user_id {
         audit(wib, user, "auth:password_reset_requested").await?;

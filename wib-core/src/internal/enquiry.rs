@@ -122,7 +122,7 @@ impl System {
         tx.keep_enquiry(&enquiry).await?;
         if let Some(to) = &self.wib.settings.enquiries {
             let mail = Mail { to: vec![to.clone()], ..enquiry.mail() };
-            let payload = serde_json::to_value(Queued { mail: Some(mail), user_id: None })
+            let payload = serde_json::to_value(Queued { mail: Some(mail), user_id: None, reset_id: None })
                 .map_err(|e| Error::internal("a mail cannot be written").because(e))?;
             let key = format!("enquiry:{}", enquiry.id);
             tx.enqueue(None, &NewMessage { topic: Topic::SendMail, key, payload, run_at: now }).await?;

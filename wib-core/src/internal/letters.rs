@@ -150,7 +150,7 @@ mod tests {
                 "id": "e1", "leg": {"control_id": "c1"}, "total": 3, "status": "busy",
                 "what": {"kind": "initiated", "data": {"from": "+13125550123", "to": "+13125550124", "phone_number": 1}},
                 "customer_name": "Alma", "Email": "a@b.c", "text": "words", "card_last4": "4242", "audio_url": "x",
-                "nothing": null, "deep": {"er": {"still": {"more": 1}}},
+                "nothing": null, "deep": {"er": {"still": {"even": {"more": 1}}}},
             },
         });
         assert_eq!(kind(&body), "voice.initiated");

@@ -10,6 +10,7 @@ use crate::{
     json_column,
     kit::{Error, FieldFault, Id, Kind, Result, Role, time::Timestamp},
     store::Record,
+    subscriptions::{self, WebhookEvent},
     text_enum,
     wib::Org,
 };
@@ -289,7 +290,10 @@ impl Org {
         tx.insert(&outcome.revision(self.wib.id(), self.actor().user())).await?;
         let line = self.audit("call:outcome_declared", ("call", Some(id.uuid())));
         line.is(&outcome.told()).write(&mut *tx).await;
+        let data = json!({ "call_id": id, "outcome_id": outcome.id, "outcome_status": outcome.status });
+        subscriptions::tell(&self.wib, &mut *tx, WebhookEvent::OutcomeDeclared, outcome.id.uuid(), data).await?;
         tx.commit().await?;
+        self.wib.wake();
         Ok(outcome)
     }
 

@@ -31,7 +31,8 @@ impl System {
     pub async fn make_platform_admin(&self, command: MakePlatformAdmin) -> Result<(User, bool)> {
         let email = text::email("email", Some(command.email))?.ok_or_else(|| Error::field("email", "required"))?;
         let name = text::optional("name", command.name, 100)?;
-        if let Some(user) = self.tx().await?.user_by_email(&email).await? {
+        let known = self.tx().await?.user_by_email(&email).await?;
+        if let Some(user) = known {
             return Ok((self.mark(user, true).await?, false));
         }
         let password = command.password.ok_or_else(|| Error::field("password", "required for a new account"))?;

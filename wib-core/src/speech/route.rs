@@ -16,9 +16,11 @@ impl Org {
         self.at_least(Role::Agent)?;
         let began = self.wib.now();
         let wanted = self.tx().await?.ai_config().await?.unwrap_or_else(AiConfig::usual);
+        let grok = wanted.grok_tts && self.flag("grok_tts_enabled").await;
+        let elevenlabs = wanted.elevenlabs_tts && self.flag("elevenlabs_tts_enabled").await;
         let may = |vendor: &str| match vendor {
-            "xai" => wanted.grok_tts,
-            "elevenlabs" => wanted.elevenlabs_tts,
+            "xai" => grok,
+            "elevenlabs" => elevenlabs,
             _ => false,
         };
         let all = self.wib.speech().map(|speech| speech.vendors()).unwrap_or_default();

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use wib_core::{
     Settings, Wib,
     compliance::RulePack,
@@ -139,7 +140,12 @@ pub(crate) fn rules(config: &Config) -> Result<RulePack, Failure> {
 }
 
 /// Wires everything that the configuration names; what has no key is sandboxed.
-pub(crate) async fn wire(config: &Config) -> Result<Wired, Failure> {
+pub(crate) fn wire(config: &Config) -> BoxFuture<'_, Result<Wired, Failure>> {
+    // Everything that is wired is alive in it at once.
+    Box::pin(wired(config))
+}
+
+async fn wired(config: &Config) -> Result<Wired, Failure> {
     make_folder(config)?;
     let clock: Arc<dyn Clock> = match config.clock {
         Some(scaled) => Arc::new(scaled),

@@ -4,7 +4,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value as Json, json};
 use tokio::{io::AsyncWriteExt, process::Command};
-use wib_core::kit::Role;
+use wib_core::{kit::Role, orgs::Plan};
 
 use crate::server::{Server, ask};
 
@@ -192,4 +192,20 @@ async fn operators_make_platform_administrators_by_command() {
     assert!(code == Some(1) && told.contains("8 to 128 characters"), "{told}");
     let (code, told) = run(&["admin", "drop", "--email", "root@example.test"], None, "").await;
     assert!(code == Some(0) && told.contains("no platform administrator"), "{told}");
+}
+
+#[tokio::test]
+async fn a_flag_that_is_off_leaves_no_model_to_ask() {
+    let server = Server::start().await;
+    server.wib.system().set_plan(server.org().await.id(), Plan::Pro).await.unwrap();
+    let chat = async || {
+        server.send("POST", "/api/ai/router/chat", r#"{"messages":[{"role":"user","content":"Hello."}]}"#).await
+    };
+    assert_eq!(chat().await.status, 200);
+    for feature in ["grok_chat_enabled", "openai_chat_enabled"] {
+        let off = json!({ "feature": feature, "enabled": false }).to_string();
+        assert_eq!(server.send("POST", "/api/feature-flags/org", &off).await.status, 201);
+    }
+    let refused = chat().await;
+    assert_eq!((refused.status, &refused.json["code"]), (503, &json!("NO_CHAT_PROVIDER")), "{}", refused.json);
 }

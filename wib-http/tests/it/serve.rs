@@ -1,4 +1,4 @@
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use tokio::{
@@ -7,7 +7,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
-use wib_core::kit::{Clock, SystemClock, VirtualClock};
+use wib_core::kit::{Clock, SystemClock, VirtualClock, time};
 use wib_http::{
     input::BODY,
     serve::{GRACE, HEAD, HEAD_BYTES, HEADERS, serve},
@@ -127,7 +127,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let time_passes = async {
         loop {
             server.clock.advance(BODY);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            SystemClock.sleep_until(time::after(SystemClock.now(), Duration::from_millis(5))).await;
         }
     };
     let size = tokio::select! { size = read => size.unwrap(), () = time_passes => unreachable!() };

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use http::Method;
 use wib_core::{
     kit::{Clock, ExposeSecret, SeededRandom, SystemClock, VirtualClock, time::after},
+    ports::live::Turns,
     testing::live_transcriber_suite,
 };
 
