@@ -135,7 +135,7 @@ impl Desk for SqlSystem {
         if let Some(organization) = organization {
             let sql = system_sql!(
                 calls_up,
-                "SELECT status, COUNT(*) AS n FROM calls WHERE organization_id = $1 AND ended_at IS NULL GROUP BY status"
+                "SELECT status, COUNT(*) AS n FROM calls WHERE organization_id = $1 GROUP BY status"
             );
             for row in self.all(sql, [organization.into()]).await? {
                 let status: String = row.get("status")?;
