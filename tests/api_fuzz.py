@@ -8,8 +8,10 @@ on the largest plan and has no limits; a debtor and a call are there, so that so
 """
 import http.client, json, os, pathlib, socket, subprocess, sys, tempfile, time, urllib.parse
 
-# Streams do not end by themselves; the others become something else than HTTP.
-STREAMS = ["/api/voice/translate/stream", "/api/calls/{id}/live", "/media/{vendor}/{address}"]
+# Streams do not end by themselves, or become something else than HTTP; by the house's own vendors nobody speaks for the
+# router; and names of vendors are doors of deliveries, where a subscription's id is asked for.
+STREAMS = ["/api/voice/translate/stream", "/api/calls/{id}/live", "/media/{vendor}/{address}", "/api/ai/router/tts",
+           "/api/webhooks/{id}"]
 KEY = "the installation's own key"
 
 
@@ -85,7 +87,7 @@ def run(port, token, options):
     command = [
         "schemathesis", "run", f"{url}/openapi.json", "--url", url, "--phases", "examples,coverage,fuzzing",
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        "--max-examples", "20", "--seed", "1", "--generation-deterministic", "--workers", "2", "--request-timeout", "30", "--max-failures", "200",
+        "--max-examples", "20", "--seed", "1", "--generation-deterministic", "--workers", "1", "--request-timeout", "30", "--max-failures", "200",
         "-H", f"Authorization: Bearer {token}", "-H", "User-Agent: fuzz",
         "-H", f"X-Internal-Key: {KEY}", "--exclude-path", "/api/auth/signout", *options,
     ]
