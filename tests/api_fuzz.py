@@ -93,7 +93,9 @@ def run(port, token, options):
     ]
     for path in STREAMS:
         command += ["--exclude-path", path]
-    return subprocess.run(command, timeout=900).returncode
+    # What it remembers goes with the folder.
+    with tempfile.TemporaryDirectory() as memory:
+        return subprocess.run(command, timeout=900, cwd=memory).returncode
 
 
 main()
