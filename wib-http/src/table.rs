@@ -726,10 +726,14 @@ impl<C: Core> Asked<C> {
     /// The organisation of a session or role row.
     ///
     /// # Errors
-    /// `Forbidden` without an organisation; what the core refuses.
+    /// `Forbidden` without an organisation; `PlanRequired` when its plan lacks the row's feature; what the core refuses.
     pub async fn org(&self) -> Result<C::Org> {
         let principal = self.signed_in.as_ref().and_then(|signed_in| signed_in.principal);
-        self.core.org(principal.ok_or_else(auth::no_organization)?).await
+        let org = self.core.org(principal.ok_or_else(auth::no_organization)?).await?;
+        if let Some(feature) = self.row.plan {
+            self.core.gate(&org, feature)?;
+        }
+        Ok(org)
     }
     /// Whoever asks on a row of a session.
     ///
