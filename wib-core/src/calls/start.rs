@@ -29,6 +29,8 @@ use crate::{
 
 /// How long somebody waits for the vendor's answer to a dial.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often it is looked whether a worker has dialled a call that somebody waits for.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 /// How long after a dial a call is first asked after, when its end was not told.
 pub(crate) const WATCH_AFTER: std::time::Duration = std::time::Duration::from_secs(90);
 
@@ -241,8 +243,18 @@ impl Org {
     /// `Vendor` with `call_id` when the call was not placed; `NotFound`; `Forbidden` below agent.
     pub async fn dial_now(&self, id: CallId) -> Result<Call> {
         self.at_least(Role::Agent)?;
-        Worker::new(&self.wib).hurry(self.id(), Topic::Dial, &id.to_string(), PATIENCE).await?;
-        let call = self.call(id).await?;
+        let until = time::after(self.wib.now(), PATIENCE);
+        let ours = Worker::new(&self.wib).hurry(self.id(), Topic::Dial, &id.to_string(), PATIENCE).await?;
+        let mut call = self.call(id).await?;
+        // A worker was faster: it is waited for. A member's telephone that rings first is not.
+        while !ours
+            && call.flow_type == FlowType::Direct
+            && call.status == CallStatus::Pending
+            && self.wib.now() < until
+        {
+            self.wib.clock.sleep_until(time::after(self.wib.now(), LOOK)).await;
+            call = self.call(id).await?;
+        }
         match &call.facts.not_placed {
             Some(_) => Err(Error::vendor("the call was not placed").with("call_id", id.to_string())),
             None => Ok(call),

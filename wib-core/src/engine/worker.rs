@@ -293,18 +293,18 @@ impl Worker {
     }
 
     /// Works here and now on a message that was just queued, unless another worker has it, and waits for that at most
-    /// `patience`. The work goes on when nobody waits any more, for whatever reason.
+    /// `patience`; whether nobody else had it. The work goes on when nobody waits any more, for whatever reason.
     pub(crate) async fn hurry(
         &self,
         organization: OrganizationId,
         topic: Topic,
         key: &str,
         patience: Duration,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut tx = self.wib.store.system().await?;
         let message = tx.lease_one(organization, topic, key, self.wib.now(), self.wib.settings.lease).await?;
         tx.commit().await?;
-        let Some(message) = message else { return Ok(()) };
+        let Some(message) = message else { return Ok(false) };
         let (worker, span) = (self.clone(), tracing::Span::current());
         let work = async move {
             if let Err(error) = worker.settle(&message, How::Leased).await {
@@ -316,7 +316,7 @@ impl Worker {
         if let Some(Err(panic)) = time::timeout(&**self.wib.clock(), patience, running).await {
             tracing::error!(topic = topic.as_str(), error = %panic, "a handler panicked");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Works on a message and writes down what became of it.
