@@ -8,6 +8,7 @@ use crate::{
     auth::UserId,
     billing::SubscriptionState,
     kit::{Actor, Error, Kind, OrNotFound, Result, Role, text},
+    store::OrgTx,
     wib::{Org, Person},
 };
 
@@ -31,6 +32,12 @@ pub struct Place {
     pub member: Member,
 }
 
+async fn standing(tx: &mut dyn OrgTx, organization: Organization) -> Result<OwnOrganization> {
+    let account = tx.billing_account().await?;
+    let plan_status = account.and_then(|a| a.subscription_status).unwrap_or(SubscriptionState::Active);
+    Ok(OwnOrganization { organization, plan_status, members: tx.count_members().await? })
+}
+
 impl Org {
     /// How the organisation stands.
     ///
@@ -38,14 +45,7 @@ impl Org {
     /// `Forbidden` below viewer; when the database does not answer.
     pub async fn standing(&self) -> Result<OwnOrganization> {
         self.at_least(Role::Viewer)?;
-        let mut tx = self.tx().await?;
-        let account = tx.billing_account().await?;
-        let plan_status = account.and_then(|a| a.subscription_status).unwrap_or(SubscriptionState::Active);
-        Ok(OwnOrganization {
-            organization: self.organization().clone(),
-            plan_status,
-            members: tx.count_members().await?,
-        })
+        standing(&mut *self.tx().await?, self.organization().clone()).await
     }
     /// The same by its id.
     ///
@@ -98,17 +98,24 @@ impl Person {
         let memberships = self.tx().await?.memberships(self.user().id).await?;
         let mut places = vec![];
         for member in memberships {
-            // A transaction at a time: its end comes before the next one's beginning.
-            let organization = self.tx().await?.organization(member.organization_id).await?;
-            if let Some(organization) = organization {
-                let mut tx = self.wib.store.org(organization.id).await?;
-                let account = tx.billing_account().await?;
-                let plan_status = account.and_then(|a| a.subscription_status).unwrap_or(SubscriptionState::Active);
-                let members = tx.count_members().await?;
-                places.push(Place { own: OwnOrganization { organization, plan_status, members }, member });
-            }
+            places.extend(self.place(member).await?);
         }
         Ok(places)
+    }
+    /// The person's place in one of their organisations; none when they are not in it.
+    async fn place_in(&self, id: OrganizationId) -> Result<Option<Place>> {
+        let memberships = self.tx().await?.memberships(self.user().id).await?;
+        match memberships.into_iter().find(|member| member.organization_id == id) {
+            Some(member) => self.place(member).await,
+            None => Ok(None),
+        }
+    }
+    async fn place(&self, member: Member) -> Result<Option<Place>> {
+        // A transaction at a time: its end comes before the next one's beginning.
+        let organization = self.tx().await?.organization(member.organization_id).await?;
+        let Some(organization) = organization else { return Ok(None) };
+        let mut tx = self.wib.store.org(organization.id).await?;
+        Ok(Some(Place { own: standing(&mut *tx, organization).await?, member }))
     }
     /// The organisation that the session acts for, if there is any.
     ///
@@ -116,9 +123,7 @@ impl Person {
     /// When the database does not answer.
     pub async fn active_organization(&self) -> Result<Option<Place>> {
         let Some(principal) = self.signed_in().principal else { return Ok(None) };
-        let mut all = self.organizations().await?;
-        let at = all.iter().position(|place| place.member.organization_id == principal.organization_id);
-        Ok(at.map(|at| all.swap_remove(at)))
+        self.place_in(principal.organization_id).await
     }
     /// The same, for whoever asks by their own id.
     ///
@@ -138,8 +143,7 @@ impl Person {
     /// # Errors
     /// `Forbidden` for whoever is no member of it.
     pub async fn switch_organization(&self, id: OrganizationId) -> Result<Place> {
-        let place = self.organizations().await?.into_iter().find(|place| place.member.organization_id == id);
-        let place = place.ok_or_else(|| Error::forbidden("not a member of this organization"))?;
+        let place = self.place_in(id).await?.ok_or_else(|| Error::forbidden("not a member of this organization"))?;
         let mut tx = self.tx().await?;
         if !tx.choose_organization(self.signed_in().session.id, id).await? {
             return Err(Error::unauthenticated("Invalid or expired session"));
