@@ -108,17 +108,26 @@ impl System {
         tx.set_password_hash(user, &stored).await?;
         tx.end_sessions(user, None).await?;
         tx.commit().await?;
-        audit(&self.wib, user, "auth:password_reset_completed").await
+        audit(&self.wib, user, "auth:password_reset_completed").await;
+        Ok(())
     }
 }
 
-/// A line in the log of every organisation of the user; an account without one leaves none.
-async fn audit(wib: &Wib, user: UserId, action: &str) -> Result<()> {
-    let memberships = wib.store.system().await?.memberships(user).await?;
-    for member in memberships {
-        wib.system().audit_sign_in(member.organization_id, user, action).await;
+/// A line in the log of every organisation of the user; an account without one leaves none. What it tells is done by then,
+/// and stays done when the log cannot be written.
+async fn audit(wib: &Wib, user: UserId, action: &str) {
+    let memberships = async { wib.store.system().await?.memberships(user).await };
+    match memberships.await {
+        Ok(memberships) => {
+            for member in memberships {
+                wib.system().audit_sign_in(member.organization_id, user, action).await;
+            }
+        }
+        Err(error) => {
+            metrics::counter!("wib_audit_lost_total").increment(1);
+            tracing::error!(error = error.chain(), action, "the audit log could not be written");
+        }
     }
-    Ok(())
 }
 
 /// The mail with a link to set a password anew; none for somebody who is gone.
@@ -144,7 +153,7 @@ pub(crate) async fn mail(wib: &Wib, message: &Message) -> Result<Done> {
     let Some(mail) = mail else { return Ok(Done::Ack) };
     wib.mailer.send(&Mail { key: format!("system:{}", message.key), ..mail }).await?;
     if let Some(user) = queued.user_id {
-        audit(wib, user, "auth:password_reset_requested").await?;
+        audit(wib, user, "auth:password_reset_requested").await;
     }
     Ok(Done::Ack)
 }
