@@ -53,11 +53,11 @@ impl Org {
         let mut tx = self.tx().await?;
         let usual = tx.billing_account().await?.and_then(|account| account.default_method);
         let known = tx.known_methods(MOST).await?;
-        Ok(known
-            .into_iter()
-            .map(|m| (usual.as_deref() == Some(m.vendor_id.as_str()), m))
-            .map(|(d, m)| (m, d))
-            .collect())
+        let whether = |method: KnownMethod| {
+            let is_usual = usual.as_deref() == Some(method.vendor_id.as_str());
+            (method, is_usual)
+        };
+        Ok(known.into_iter().map(whether).collect())
     }
 
     /// Takes something away that the organisation pays with; it can never be used again.

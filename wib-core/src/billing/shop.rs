@@ -188,14 +188,15 @@ impl Org {
         Ok(new)
     }
 
-    /// What makes an order one at the vendor: whoever asks again by the same request is told the same.
+    /// What makes an order one at the vendor, however often its request is sent.
     fn key(&self, verb: &str) -> String {
         format!("{verb}:{}", self.wib.id::<BillingAccount>())
     }
 
     /// Where people come back to: the site, or where we are reached.
     fn site(&self) -> &str {
-        let known = self.wib.settings.public_url.as_deref().unwrap_or("https://wordis-bond.com");
+        let settings = &self.wib.settings;
+        let known = settings.app_url.as_deref().or(settings.public_url.as_deref()).unwrap_or("https://wordis-bond.com");
         known.trim_end_matches('/')
     }
 }
