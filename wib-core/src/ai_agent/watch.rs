@@ -66,6 +66,11 @@ pub(crate) async fn follow(wib: &Wib, tx: &mut dyn OrgTx, call: &Call) -> Result
 
 /// Looks at a conversation: silence, an end that nobody told, a call that is to be handed on.
 pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
+    // The cache may live in the same database: it is asked before the transaction begins.
+    let speaking = match message.organization_id {
+        Some(id) => live::speaking(wib, id, message.payload_field("call_id")?, Speaker::Customer).await.is_some(),
+        None => false,
+    };
     let (organization, mut tx, mut call) = load(wib, message).await?;
     let session = tx.ai_session(call.id).await?.filter(|session| session.state.active());
     let Some(mut session) = session.filter(|_| !call.status.terminal()) else { return Ok(Done::Ack) };
@@ -91,7 +96,7 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
         AiState::AiListening => {
             let silence = Duration::from_secs(u64::try_from(config.silence_seconds).unwrap_or(8));
             let quiet = now > time::after(session.since, silence);
-            if !quiet || live::speaking(wib, organization, call.id, Speaker::Customer).await.is_some() {
+            if speaking || !quiet {
                 return again();
             }
             if session.silences < ASKS {

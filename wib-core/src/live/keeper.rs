@@ -218,7 +218,6 @@ impl Keeper {
                 if tx.find(*id).await?.is_none() {
                     keep::keep(&self.wib, &mut *tx, &call, *id, heard).await?;
                 }
-                self.partials.over(heard.speaker).await;
             }
             Wanted::Lost(speaker, from, to) => {
                 let why = format!("nobody heard the {speaker}");
@@ -242,6 +241,10 @@ impl Keeper {
         tx.update(&stream).await?;
         tx.commit().await?;
         self.lost = None;
+        // The cache may live in the same database: it is asked when the transaction is over.
+        if let Wanted::Line(_, heard) = wanted {
+            self.partials.over(heard.speaker).await;
+        }
         if !matches!(wanted, Wanted::Sign) {
             self.wib.wake();
         }
