@@ -168,7 +168,7 @@ macro_rules! least {
 async fn lite_begin(pool: &sqlx::SqlitePool) -> sqlx::Transaction<'static, sqlx::Sqlite> {
     pool.begin_with("BEGIN IMMEDIATE").await.unwrap()
 }
-async fn lite_org(pool: &sqlx::SqlitePool, _: String) -> sqlx::Transaction<'static, sqlx::Sqlite> {
+async fn lite_org(pool: &sqlx::SqlitePool, _: Vec<u8>) -> sqlx::Transaction<'static, sqlx::Sqlite> {
     lite_begin(pool).await
 }
 async fn pg_set(pool: &sqlx::PgPool, name: &str, value: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
@@ -182,7 +182,7 @@ async fn pg_org(pool: &sqlx::PgPool, organization: uuid::Uuid) -> sqlx::Transact
     pg_set(pool, "app.organization_id", &organization.to_string()).await
 }
 least!(lite, sqlx::SqlitePool, lite_org, lite_begin, |row: &sqlx::sqlite::SqliteRow, name: &str| row
-    .get::<String, _>(name));
+    .get::<Vec<u8>, _>(name));
 least!(pg, sqlx::PgPool, pg_org, pg_begin, |row: &sqlx::postgres::PgRow, name: &str| row.get::<uuid::Uuid, _>(name));
 
 /// The program with nothing around the statements.
@@ -414,6 +414,7 @@ async fn bench() {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let database = std::env::var("WIB_LOAD_DATABASE").unwrap_or_default();
     match std::env::var("WIB_LOAD_ROLE").as_deref() {
         Ok("house") => house(&database).await,

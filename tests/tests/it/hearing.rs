@@ -1,16 +1,9 @@
 //! Calls that are heard while they are spoken: what the sandbox's people say comes as sound, and every word is measured
 //! against their script.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::Uri;
 use tokio::{io::DuplexStream, task::JoinHandle};
@@ -25,17 +18,11 @@ use tokio_tungstenite::{
 use wib_core::{
     Wib, WibBuilder,
     assist::{AskCopilot, PutScriptLine},
-    cache::MemoryCache,
     calls::{Call, StartCall},
     kit::{PageRequest, time},
     live::{LineSource, Listen, LiveLine, MediaIn, MediaSocket, Speaker, StreamStatus},
-    ports::{
-        Cache, VendorError,
-        cache::{CacheCaps, Counted},
-    },
     sentiment::PutSentimentConfig,
     speech::SayText,
-    store::Store,
 };
 use wib_providers::sandbox::{Exchange, Fault, FaultKind, LiveFault, LiveTrouble, word_errors};
 
@@ -83,68 +70,9 @@ async fn attend(wib: Wib, uri: Uri, io: DuplexStream) {
     }
 }
 
-/// A cache that takes a transaction for everything it is asked, as the one in the store does: who asks it with one open
-/// waits for himself.
-#[derive(Debug)]
-struct Apart {
-    behind: MemoryCache,
-    store: OnceLock<Arc<dyn Store>>,
-    waited: AtomicU32,
-}
-
-impl Apart {
-    async fn alone(&self) {
-        if let Some(store) = self.store.get()
-            && store.system().await.is_err()
-        {
-            self.waited.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-#[async_trait]
-impl Cache for Apart {
-    fn vendor(&self) -> &'static str {
-        self.behind.vendor()
-    }
-    fn live(&self) -> bool {
-        false
-    }
-    fn caps(&self) -> CacheCaps {
-        self.behind.caps()
-    }
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, VendorError> {
-        self.alone().await;
-        self.behind.get(key).await
-    }
-    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), VendorError> {
-        self.alone().await;
-        self.behind.put(key, value, ttl).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), VendorError> {
-        self.alone().await;
-        self.behind.delete(key).await
-    }
-    async fn count(&self, key: &str, by: u64, window: Duration) -> Result<Counted, VendorError> {
-        self.alone().await;
-        self.behind.count(key, by, window).await
-    }
-    async fn swap(
-        &self,
-        key: &str,
-        old: Option<Bytes>,
-        new: Option<Bytes>,
-        ttl: Option<Duration>,
-    ) -> Result<bool, VendorError> {
-        self.alone().await;
-        self.behind.swap(key, old, new, ttl).await
-    }
-}
-
 /// A stage on which calls are heard.
 pub(crate) struct Floor {
     pub(crate) stage: Stage,
-    cache: Arc<Apart>,
     exchange: Arc<Exchange>,
     pub(crate) attended: Vec<JoinHandle<()>>,
 }
@@ -158,19 +86,10 @@ impl Floor {
     }
     /// With other parts than the sandbox's.
     pub(crate) async fn with(seed: u64, other: impl FnOnce(WibBuilder, &Sets) -> WibBuilder) -> Self {
-        let mut cache = None;
-        let stage = Stage::still(NOON, seed, |builder, sets, _| {
-            let behind = MemoryCache::new(sets.clock.clone());
-            let apart = Arc::new(Apart { behind, store: OnceLock::new(), waited: AtomicU32::new(0) });
-            cache = Some(apart.clone());
-            other(builder.cache(apart), sets)
-        })
-        .await;
-        let cache = cache.unwrap();
-        let _ = cache.store.set(stage.store.clone());
+        let stage = Stage::still(NOON, seed, |builder, sets, _| other(builder, sets)).await;
         let exchange = Arc::new(Exchange::default());
         stage.sandbox.streams_over(exchange.clone());
-        Self { stage, cache, exchange, attended: vec![] }
+        Self { stage, exchange, attended: vec![] }
     }
     pub(crate) async fn call(&self, number: &str, listen: Listen) -> Call {
         let account = self.stage.account(number).await;
@@ -184,8 +103,6 @@ impl Floor {
             while let Some((uri, io)) = self.exchange.try_taken() {
                 self.attended.push(tokio::spawn(attend(self.stage.wib.clone(), uri, io)));
             }
-            let waited = self.cache.waited.load(Ordering::Relaxed);
-            assert_eq!(waited, 0, "the cache was asked with a transaction open");
             if done(&self.stage).await {
                 return true;
             }

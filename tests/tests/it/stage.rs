@@ -1,18 +1,31 @@
 //! Where scenarios play: a core on a store, its vendors in the house, a clock that leaps.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use wib_core::{
     Org, Settings, Wib, WibBuilder,
     auth::password::PasswordCost,
+    cache::MemoryCache,
     calls::{Call, CallExport, CallId, StartCall},
     collections::Account,
     engine::Worker,
     evidence::Signer,
     kit::{Clock, Error, Phone, Principal, Random, Result, SeededRandom, Timestamp, VirtualClock, time},
+    ports::{
+        Cache, VendorError,
+        cache::{CacheCaps, Counted},
+    },
     store::Store,
 };
 use wib_providers::sandbox::{self, Sandbox};
@@ -39,6 +52,70 @@ impl Clock for Leaping {
     }
 }
 
+/// A cache that takes a transaction for everything it is asked, as the one in the store does: who asks it with one open
+/// waits for himself.
+#[derive(Debug)]
+struct Apart {
+    behind: MemoryCache,
+    store: Arc<dyn Store>,
+    waited: AtomicU32,
+}
+impl Apart {
+    async fn alone(&self) {
+        if self.store.system().await.is_err_and(|error| error.to_string().contains("is taken")) {
+            self.waited.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+/// Fails the test at whose end somebody waited.
+struct NobodyWaited(Arc<Apart>);
+impl Drop for NobodyWaited {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.0.waited.load(Ordering::Relaxed), 0, "the cache was asked with a transaction open");
+        }
+    }
+}
+
+#[async_trait]
+impl Cache for Apart {
+    fn vendor(&self) -> &'static str {
+        self.behind.vendor()
+    }
+    fn live(&self) -> bool {
+        false
+    }
+    fn caps(&self) -> CacheCaps {
+        self.behind.caps()
+    }
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, VendorError> {
+        self.alone().await;
+        self.behind.get(key).await
+    }
+    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), VendorError> {
+        self.alone().await;
+        self.behind.put(key, value, ttl).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), VendorError> {
+        self.alone().await;
+        self.behind.delete(key).await
+    }
+    async fn count(&self, key: &str, by: u64, window: Duration) -> Result<Counted, VendorError> {
+        self.alone().await;
+        self.behind.count(key, by, window).await
+    }
+    async fn swap(
+        &self,
+        key: &str,
+        old: Option<Bytes>,
+        new: Option<Bytes>,
+        ttl: Option<Duration>,
+    ) -> Result<bool, VendorError> {
+        self.alone().await;
+        self.behind.swap(key, old, new, ttl).await
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) wib: Wib,
     pub(crate) org: Org,
@@ -46,6 +123,7 @@ pub(crate) struct Stage {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) sandbox: Sandbox,
     pub(crate) store: Arc<dyn Store>,
+    _cache: NobodyWaited,
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -111,8 +189,11 @@ impl Stage {
         let mut settings = Settings::default();
         settings.public_url = Some("http://sandbox.wib".to_owned());
         settings.password_cost = PasswordCost::TEST;
+        let behind = MemoryCache::new(ticking.clone());
+        let cache = Arc::new(Apart { behind, store: store.clone(), waited: AtomicU32::new(0) });
         let builder = Wib::builder()
             .store(store.clone())
+            .cache(cache.clone())
             .blobs(Arc::new(MemoryBlobs::default()))
             .signer(Signer::from_seed(KEY))
             .settings(settings);
@@ -121,7 +202,7 @@ impl Stage {
         let wib = other(builder, &sets, &sandbox).build().unwrap();
         let organization = wib.system().create_organization("Lakeside Recovery").await.unwrap();
         let org = wib.org(Principal::service(organization.id)).await.unwrap();
-        Self { wib, org, clock, random, sandbox, store }
+        Self { wib, org, clock, random, sandbox, store, _cache: NobodyWaited(cache) }
     }
 
     pub(crate) async fn account(&self, number: &str) -> Account {
