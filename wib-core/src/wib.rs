@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 
@@ -22,7 +23,7 @@ use crate::{
     compliance::RulePack,
     evidence::{Signer, timestamp::TimestampRoots},
     kit::{
-        Actor, Clock, Error, Id, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
+        Actor, Clock, Error, Id, Kind, OrNotFound, OsRandom, Phone, Principal, Random, Result, Role, SystemClock,
         time::Timestamp,
     },
     limits::{Limiter, Rates},
@@ -637,6 +638,14 @@ impl Org {
     }
     pub(crate) async fn tx(&self) -> Result<Box<dyn OrgTx>> {
         self.wib.store.org(self.organization.id).await
+    }
+    /// Puts a row of which an organisation has one. Who meets somebody that put it for the first time at the same instant
+    /// puts it once more: it is there then, and is changed.
+    pub(crate) async fn put<'s, T>(&'s self, put: impl Fn(Box<dyn OrgTx>) -> BoxFuture<'s, Result<T>>) -> Result<T> {
+        match put(self.tx().await?).await {
+            Err(first) if first.kind() == Kind::Conflict => put(self.tx().await?).await,
+            done => done,
+        }
     }
 }
 

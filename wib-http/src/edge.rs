@@ -241,19 +241,18 @@ async fn serve<C: Core>(
                 None
             };
             let merged = input::merge(&row.shape, body.as_deref(), &parts.uri, &params)?;
-            let told = row.answers.first().ok_or_else(|| Error::internal("a row without an answer"))?;
+            let told = || row.answers.first().ok_or_else(|| Error::internal("a row without an answer"));
+            let wrap = |answer| told()?.envelope.wrap(answer);
             let wrapped = match (&*row.run, principal, signed_in) {
-                (Run::System(run), ..) => told.envelope.wrap(run(app.core.system(), merged).await?)?,
-                (Run::Person(run), _, Some(signed_in)) => {
-                    told.envelope.wrap(run(app.core.person(signed_in), merged).await?)?
-                }
+                (Run::System(run), ..) => wrap(run(app.core.system(), merged).await?)?,
+                (Run::Person(run), _, Some(signed_in)) => wrap(run(app.core.person(signed_in), merged).await?)?,
                 (Run::Org(run), Some(principal), _) => {
                     let org = app.core.org(principal).await?;
                     if let Some(feature) = row.plan {
                         app.core.gate(&org, feature)?;
                     }
                     match once::key(&row, &parts.headers)? {
-                        None => told.envelope.wrap(run(org, merged).await?)?,
+                        None => wrap(run(org, merged).await?)?,
                         Some(key) => {
                             let (row, body, place) = (Arc::clone(&row), body.unwrap_or_default(), place.clone());
                             let ask = once::Ask { key, row, uri: parts.uri, body, merged, place };
@@ -261,9 +260,9 @@ async fn serve<C: Core>(
                         }
                     }
                 }
-                _ => told.envelope.empty(merged.limit()).ok_or_else(auth::no_organization)?,
+                _ => told()?.envelope.empty(merged.limit()).ok_or_else(auth::no_organization)?,
             };
-            reply::json(told.status, &wrapped)
+            reply::json(told()?.status, &wrapped)
         }
     };
     if private {

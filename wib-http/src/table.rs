@@ -627,6 +627,11 @@ impl<C: Core, O> Pending<C, O> {
         self.status = status;
         self
     }
+    /// Refuses everybody: a row that is there to say what to ask instead.
+    pub fn refusal(mut self) -> Routes<C> {
+        self.routes.rows.push(self.row);
+        self.routes
+    }
     fn end<T: JsonSchema>(mut self, envelope: Envelope) -> Routes<C> {
         let answer = Answer { status: self.status, mime: "application/json", schema: Some(schema_of::<T>), envelope };
         self.row.answers.push(answer);

@@ -12,7 +12,7 @@ use wib_core::{
     calls::{Call, CallId},
     compliance::{ConsentScope, GuidePhase, Medium, Wish},
     engine::{JobRun, Scheduler},
-    kit::{Currency, Id, Kind, Page, PageRequest, Principal, Role, Timestamp, time},
+    kit::{Currency, Id, Kind, Page, PageRequest, Principal, Role, Timestamp, VirtualClock, time},
     orgs::{Organization, Plan},
     ports::{
         Billing, Llm, Sent, VendorError,
@@ -24,13 +24,16 @@ use wib_core::{
         mailer::Mail,
         voice::MockVoice,
     },
+    sentiment::PutSentimentConfig,
     speech::SayText,
     transcripts::OrderTranscript,
     usage,
+    voice_config::Modulations,
 };
 use wib_providers::sandbox::{Fault, FaultKind};
+use wib_storage::testing::postgres_store;
 
-use crate::stage::{NOON, Stage, magic, phone};
+use crate::stage::{NOON, Stage, at, magic, phone};
 
 const DAY: u64 = 24 * 3600;
 
@@ -506,6 +509,79 @@ async fn models_by_order_answer_within_the_budget_and_leave_their_lines() {
         house.org.summarize(summary).await.unwrap_err(),
     ] {
         assert_eq!((error.kind(), error.machine_code()), (Kind::QuotaExceeded, "AI_BUDGET_EXCEEDED"));
+    }
+}
+
+#[tokio::test]
+async fn a_talk_goes_by_what_the_organisation_wants_of_models() {
+    let model = Arc::new(Watched::default());
+    let theirs = model.clone();
+    let stage = Stage::with(NOON, 1, |builder, _| builder.llm(theirs)).await;
+    let seen = async |said: &str| {
+        stage.org.chat(ask(said)).await.unwrap();
+        std::mem::take(&mut *model.0.lock().unwrap())
+    };
+    let wishes = PutAiConfig {
+        system_prompt: Some("Our number is 312-555-0199. Speak of Acme.".to_owned()),
+        language: Some("es".to_owned()),
+        ..PutAiConfig::default()
+    };
+    stage.org.put_ai_config(wishes).await.unwrap();
+    assert_eq!(seen("Good day.").await, ["Good day."], "it was not switched on");
+    stage.org.put_ai_config(PutAiConfig { enabled: Some(true), ..PutAiConfig::default() }).await.unwrap();
+    let told = "wishes of the company: answer in the language es\nOur number is [PHONE_1]. Speak of Acme.";
+    assert_eq!(seen("Good day.").await, [told, "Good day."]);
+    // The sandbox's models: the one whose name stands there is asked first, unless another is asked for.
+    let house = House::open().await;
+    for (name, vendor) in [("gpt-4", "openai"), ("grok-2-latest", "xai"), ("llama-4-scout", "groq")] {
+        let named = PutAiConfig { enabled: Some(true), model: Some(name.to_owned()), ..PutAiConfig::default() };
+        house.org.put_ai_config(named).await.unwrap();
+        assert_eq!(house.org.chat(ask("Good day.")).await.unwrap().completion.vendor, vendor, "{name}");
+        let asked = AskChat { model: Some(ChatModel::Grok2), ..ask("Good day.") };
+        assert_eq!(house.org.chat(asked).await.unwrap().completion.vendor, "xai", "{name}");
+        let routed = house.org.route_chat(ask("Good day.")).await.unwrap().completion.vendor;
+        assert_eq!(routed, if name == "gpt-4" { "openai" } else { "xai" }, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_analysis_has_no_more_than_the_organisation_wants() {
+    let stage = Stage::new().await;
+    let of = async |number: u8| {
+        let call = stage.start(&stage.account(&magic(number)).await).await.unwrap();
+        let mut analyses = stage.sealed(call.id).await.analyses;
+        analyses.pop().unwrap().insight
+    };
+    let whole = of(1).await;
+    assert!(!whole.summary.is_empty() && whole.sentiment.is_some());
+    let less = PutAiConfig {
+        enabled: Some(true),
+        auto_summarize: Some(false),
+        sentiment_analysis: Some(false),
+        ..PutAiConfig::default()
+    };
+    stage.org.put_ai_config(less).await.unwrap();
+    let less = of(13).await;
+    assert_eq!((less.summary.as_str(), less.sentiment), ("", None));
+    assert!(!less.findings.is_empty(), "promises and disputes are found all the same");
+}
+
+#[tokio::test]
+async fn who_sets_something_for_the_first_time_together_with_others_is_not_refused() {
+    let clock = Arc::new(VirtualClock::new(at(NOON)));
+    let Some(store) = postgres_store("first_time", clock.clone()).await else { return };
+    let stage = Stage::on(Arc::new(store), clock, 1, |builder, _| builder).await;
+    let org = &stage.org;
+    let all = (0..8).map(async |_| {
+        let both = tokio::join!(
+            org.put_ai_config(PutAiConfig::default()),
+            org.put_voice_config(Modulations::default()),
+            org.put_sentiment_config(PutSentimentConfig::default()),
+        );
+        both.0.and(both.1.map(|_| ())).and(both.2.map(|_| ()))
+    });
+    for put in futures_util::future::join_all(all).await {
+        put.unwrap();
     }
 }
 

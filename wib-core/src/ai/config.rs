@@ -1,10 +1,11 @@
 //! What an organisation wants of models by order, and who may be asked.
 
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     kit::{Error, FieldFault, Id, Result, Role, time::Timestamp},
-    store::Record,
+    store::{OrgTx, Record},
     wib::Org,
 };
 
@@ -15,19 +16,19 @@ pub struct AiConfig {
     pub id: Id<AiConfig>,
     /// Whether what stands here is what prompts go by that say nothing else.
     pub enabled: bool,
-    /// The model's name, as people wrote it down.
+    /// The model's name, as people wrote it down. Whose it is is asked first.
     pub model: String,
     /// Temperature in thousandths, 0 to 2000.
     pub temperature_milli: i64,
     /// Most tokens of an answer, 1 to 4096.
     pub max_tokens: i64,
-    /// How models are to behave, as people wrote it down.
+    /// How models are to behave, as people wrote it down: models read it under the rules that are ours.
     pub system_prompt: String,
-    /// Whether moods are wanted.
+    /// Whether analyses of calls tell moods.
     pub sentiment_analysis: bool,
-    /// Whether summaries are wanted.
+    /// Whether analyses of calls sum them up.
     pub auto_summarize: bool,
-    /// The language of the organisation.
+    /// The language of the organisation: of answers, where it is not English.
     pub language: String,
     /// Whether the router may ask Grok.
     pub grok_chat: bool,
@@ -66,6 +67,19 @@ impl AiConfig {
             elevenlabs_tts: true,
             updated_at: Timestamp::UNIX_EPOCH,
         }
+    }
+    /// Whose model it names, where it is one that may be asked.
+    pub(crate) fn vendor(&self) -> Option<&'static str> {
+        let families = [("gpt", "openai"), ("llama", "groq"), ("grok", "xai")];
+        families.into_iter().find(|(family, _)| self.model.to_lowercase().starts_with(family)).map(|(_, vendor)| vendor)
+    }
+    /// How an answer is to be, in the organisation's words; none where it said nothing.
+    pub(crate) fn wishes(&self) -> Option<String> {
+        let usual = Self::usual();
+        let language = (self.language != usual.language).then(|| format!("answer in the language {}", self.language));
+        let prompt = Some(&self.system_prompt).filter(|prompt| !prompt.is_empty()).cloned();
+        let wishes: Vec<_> = language.into_iter().chain(prompt).collect();
+        (!wishes.is_empty()).then(|| format!("wishes of the company: {}", wishes.join("\n")))
     }
 }
 
@@ -158,11 +172,14 @@ impl Org {
     /// Changes what the organisation wants of models; what is absent stays as it was.
     ///
     /// # Errors
-    /// `Invalid` naming every wrong field; `Conflict` when two set it for the first time at once; `Forbidden` below manager.
+    /// `Invalid` naming every wrong field; `Forbidden` below manager.
     pub async fn put_ai_config(&self, command: PutAiConfig) -> Result<AiConfig> {
         self.at_least(Role::Manager)?;
         command.check()?;
-        let mut tx = self.tx().await?;
+        self.put(|tx| self.set_ai_config(tx, command.clone()).boxed()).await
+    }
+
+    async fn set_ai_config(&self, mut tx: Box<dyn OrgTx>, command: PutAiConfig) -> Result<AiConfig> {
         let known = tx.ai_config().await?;
         let old = known.clone().unwrap_or_else(|| AiConfig { id: self.wib.id(), ..AiConfig::usual() });
         let config = AiConfig { updated_at: self.wib.now(), ..command.over(old) };

@@ -1,5 +1,6 @@
 //! Members have the machine take part, or take the call themselves; and how it is to behave.
 
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -243,10 +244,8 @@ impl Org {
         {
             return Err(Error::field("ai_greeting", format!("must not be said to whoever answers: {why}")));
         }
-        let mut tx = self.tx().await?;
-        let known = tx.ai_agent_config().await?;
         let config = AiAgentConfig {
-            id: known.as_ref().map_or_else(|| self.wib.id(), |known| known.id),
+            id: self.wib.id(),
             prompt: command.prompt,
             model: command.model,
             temperature_milli: command.temperature_milli,
@@ -257,7 +256,12 @@ impl Org {
             handoff_to: command.handoff_to,
             updated_at: self.wib.now(),
         };
-        // Two that set it for the first time at once: one of them is told to try again.
+        self.put(|tx| self.set_ai_prompt_config(tx, config.clone()).boxed()).await
+    }
+
+    async fn set_ai_prompt_config(&self, mut tx: Box<dyn OrgTx>, new: AiAgentConfig) -> Result<AiAgentConfig> {
+        let known = tx.ai_agent_config().await?;
+        let config = AiAgentConfig { id: known.as_ref().map_or(new.id, |known| known.id), ..new };
         match known.is_some() {
             true => tx.update(&config).await?,
             false => tx.insert(&config).await?,

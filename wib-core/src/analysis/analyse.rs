@@ -114,12 +114,16 @@ pub(crate) async fn analyse(wib: &Wib, message: &Message) -> Result<Done> {
     if tx.analyses_of_call(transcript.call_id).await?.iter().any(|a| a.transcript_id == id) {
         return Ok(Done::Ack);
     }
+    let wanted = tx.ai_config().await?.filter(|config| config.enabled);
     drop(tx);
     let text = transcript.text();
     let (mut insight, completion) = read(wib, organization, transcript.call_id, &text).await?;
     let said: usize = transcript.utterances.0.iter().map(|said| said.text.trim().chars().count()).sum();
-    if said < WORTH {
+    if said < WORTH || wanted.as_ref().is_some_and(|wanted| !wanted.auto_summarize) {
         insight.summary.clear();
+    }
+    if wanted.is_some_and(|wanted| !wanted.sentiment_analysis) {
+        insight.sentiment = None;
     }
     let now = wib.now();
     let mut tx = wib.store.org(organization).await?;
@@ -195,7 +199,7 @@ fn check(answer: &str, data: &Guarded) -> Result<Insight> {
     let findings: Vec<_> = answer.findings.into_iter().take(MOST_FINDINGS).filter_map(|c| finding(c, data)).collect();
     Ok(Insight {
         summary: data.restore(&answer.summary).chars().take(LONGEST_SUMMARY).collect(),
-        sentiment: answer.sentiment,
+        sentiment: Some(answer.sentiment),
         dropped: claimed - i64::try_from(findings.len()).unwrap_or(i64::MAX),
         findings,
         suspicious: data.report().findings.iter().map(ToString::to_string).collect(),

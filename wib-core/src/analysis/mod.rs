@@ -96,10 +96,11 @@ pub struct ClaimedFinding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Insight {
-    /// A few sentences; empty for a call on which too little was said.
+    /// A few sentences; empty for a call on which too little was said, and where the organisation wants none.
     pub summary: String,
-    /// The customer's mood.
-    pub sentiment: Sentiment,
+    /// The customer's mood; absent where the organisation wants none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<Sentiment>,
     /// Claims whose quotes were found in the transcript.
     pub findings: Vec<ClaimedFinding>,
     /// Claims whose quotes were not found, and so were dropped.

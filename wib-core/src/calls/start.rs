@@ -248,7 +248,7 @@ impl Org {
         let mut call = self.call(id).await?;
         // A worker was faster: it is waited for. A member's telephone that rings first is not.
         while !ours
-            && call.flow_type == FlowType::Direct
+            && call.flow_type != FlowType::Bridge
             && call.status == CallStatus::Pending
             && self.wib.now() < until
         {

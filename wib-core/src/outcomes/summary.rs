@@ -174,7 +174,7 @@ impl Org {
             call_id: id,
             content: if command.extract { found(&insight) } else { SummaryContent::default() },
             summary_text: insight.summary,
-            sentiment: insight.sentiment,
+            sentiment: insight.sentiment.unwrap_or(Sentiment::Neutral),
             review_status: ReviewStatus::Pending,
             vendor: completion.vendor.clone(),
             model: completion.model.clone(),

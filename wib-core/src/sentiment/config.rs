@@ -1,9 +1,11 @@
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::{AlertChannel, AlertChannels, KEYWORDS, Keywords, SentimentConfig, WHOLE};
 use crate::{
     kit::{Error, Result, Role, text},
     ports::hooks,
+    store::OrgTx,
     wib::{Org, Wib},
 };
 
@@ -82,10 +84,8 @@ impl Org {
                 return Err(Error::conflict("nobody posts to addresses here"));
             }
         }
-        let mut tx = self.tx().await?;
-        let known = tx.sentiment_config().await?;
         let config = SentimentConfig {
-            id: known.as_ref().map_or(plain.id, |known| known.id),
+            id: plain.id,
             enabled: command.enabled,
             alert_threshold,
             objection_keywords: match command.objection_keywords {
@@ -96,6 +96,12 @@ impl Org {
             webhook_url,
             updated_at: plain.updated_at,
         };
+        self.put(|tx| self.set_sentiment_config(tx, config.clone()).boxed()).await
+    }
+
+    async fn set_sentiment_config(&self, mut tx: Box<dyn OrgTx>, new: SentimentConfig) -> Result<SentimentConfig> {
+        let known = tx.sentiment_config().await?;
+        let config = SentimentConfig { id: known.as_ref().map_or(new.id, |known| known.id), ..new };
         match &known {
             Some(_) => tx.update(&config).await?,
             None => tx.insert(&config).await?,

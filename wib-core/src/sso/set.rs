@@ -1,11 +1,13 @@
 //! Setting and listing ways to sign in.
 
+use futures_util::FutureExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::{AuthProvider, Provider, ProviderConfig};
 use crate::{
     kit::{Error, ExposeSecret, Result, Role, SecretString, text, text::TextEnum},
+    store::OrgTx,
     wib::Org,
 };
 
@@ -66,6 +68,10 @@ impl Org {
     /// `Forbidden` below admin; `Invalid` naming the field; `Unavailable` when a secret is given and nothing seals it here.
     pub async fn set_auth_provider(&self, command: SetAuthProvider) -> Result<AuthProvider> {
         self.at_least(Role::Admin)?;
+        self.put(|tx| self.put_auth_provider(tx, command.clone()).boxed()).await
+    }
+
+    async fn put_auth_provider(&self, mut tx: Box<dyn OrgTx>, command: SetAuthProvider) -> Result<AuthProvider> {
         let client_id = command.client_id.map(|id| text::optional("client_id", id, LONGEST)).transpose()?;
         let secret = command.client_secret.map(|secret| secret.filter(|secret| !secret.expose_secret().is_empty()));
         if secret.iter().flatten().any(|secret| secret.expose_secret().chars().count() > LONGEST) {
@@ -75,7 +81,6 @@ impl Org {
             return Err(Error::field("config", format!("must have at most {LONGEST_CONFIG} bytes")));
         }
         let now = self.wib.now();
-        let mut tx = self.tx().await?;
         let known = tx.auth_provider(command.provider).await?;
         let mut row = known.clone().unwrap_or_else(|| AuthProvider {
             id: self.wib.id(),

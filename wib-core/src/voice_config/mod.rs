@@ -10,6 +10,7 @@
 mod place;
 mod targets;
 
+use futures_util::FutureExt as _;
 pub use place::{PlaceVoiceCall, VoiceFlow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,7 +23,7 @@ use crate::{
     json_column,
     kit::{Error, FieldFault, Id, Result, Role, time::Timestamp},
     live::Listen,
-    store::Record,
+    store::{OrgTx, Record},
     text_enum,
     translation::Language,
     wib::Org,
@@ -187,8 +188,11 @@ impl Org {
     pub async fn put_voice_config(&self, modulations: Modulations) -> Result<VoiceConfig> {
         self.at_least(Role::Operator)?;
         let modulations = modulations.checked("modulations.")?;
+        self.put(|tx| self.set_voice_config(tx, modulations.clone()).boxed()).await
+    }
+
+    async fn set_voice_config(&self, mut tx: Box<dyn OrgTx>, modulations: Modulations) -> Result<VoiceConfig> {
         let now = self.wib.now();
-        let mut tx = self.tx().await?;
         let known = tx.voice_config().await?;
         let before = known.as_ref().map(|known| known.modulations.clone()).unwrap_or_default();
         let config = VoiceConfig {

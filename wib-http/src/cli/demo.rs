@@ -318,8 +318,8 @@ impl Stage {
             }
         }
         for analysis in &export.analyses {
-            self.show
-                .line(GREEN, &format!("  summary   {} ({})", analysis.insight.summary, analysis.insight.sentiment));
+            let mood = analysis.insight.sentiment.map(|mood| format!(" ({mood})")).unwrap_or_default();
+            self.show.line(GREEN, &format!("  summary   {}{mood}", analysis.insight.summary));
             for finding in &analysis.insight.findings {
                 let mut line = format!("  {:<9} {:?}", finding.kind.as_str(), finding.quote);
                 if let Some(amount) = finding.amount {

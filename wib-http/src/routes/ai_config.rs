@@ -126,6 +126,5 @@ pub(super) fn routes() -> Routes<Wib> {
         .put("/", role(Role::Manager).limit(Limit::AiConfig), |org, c: PutConfig| async move {
             org.put_ai_config(c.into()).await.map(|config| AiConfigAnswer::from(Some(config)))
         })
-        .refuses(&[409])
         .flat()
 }

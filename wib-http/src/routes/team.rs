@@ -186,9 +186,9 @@ pub(super) fn routes() -> Routes<Wib> {
             if form.email.chars().count() > 254 || !form.email.contains('@') {
                 return Err(Error::field("email", "is not a mail address"));
             }
-            Err::<AllDone, _>(Error::invalid("members join by invitation").with("action", "POST /api/team/invites"))
+            Err::<(), _>(Error::invalid("members join by invitation").with("action", "POST /api/team/invites"))
         })
-        .flat()
+        .refusal()
         .delete("/members/{id}", admin(), |org: Org, of: ById<User>| async move {
             org.remove_member(of.id).await.map(|()| AllDone {})
         })

@@ -125,6 +125,7 @@ pub(super) fn routes() -> Routes<Wib> {
         .post("/dial", role(Role::Agent).limit(Limit::TelnyxVoice), |org, c: BrowserDial| async move {
             let placed = org.dial_from_browser(c.phone_number).await;
             let call = placed.map_err(|error| input::renamed(error, &[("to", "phone_number")]))?;
+            let call = org.dial_now(call.id).await?;
             Ok(BrowserCall { call_id: call.id, call_sid: call.id, status: call.status })
         })
         .refuses(&[409, 502])

@@ -17,6 +17,8 @@ use wib_http::{
     table::{Access, Route, Table},
 };
 
+use wib_providers::sandbox::{Fault, FaultKind};
+
 use crate::{
     house,
     server::{Answer, INTERNAL, Server, ask},
@@ -604,6 +606,63 @@ async fn without_a_database_every_row_that_asks_one_says_so() {
         }
         assert!(failed.status == 503 || !declared || failed.status < 500, "{what}");
     }
+}
+
+impl House {
+    /// What a row is asked with so that it has to ask a vendor.
+    async fn asking(&self, row: &Row) -> (String, Json) {
+        let (path, mut body) = self.least(row);
+        match row.path.as_str() {
+            "/api/calls/{id}/hold" => body["hold"] = json!(true),
+            // It takes back what was ordered before.
+            "/api/billing/resume" => {
+                let ended = self.server.asks(Some(self.member(5)), "POST", "/api/billing/cancel", "").await;
+                assert_eq!(ended.status, 200, "{}", ended.json);
+            }
+            _ => {}
+        }
+        (path, body)
+    }
+    fn fault(&self, times: u32, kind: FaultKind) {
+        self.server.sandbox.inject(Fault { vendor: "*".to_owned(), operation: "*".to_owned(), times, kind });
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_refuses_is_told_on_every_row_that_asks_one() {
+    let house = House::new().await;
+    let mut asked = vec![];
+    for route in table().rows().filter(|row| row.declares(502)) {
+        let row = Row::of(route);
+        let (path, body) = house.asking(&row).await;
+        asked.push((row, path, body));
+    }
+    house.fault(1000, FaultKind::Status { status: 422, retry_after: None });
+    for (row, path, body) in &asked {
+        let refused = house.asks(Some(house.token(row.access)), row, path, body).await;
+        let what = format!("{} {path}: {}", row.method, refused.json);
+        assert_eq!(refused.status, 502, "{what}");
+        house.fits(row, &refused);
+    }
+    assert!(asked.len() >= 20, "{}", asked.len());
+}
+
+#[tokio::test]
+async fn a_vendor_that_never_answers_is_told_on_every_row_that_waits_for_one() {
+    let house = House::new().await;
+    let mut asked = vec![];
+    for route in table().rows().filter(|row| row.declares(504)) {
+        let row = Row::of(route);
+        let (path, body) = house.asking(&row).await;
+        asked.push((row, path, body));
+    }
+    house.fault(1000, FaultKind::TimeoutBeforeEffect);
+    for (row, path, body) in &asked {
+        let answer = house.server.waits(house.asks(Some(house.token(row.access)), row, path, body)).await;
+        assert_eq!(answer.status, 504, "{} {path}: {}", row.method, answer.json);
+        house.fits(row, &answer);
+    }
+    assert!(asked.len() >= 12, "{}", asked.len());
 }
 
 #[tokio::test]

@@ -14,9 +14,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 use wib_core::{
-    Org, Settings, Wib,
+    Org, Settings, Wib, WibBuilder,
     auth::{LogIn, SignUp, password::PasswordCost},
-    collections::AccountId,
+    collections::{Account, AccountId, PersonId},
     evidence::Signer,
     kit::{Clock, ExposeSecret, Id, Random, Role, SeededRandom, VirtualClock, time},
     orgs::{Member, Organization, OrganizationId, Plan},
@@ -87,6 +87,10 @@ impl Server {
     }
     /// The same with other settings.
     pub(crate) async fn with(set: impl FnOnce(&mut Settings)) -> Self {
+        Self::built(set, |builder| builder).await
+    }
+    /// The same with other parts than the sandbox's.
+    pub(crate) async fn built(set: impl FnOnce(&mut Settings), other: impl FnOnce(WibBuilder) -> WibBuilder) -> Self {
         let clock = Arc::new(VirtualClock::new("2026-01-06T17:00:00Z".parse().unwrap()));
         let (time, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SeededRandom::new(7)));
         let sandbox = Sandbox::new(time.clone(), 7, sandbox::Settings::default());
@@ -99,7 +103,7 @@ impl Server {
         let vault = Vault::from_hex(&"5e".repeat(32), []).unwrap();
         let hooks = Arc::new(FakeHooks::default());
         let builder = builder.vault(vault).hooks(hooks.clone());
-        let wib = sandbox.plug(builder, &time, &random).unwrap().build().unwrap();
+        let wib = other(sandbox.plug(builder, &time, &random).unwrap()).build().unwrap();
         let app = app(wib.clone(), &config());
         let form = json!({
             "email": "Ann@Example.com", "password": "correct horse", "organizationName": "Acme", "csrf_token": csrf(&app).await,
@@ -136,14 +140,27 @@ impl Server {
         assert_eq!(report.accounts.len(), 1, "{:?}", report.file);
         report.accounts[0].0.id
     }
+    /// Who owes it.
+    pub(crate) async fn person(&self, account: AccountId) -> PersonId {
+        let mut tx = self.store.org(self.org().await.id()).await.unwrap();
+        let account: Account = tx.find(account).await.unwrap().unwrap();
+        account.person_id
+    }
     /// Another organisation.
     pub(crate) async fn elsewhere(&self) -> OrganizationId {
         self.wib.system().create_organization("Elsewhere").await.unwrap().id
     }
     /// Another organisation, on that plan.
     pub(crate) async fn organization_on(&self, plan: Plan) -> OrganizationId {
+        self.organization(plan, false).await
+    }
+    /// Another organisation, whose calls and payments are to be real.
+    pub(crate) async fn live_organization(&self, plan: Plan) -> OrganizationId {
+        self.organization(plan, true).await
+    }
+    async fn organization(&self, plan: Plan, live: bool) -> OrganizationId {
         let id = Id::new(self.clock.now(), &**self.wib.random());
-        let row = Organization { id, plan, ..self.org().await.organization().clone() };
+        let row = Organization { id, plan, live, ..self.org().await.organization().clone() };
         let mut tx = self.store.system().await.unwrap();
         tx.insert_organization(&row).await.unwrap();
         tx.commit().await.unwrap();
@@ -218,6 +235,20 @@ impl Server {
         let mut headers = vec![("x-forwarded-for", from.as_str()), ("content-type", kind)];
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         ask(&self.app, "POST", path, &headers, form).await
+    }
+    /// What is answered at last: time passes while nobody answers.
+    pub(crate) async fn waits(&self, asked: impl Future<Output = Answer>) -> Answer {
+        let mut asked = std::pin::pin!(asked);
+        loop {
+            // The machine's own time, for what is under way to come so far.
+            #[expect(clippy::disallowed_methods, reason = "who waits for the clock is found by waiting")]
+            let moment = tokio::time::sleep(Duration::from_millis(20));
+            tokio::select! {
+                biased;
+                answer = &mut asked => return answer,
+                () = moment => self.clock.advance(Duration::from_secs(1)),
+            }
+        }
     }
     pub(crate) async fn pass(&self, by: Duration) {
         let until = time::after(self.clock.now(), by);

@@ -612,7 +612,7 @@ pub async fn what_happened_with_accounts_is_read(store: &dyn Store) {
                 tx.insert(&recording).await.expect("added");
                 tx.insert(&transcript).await.expect("added");
                 let mut analysis = an_analysis(call.id, transcript.id);
-                analysis.insight.sentiment = sentiment;
+                analysis.insight.sentiment = Some(sentiment);
                 tx.insert(&analysis).await.expect("added");
             }
         }

@@ -252,7 +252,7 @@ pub(super) fn a_transcript_job(call: CallId, recording: RecordingId) -> Transcri
 pub(super) fn an_analysis(call: CallId, transcript: TranscriptId) -> Analysis {
     let insight = Insight {
         summary: "Paid.".to_owned(),
-        sentiment: Sentiment::Neutral,
+        sentiment: Some(Sentiment::Neutral),
         findings: vec![],
         dropped: 2,
         suspicious: vec!["role".to_owned()],
