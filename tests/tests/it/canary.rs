@@ -312,6 +312,8 @@ async fn vector_29_no_card_that_was_given_on_a_call_is_anywhere() {
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
+    // With one subscriber alone, a line that another test's thread comes to first is never written (tokio-rs/tracing#3611).
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _guard = tracing::subscriber::set_default(subscriber);
     let actors = actors().await;
     let placed = play(&actors, calls, &mut fastrand::Lcg(11)).await;
