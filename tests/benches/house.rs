@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wib_core::{
+    auth::{LogIn, SignUp},
     calls::{Call, CallFacts, CallStatus, FlowType},
     compliance::{
         Act, Callee, DebtFacts, Facts, Flag, LedgerFact, Location, LocationSource, Medium, PersonFacts, Place,
@@ -219,5 +220,33 @@ fn evidence(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, webhooks, verdicts, evidence);
+/// Who is refused learns nothing from how long it took.
+fn sign_in(c: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let stage = runtime.block_on(stage());
+    let system = stage.wib.system();
+    let (known, password) = ("ann@example.com", "a long enough password");
+    let account = async || {
+        let csrf_token = Some(system.csrf_token().await.unwrap());
+        let (email, name, organization_name) = (known.to_owned(), None, None);
+        system.sign_up(SignUp { email, password: password.into(), name, organization_name, csrf_token }).await.unwrap()
+    };
+    runtime.block_on(account());
+    for (what, email) in [("of a known address", known), ("of an address that nobody has", "bo@example.com")] {
+        c.bench_function(&format!("refused sign-in {what}"), |b| {
+            b.iter(|| {
+                let refused = runtime.block_on(async {
+                    let csrf_token = Some(system.csrf_token().await.unwrap());
+                    let wrong = "a wrong password".into();
+                    system
+                        .log_in(LogIn { email: email.to_owned(), password: wrong, csrf_token, fingerprint: None })
+                        .await
+                });
+                assert!(refused.is_err());
+            });
+        });
+    }
+}
+
+criterion_group!(benches, webhooks, verdicts, evidence, sign_in);
 criterion_main!(benches);

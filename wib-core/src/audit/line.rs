@@ -9,6 +9,7 @@ use super::{
 use crate::{
     engine::{Done, Message},
     kit::{Actor, Error, Result},
+    orgs::OrganizationId,
     store::{OrgTx, Repo},
     wib::{Org, Wib},
 };
@@ -69,6 +70,24 @@ impl Line {
             tracing::error!(action = self.0.action, id = %self.0.id, "a line of the audit log was lost");
         }
     }
+    /// Writes the line by itself, of what is done by then and stays done when the log cannot be written.
+    pub(crate) async fn write_alone(self, wib: &Wib, organization: OrganizationId) {
+        let action = self.0.action.clone();
+        let written = async {
+            let mut tx = wib.store.org(organization).await?;
+            self.write(&mut *tx).await;
+            tx.commit().await
+        };
+        if let Err(error) = written.await {
+            lost(&action, &error);
+        }
+    }
+}
+
+/// Tells that a line could not be written.
+pub(crate) fn lost(action: &str, error: &Error) {
+    metrics::counter!("wib_audit_lost_total").increment(1);
+    tracing::error!(error = error.chain(), action, "the audit log could not be written");
 }
 
 impl Org {

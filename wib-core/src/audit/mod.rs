@@ -17,7 +17,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::{Line, flush, write};
+pub(crate) use line::{Line, flush, lost, write};
 pub use read::ListAudit;
 pub(crate) use seal::seal_all;
 pub use seal::{AuditFault, AuditReport, BATCH, TouchedLine};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{UserId, sign_in::sha256};
 use crate::{
+    audit::lost,
     engine::{Done, Message, NewMessage, Topic},
     kit::{Error, Id, Result, text, time, time::Timestamp},
     ports::mailer::{Mail, Mailbox},
@@ -123,10 +124,7 @@ async fn audit(wib: &Wib, user: UserId, action: &str) {
                 wib.system().audit_sign_in(member.organization_id, user, action).await;
             }
         }
-        Err(error) => {
-            metrics::counter!("wib_audit_lost_total").increment(1);
-            tracing::error!(error = error.chain(), action, "the audit log could not be written");
-        }
+        Err(error) => lost(action, &error),
     }
 }
 

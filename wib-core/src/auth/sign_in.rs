@@ -179,7 +179,8 @@ impl System {
         self.spend_csrf(command.csrf_token.as_deref()).await?;
         let email = command.email.trim().to_lowercase();
         let user = self.tx().await?.user_by_email(&email).await?;
-        let stored = user.as_ref().map_or_else(|| password::NOBODY.to_owned(), |u| u.password_hash.clone());
+        let nobodys = || password::nobodys(self.wib.settings.password_cost);
+        let stored = user.as_ref().map_or_else(nobodys, |user| user.password_hash.clone());
         let password = command.password.expose_secret().to_owned();
         let given = password.clone();
         let verified = {
@@ -263,15 +264,7 @@ impl System {
     /// Signing in and out goes on when the audit log cannot be written; the failure is logged and counted.
     pub(crate) async fn audit_sign_in(&self, organization: crate::orgs::OrganizationId, user: UserId, action: &str) {
         let line = Line::by(&self.wib, Actor::Human(user), action, ("user", Some(user.uuid())));
-        let written = async {
-            let mut tx = self.wib.store.org(organization).await?;
-            line.write(&mut *tx).await;
-            tx.commit().await
-        };
-        if let Err(error) = written.await {
-            metrics::counter!("wib_audit_lost_total").increment(1);
-            tracing::error!(error = error.chain(), action, "the audit log could not be written");
-        }
+        line.write_alone(&self.wib, organization).await;
     }
 }
 

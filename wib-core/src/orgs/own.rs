@@ -86,7 +86,7 @@ impl Person {
         tx.insert_member(&member).await?;
         tx.choose_organization(self.signed_in().session.id, organization.id).await?;
         tx.commit().await?;
-        self.note(organization.id, "org:created").await?;
+        self.note(organization.id, "org:created").await;
         let own = OwnOrganization { organization, plan_status: SubscriptionState::Active, members: 1 };
         Ok(Place { own, member })
     }
@@ -149,14 +149,12 @@ impl Person {
             return Err(Error::unauthenticated("Invalid or expired session"));
         }
         tx.commit().await?;
-        self.note(id, "team:org_switched").await?;
+        self.note(id, "team:org_switched").await;
         Ok(place)
     }
-    async fn note(&self, organization: OrganizationId, action: &str) -> Result<()> {
+    async fn note(&self, organization: OrganizationId, action: &str) {
         let about = ("organization", Some(organization.uuid()));
-        let mut tx = self.wib.store.org(organization).await?;
         let line = Line::by(&self.wib, Actor::Human(self.user().id), action, about);
-        line.with(json!({ "session": self.signed_in().session.id })).write(&mut *tx).await;
-        tx.commit().await
+        line.with(json!({ "session": self.signed_in().session.id })).write_alone(&self.wib, organization).await;
     }
 }

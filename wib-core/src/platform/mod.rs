@@ -49,14 +49,5 @@ async fn note(
     let by = actor.user().map(|user| user.to_string());
     tracing::info!(action, kind, %id, by, "platform work");
     let Some(home) = home else { return };
-    let line = more(Line::by(wib, actor, action, (kind, Some(id))));
-    let written = async {
-        let mut tx = wib.store.org(home).await?;
-        line.write(&mut *tx).await;
-        tx.commit().await
-    };
-    if let Err(error) = written.await {
-        metrics::counter!("wib_audit_lost_total").increment(1);
-        tracing::error!(error = error.chain(), action, "the audit log could not be written");
-    }
+    more(Line::by(wib, actor, action, (kind, Some(id)))).write_alone(wib, home).await;
 }
