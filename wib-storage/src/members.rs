@@ -1,11 +1,12 @@
 //! Who belongs to an organisation, and who is to.
 
 use async_trait::async_trait;
+use serde_json::json;
 use wib_core::{
     auth::{ApiKey, PasswordReset, Session, UserId},
     kit::{Id, Page, PageRequest, Result, Timestamp},
     orgs::{Author, Invite, Member, OrganizationId, Team, TeamId, TeamMember},
-    store::{Doors, Members, SystemTx},
+    store::{Doors, Members, SystemTx, Value},
 };
 
 use crate::{
@@ -110,6 +111,26 @@ impl Members for SqlOrg {
         );
         self.all(sql, [team.into(), limit.into()]).await
     }
+    async fn members_of_team(&mut self, team: TeamId, limit: i64) -> Result<Vec<Member>> {
+        let sql = org_sql!(
+            members_of_team,
+            "SELECT m.* FROM members m
+            JOIN team_members t ON t.organization_id = m.organization_id AND t.user_id = m.user_id
+            WHERE m.organization_id = $1 AND t.team_id = $2 LIMIT $3"
+        );
+        self.all(sql, [team.into(), limit.into()]).await
+    }
+    async fn team_sizes(&mut self, teams: &[TeamId]) -> Result<Vec<(TeamId, i64)>> {
+        let sql = org_sql!(
+            team_sizes,
+            pg: "SELECT team_id, COUNT(*) AS n FROM team_members WHERE organization_id = $1
+            AND team_id IN (SELECT value::uuid FROM jsonb_array_elements_text($2)) GROUP BY team_id",
+            sqlite: "SELECT team_id, COUNT(*) AS n FROM team_members WHERE organization_id = $1
+            AND team_id IN (SELECT unhex(value, '-') FROM json_each($2)) GROUP BY team_id"
+        );
+        let read = |row: &Row| Ok((row.get("team_id")?, row.get("n")?));
+        self.rows(sql, [Value::Json(Some(json!(teams)))]).await?.iter().map(read).collect()
+    }
     async fn team_member(&mut self, team: TeamId, user: UserId) -> Result<Option<TeamMember>> {
         let sql = org_sql!(
             team_member,
@@ -193,6 +214,16 @@ impl Doors for SqlSystem {
     async fn invite_by_hash(&mut self, token_hash: &str) -> Result<Option<(OrganizationId, Invite)>> {
         let sql = system_sql!(invite_by_hash, "SELECT * FROM invites WHERE token_hash = $1");
         self.one(sql, [token_hash.into()]).await?.as_ref().map(owned).transpose()
+    }
+    async fn authors(&mut self, users: &[UserId]) -> Result<Vec<(UserId, Author)>> {
+        let sql = system_sql!(
+            authors,
+            pg: "SELECT id, email, name FROM users
+            WHERE id IN (SELECT value::uuid FROM jsonb_array_elements_text($1))",
+            sqlite: "SELECT id, email, name FROM users WHERE id IN (SELECT unhex(value, '-') FROM json_each($1))"
+        );
+        let read = |row: &Row| Ok((row.get("id")?, Author { email: row.get("email")?, name: row.get("name")? }));
+        self.all(sql, [Value::Json(Some(json!(users)))]).await?.iter().map(read).collect()
     }
     async fn members_of(&mut self, organization: OrganizationId) -> Result<i64> {
         let sql = system_sql!(members_of, "SELECT COUNT(*) AS n FROM members WHERE organization_id = $1");

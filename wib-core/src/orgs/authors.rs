@@ -18,16 +18,10 @@ impl Org {
     /// When the database does not answer.
     pub async fn authors(&self, ids: impl IntoIterator<Item = UserId> + Send) -> Result<BTreeMap<UserId, Author>> {
         let ids: BTreeSet<_> = ids.into_iter().collect();
-        let mut authors = BTreeMap::new();
         if ids.is_empty() {
-            return Ok(authors);
+            return Ok(BTreeMap::new());
         }
-        let mut tx = self.wib.store.system().await?;
-        for id in ids {
-            if let Some(user) = tx.user(id).await? {
-                authors.insert(id, Author { email: user.email, name: user.name });
-            }
-        }
-        Ok(authors)
+        let ids: Vec<_> = ids.into_iter().collect();
+        Ok(self.wib.store.system().await?.authors(&ids).await?.into_iter().collect())
     }
 }

@@ -1,5 +1,7 @@
 //! Teams of an organisation's members.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
@@ -161,16 +163,13 @@ impl Org {
         self.at_least(Role::Viewer)?;
         let mut tx = self.tx().await?;
         let page = tx.page_of_teams(&request).await?;
-        let mut counts = vec![];
-        for team in &page.items {
-            counts.push(tx.count_team(team.id).await?);
-        }
+        let ids: Vec<_> = page.items.iter().map(|team| team.id).collect();
+        let sizes: BTreeMap<_, _> = tx.team_sizes(&ids).await?.into_iter().collect();
         drop(tx);
         let authors = self.authors(page.items.iter().filter_map(|team| team.manager_user_id)).await?;
-        let mut counts = counts.into_iter();
         Ok(page.map(|row| TeamView {
             manager: row.manager_user_id.and_then(|user| authors.get(&user).cloned()),
-            members: counts.next().unwrap_or(0),
+            members: sizes.get(&row.id).copied().unwrap_or(0),
             row,
         }))
     }
@@ -283,19 +282,15 @@ impl Org {
         let mut tx = self.tx().await?;
         Repo::<Team>::find(&mut *tx, id).await?.or_not_found("team")?;
         let rows = tx.team_members(id, SIZE).await?;
-        let mut members = vec![];
-        for row in rows {
-            if let Some(member) = tx.member_of_user(row.user_id).await? {
-                members.push((row, member));
-            }
-        }
+        let members = tx.members_of_team(id, SIZE).await?.into_iter().map(|member| (member.user_id, member));
+        let mut members: BTreeMap<_, _> = members.collect();
         drop(tx);
-        let authors = self.authors(members.iter().map(|(row, _)| row.user_id)).await?;
-        let mate = |(row, member): (TeamMember, super::Member)| {
-            let author = authors.get(&row.user_id).cloned()?;
+        let mut authors = self.authors(members.keys().copied()).await?;
+        let mate = |row: TeamMember| {
+            let (member, author) = (members.remove(&row.user_id)?, authors.remove(&row.user_id)?);
             Some(TeamMate { row, colleague: Colleague { member, author } })
         };
-        Ok(members.into_iter().filter_map(mate).collect())
+        Ok(rows.into_iter().filter_map(mate).collect())
     }
     /// Puts a member into a team, or gives them another role in it.
     ///

@@ -36,6 +36,10 @@ pub trait Members: Edit<Member> + Edit<ApiKey> + Edit<Team> + Edit<TeamMember> +
     async fn count_team(&mut self, team: TeamId) -> Result<i64>;
     /// Who is in a team, who joined first first, at most `limit`.
     async fn team_members(&mut self, team: TeamId, limit: i64) -> Result<Vec<TeamMember>>;
+    /// The same as members of the organisation, in no order.
+    async fn members_of_team(&mut self, team: TeamId, limit: i64) -> Result<Vec<Member>>;
+    /// How many are in each of some teams; teams that nobody is in are left out.
+    async fn team_sizes(&mut self, teams: &[TeamId]) -> Result<Vec<(TeamId, i64)>>;
     /// A user's place in a team.
     async fn team_member(&mut self, team: TeamId, user: UserId) -> Result<Option<TeamMember>>;
     /// Takes a user out of a team; whether they were in it.
@@ -63,6 +67,8 @@ pub trait Doors: Send {
     async fn api_key_by_hash(&mut self, key_hash: &str) -> Result<Option<(OrganizationId, ApiKey)>>;
     /// The invitation of a token's hash, and where to.
     async fn invite_by_hash(&mut self, token_hash: &str) -> Result<Option<(OrganizationId, Invite)>>;
+    /// Who users are, in no order; those that are not there are left out.
+    async fn authors(&mut self, users: &[UserId]) -> Result<Vec<(UserId, Author)>>;
     /// How many members an organisation has.
     async fn members_of(&mut self, organization: OrganizationId) -> Result<i64>;
     /// An organisation's members and who they are, the oldest first, at most `limit`.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     auth::{ApiKey, PasswordReset, Permissions},
-    orgs::{Invite, InviteStatus, InvitedRole, Team, TeamMember},
+    orgs::{Author, Invite, InviteStatus, InvitedRole, Team, TeamMember},
 };
 
 fn a_key(hash: &str) -> ApiKey {
@@ -73,6 +73,8 @@ pub async fn teams_keys_and_invitations_come_back_and_are_one_tenants(store: &dy
         assert_eq!((tx.count_teams().await.expect("read"), tx.count_team(top.id).await.expect("read")), (0, 0));
         assert_eq!(tx.page_of_teams(&PageRequest::default()).await.expect("read").total, 0);
         assert_eq!(tx.team_members(top.id, 9).await.expect("read"), []);
+        assert_eq!(tx.members_of_team(top.id, 9).await.expect("read"), []);
+        assert_eq!(tx.team_sizes(&[top.id]).await.expect("read"), []);
         assert!(!tx.leave_team(top.id, t.user).await.expect("nothing of another's"));
         tx.expire_invites(at(500)).await.expect("nothing of another's");
         tx.remove_member(t.user).await.expect("nothing of another's");
@@ -94,6 +96,10 @@ pub async fn teams_keys_and_invitations_come_back_and_are_one_tenants(store: &dy
         assert_eq!((page.items, page.total), (vec![part.clone(), top.clone()], 2));
         assert_eq!(tx.count_team(top.id).await.expect("read"), 1);
         assert_eq!(tx.team_members(top.id, 9).await.expect("read"), std::slice::from_ref(&place));
+        assert_eq!(tx.members_of_team(top.id, 9).await.expect("read"), std::slice::from_ref(&member));
+        assert_eq!(tx.members_of_team(part.id, 9).await.expect("read"), []);
+        assert_eq!(tx.team_sizes(&[part.id, top.id]).await.expect("read"), [(top.id, 1)]);
+        assert_eq!(tx.team_sizes(&[]).await.expect("read"), []);
         assert_eq!(tx.team_member(top.id, t.user).await.expect("read").as_ref(), Some(&place));
     });
     // One transaction after another: some stores have room for one.
@@ -107,6 +113,9 @@ pub async fn teams_keys_and_invitations_come_back_and_are_one_tenants(store: &dy
     assert_eq!(kind_of(tx.insert(&an_invite("x@example.org", "z")).await), Kind::Conflict, "an open invitation");
     drop(tx);
     system!(store, |tx| {
+        let known = tx.user(t.user).await.expect("read").expect("there");
+        let author = Author { email: known.email, name: known.name };
+        assert_eq!(tx.authors(&[t.user, UserId::from(uuid::Uuid::nil())]).await.expect("read"), [(t.user, author)]);
         assert_eq!(tx.api_key_by_hash(&hash).await.expect("read"), Some((t.org, key.clone())));
         assert_eq!(tx.invite_by_hash(&token).await.expect("read"), Some((t.org, invite.clone())));
         assert_eq!(tx.invite_by_hash("other").await.expect("read"), None);
