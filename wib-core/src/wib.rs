@@ -641,7 +641,10 @@ impl Org {
     }
     /// Puts a row of which an organisation has one. Who meets somebody that put it for the first time at the same instant
     /// puts it once more: it is there then, and is changed.
-    pub(crate) async fn put<'s, T>(&'s self, put: impl Fn(Box<dyn OrgTx>) -> BoxFuture<'s, Result<T>>) -> Result<T> {
+    pub(crate) async fn put<'s, T: Send>(
+        &'s self,
+        put: impl Fn(Box<dyn OrgTx>) -> BoxFuture<'s, Result<T>> + Send + Sync,
+    ) -> Result<T> {
         match put(self.tx().await?).await {
             Err(first) if first.kind() == Kind::Conflict => put(self.tx().await?).await,
             done => done,

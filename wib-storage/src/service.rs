@@ -39,7 +39,16 @@ table!(SentMail in "sent_mails" {
 } mutable);
 table!(MailSuppression in "mail_suppressions" { id, address_hash, reason, mail_id, since });
 
-/// What was used in a stretch of time. Nothing is a tebibyte large: what says so adds one, and no sum overflows.
+/// Bytes that are kept. Nothing is a tebibyte large: what says so adds one, and no sum overflows.
+macro_rules! stored {
+    () => {
+        "SELECT CAST(COALESCE(SUM(CASE WHEN size > 1099511627776 THEN 1099511627776 ELSE size END), 0) AS BIGINT)
+            FROM (SELECT size_bytes AS size FROM recordings WHERE organization_id = $1 AND blob_key IS NOT NULL
+                UNION ALL SELECT size_bytes FROM tts_audio WHERE organization_id = $1
+                UNION ALL SELECT size_bytes FROM audio_files WHERE organization_id = $1) AS stored"
+    };
+}
+/// What was used in a stretch of time.
 macro_rules! used {
     ($seconds:literal) => {
         concat!(
@@ -52,16 +61,18 @@ macro_rules! used {
                 WHERE organization_id = $1 AND version = 1 AND created_at >= $2 AND created_at < $3) AS transcripts,
             (SELECT COUNT(*) FROM ordered_texts
                 WHERE organization_id = $1 AND kind = 'transcript' AND created_at >= $2 AND created_at < $3) AS ordered,
-            (SELECT CAST(COALESCE(SUM(CASE WHEN size_bytes > 1099511627776 THEN 1099511627776 ELSE size_bytes END), 0)
-                AS BIGINT) FROM recordings WHERE organization_id = $1 AND blob_key IS NOT NULL) AS recorded_bytes,
-            (SELECT CAST(COALESCE(SUM(CASE WHEN size_bytes > 1099511627776 THEN 1099511627776 ELSE size_bytes END), 0)
-                AS BIGINT) FROM tts_audio WHERE organization_id = $1) AS said_bytes"
+            (",
+            stored!(),
+            ") AS stored_bytes"
         )
     };
 }
 
 #[async_trait]
 impl Service for SqlOrg {
+    async fn stored_bytes(&mut self) -> Result<i64> {
+        self.count(org_sql!(stored_bytes, concat!("SELECT (", stored!(), ") AS n")), []).await
+    }
     async fn lock_calls_since(&mut self, since: Timestamp) -> Result<i64> {
         // The statement behind the lock sees what the holder before us has committed. SQLite has one writer at a time.
         let lock = system_sql!(
@@ -89,7 +100,7 @@ impl Service for SqlOrg {
             seconds: row.get("seconds")?,
             recordings: row.get("recordings")?,
             transcripts: row.get::<i64>("transcripts")? + row.get::<i64>("ordered")?,
-            storage_bytes: row.get::<i64>("recorded_bytes")? + row.get::<i64>("said_bytes")?,
+            storage_bytes: row.get("stored_bytes")?,
         })
     }
     async fn unreported_usage(&mut self, since: Date, limit: i64) -> Result<Vec<UsageStats>> {

@@ -102,6 +102,22 @@ async fn a_number_that_is_suppressed_while_its_dial_waits_is_not_dialled() {
     assert_eq!(export.call.status, CallStatus::Failed);
 }
 
+#[tokio::test]
+async fn who_waits_for_a_dial_is_told_that_it_was_no_longer_lawful_or_that_somebody_ended_it() {
+    let stage = Stage::still("2026-06-02T01:59:50Z", 1, |builder, _, _| builder).await;
+    let (late, ended) = (stage.account(&magic(5)).await, stage.account(&magic(1)).await);
+    let (late, ended) = (stage.start(&late).await.unwrap(), stage.start(&ended).await.unwrap());
+    stage.org.end_call(ended.id).await.unwrap();
+    let error = stage.org.dial_now(ended.id).await.unwrap_err();
+    assert_eq!((error.kind(), error.machine_code()), (Kind::Conflict, "CALL_ENDED"));
+    assert_eq!(detail(&error, "call_id"), ended.id.to_string());
+    stage.pass(10);
+    let error = stage.org.dial_now(late.id).await.unwrap_err();
+    assert_eq!((error.kind(), detail(&error, "blocked_by")), (Kind::Blocked, "RF-TIME"), "{error:?}");
+    assert_eq!(detail(&error, "call_id"), late.id.to_string());
+    assert!(stage.sandbox.numbers().is_empty());
+}
+
 /// Calls that ring out, each sealed before the next, at the pace that is lawful: a number is tried every two hours at
 /// most, and twice a day.
 async fn rings_out(stage: &Stage, account: &wib_core::collections::Account, times: usize) -> Vec<CallExport> {

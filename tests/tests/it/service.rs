@@ -8,10 +8,12 @@ use wib_core::{
     ai::{
         AiConfig, AnalysisType, Analyze, AskChat, ChatMessage, ChatModel, PutAiConfig, Speaks, Summarize, SummaryStatus,
     },
+    audio::{AudioFile, UploadAudio},
     billing::{BillingAccount, ChangePlan, InvoiceState, KnownMethod, OpenCheckout, SubscriptionState},
     calls::{Call, CallId},
     compliance::{ConsentScope, GuidePhase, Medium, Wish},
     engine::{JobRun, Scheduler},
+    flags::CreateOrgFlag,
     kit::{Currency, Id, Kind, Page, PageRequest, Principal, Role, Timestamp, VirtualClock, time},
     orgs::{Organization, Plan},
     ports::{
@@ -30,8 +32,12 @@ use wib_core::{
     usage,
     voice_config::Modulations,
 };
-use wib_providers::sandbox::{Fault, FaultKind};
-use wib_storage::testing::postgres_store;
+use wib_providers::{
+    http::Wires,
+    sandbox::{Fault, FaultKind},
+    telnyx::Telnyx,
+};
+use wib_storage::testing::{memory_store, postgres_store};
 
 use crate::stage::{NOON, Stage, at, magic, phone};
 
@@ -448,7 +454,7 @@ async fn the_last_call_of_a_month_is_taken_once_and_a_test_organisation_has_no_l
         (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
         both => panic!("one of the two: {both:?}"),
     };
-    assert_eq!((refused.kind(), refused.machine_code()), (Kind::QuotaExceeded, "PLAN_LIMIT_REACHED"));
+    assert_eq!((refused.kind(), refused.machine_code()), (Kind::QuotaExceeded, "QUOTA_EXCEEDED"));
     let told = refused.details();
     assert_eq!((&told["limit"], &told["used"], &told["current_plan"]), (&json!(100), &json!(100), &json!("free")));
     assert_eq!(told["upgrade_url"], "/settings?tab=billing&upgrade_to=starter");
@@ -465,6 +471,69 @@ async fn the_last_call_of_a_month_is_taken_once_and_a_test_organisation_has_no_l
     let first = test.start(&test.account(&magic(1)).await).await.unwrap();
     many(&test, &first, 120, test.now()).await;
     test.start(&test.account(&magic(2)).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_ends_when_it_is_as_long_as_the_plan_lets_it_be_and_that_of_a_test_organisation_goes_on() {
+    for real in [true, false] {
+        let clock = Arc::new(VirtualClock::new(at(NOON)));
+        let store = Arc::new(memory_store(clock.clone()).await);
+        let stage = Stage::on_sandbox(store, clock, 1, |builder, sets, sandbox| {
+            let (transport, clock, random) = (sandbox.transport(), sets.clock.clone(), sets.random.clone());
+            let telnyx = Telnyx::builder(Wires { transport, clock, random }, "key".into(), "1000000000000000001");
+            let telnyx = telnyx.public_key(&sandbox.telnyx_public_key()).unwrap().default_number(phone("+13125550100"));
+            let telnyx = Arc::new(telnyx.build());
+            if real { builder.voice(telnyx.clone()).webhook(telnyx) } else { builder }
+        })
+        .await;
+        assert_eq!(stage.org.organization().live, real);
+        let account = stage.account(&magic(26)).await;
+        let call = stage.start(&account).await.unwrap().id;
+        let until = async |seconds: u64| {
+            let deadline = time::after(stage.now(), Duration::from_secs(seconds));
+            stage.sandbox.play(&stage.wib, &stage.clock, deadline, async || Ok(false)).await.unwrap();
+            stage.org.call(call).await.unwrap()
+        };
+        let mut up = until(20).await;
+        // Nobody of the sandbox listens for ten minutes: this one began before.
+        let answered = time::before(up.facts.answered_at.unwrap(), Duration::from_secs(480));
+        (up.facts.answered_at, up.answered_at) = (Some(answered), Some(answered));
+        let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+        tx.update(&up).await.unwrap();
+        tx.commit().await.unwrap();
+        let before = until(600 - 480 - 20).await;
+        assert!(!before.status.terminal() && before.facts.end_asked_at.is_none(), "{before:?}");
+        let after = until(60).await;
+        assert_eq!(after.facts.end_asked_at, real.then(|| time::after(answered, Duration::from_secs(600))));
+        let told = stage.org.timeline(call).await.unwrap();
+        assert_eq!(told.iter().filter(|event| event.event_type == "call.time_limit").count(), usize::from(real));
+    }
+}
+
+#[tokio::test]
+async fn what_is_brought_is_refused_when_the_plan_lets_no_more_be_kept() {
+    let stage = Stage::new().await;
+    let wav = b"RIFF\x26\0\0\0WAVEfmt \x10\0\0\0\x07\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x02\0\0\0\xff\xff";
+    let bring = async || {
+        let bytes = futures_util::stream::iter([Ok(bytes::Bytes::from_static(wav))]);
+        stage.org.upload_audio(UploadAudio::default(), Box::pin(bytes)).await
+    };
+    let first = bring().await.unwrap();
+    // A gigabyte, but for one file and a half.
+    let size_bytes = 1_000_000_000 - first.size_bytes * 5 / 2;
+    let id = Id::new(stage.now(), &*stage.random);
+    let mut tx = stage.store.org(stage.org.id()).await.unwrap();
+    tx.insert(&AudioFile { id, size_bytes, blob_key: "large".to_owned(), ..first.clone() }).await.unwrap();
+    tx.commit().await.unwrap();
+    bring().await.unwrap();
+    let refused = bring().await.unwrap_err();
+    assert_eq!((refused.kind(), refused.machine_code()), (Kind::QuotaExceeded, "QUOTA_EXCEEDED"));
+    let used = size_bytes + 2 * first.size_bytes;
+    assert_eq!((&refused.details()["limit"], &refused.details()["used"]), (&json!(1_000_000_000), &json!(used)));
+    assert_eq!(refused.details()["upgrade_url"], "/settings?tab=billing&upgrade_to=starter");
+    assert_eq!(stage.org.month_of_use().await.unwrap().used.storage_bytes, used);
+    stage.wib.system().set_plan(stage.org.id(), Plan::Starter).await.unwrap();
+    bring().await.unwrap();
 }
 
 fn ask(content: &str) -> AskChat {
@@ -583,6 +652,30 @@ async fn who_sets_something_for_the_first_time_together_with_others_is_not_refus
     for put in futures_util::future::join_all(all).await {
         put.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_flag_lets_a_vendor_be_asked_so_often_and_the_next_one_is_asked_then() {
+    let house = House::open().await;
+    let often = |feature: &str, daily_limit| CreateOrgFlag {
+        feature: feature.to_owned(),
+        enabled: true,
+        disabled_reason: None,
+        daily_limit: Some(daily_limit),
+        monthly_limit: None,
+    };
+    house.org.create_org_flag(often("grok_chat_enabled", 2)).await.unwrap();
+    house.org.create_org_flag(often("openai_chat_enabled", 1)).await.unwrap();
+    for vendor in ["xai", "xai", "openai"] {
+        assert_eq!(house.org.route_chat(ask("Good day.")).await.unwrap().completion.vendor, vendor);
+    }
+    assert_eq!(house.org.route_chat(ask("Good day.")).await.unwrap_err().machine_code(), "NO_CHAT_PROVIDER");
+    house.org.create_org_flag(often("elevenlabs_tts_enabled", 1)).await.unwrap();
+    let say = async |text: &str| house.org.route_say(SayText { text: text.to_owned(), ..SayText::default() }).await;
+    say("Good day.").await.unwrap();
+    assert_eq!(say("Good evening.").await.unwrap_err().machine_code(), "NO_TTS_PROVIDER");
+    house.pass(DAY);
+    assert_eq!(house.org.route_chat(ask("Good day.")).await.unwrap().completion.vendor, "xai");
 }
 
 #[tokio::test]

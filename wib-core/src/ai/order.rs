@@ -265,21 +265,17 @@ impl Org {
         let switches = config.clone().unwrap_or_else(AiConfig::usual);
         let (mut prompt, whose) = command.prompt(config.as_ref().filter(|config| config.enabled));
         let there: Vec<_> = self.wib.llm.explain(&prompt).chain.iter().map(|place| place.vendor).collect();
-        let grok = switches.grok_chat && self.flag("grok_chat_enabled").await;
-        let openai = switches.openai_chat && self.flag("openai_chat_enabled").await;
-        let mut able: Vec<_> = [(grok, "xai"), (openai, "openai")]
-            .into_iter()
-            .filter(|(on, vendor)| *on && there.contains(vendor))
-            .map(|(_, vendor)| vendor)
-            .collect();
-        if able.is_empty() {
-            return Err(Error::unavailable("No chat provider enabled").code("NO_CHAT_PROVIDER"));
-        }
+        let ours =
+            [(switches.grok_chat, "xai", "grok_chat_enabled"), (switches.openai_chat, "openai", "openai_chat_enabled")];
+        let mut able: Vec<_> = ours.into_iter().filter(|(on, vendor, _)| *on && there.contains(vendor)).collect();
         if let Some(first) = prompt.route.first.take() {
-            able.sort_by_key(|vendor| *vendor != first);
+            able.sort_by_key(|(_, vendor, _)| *vendor != first);
         }
-        let mut last = Error::unavailable("No available chat provider");
-        for vendor in able {
+        let mut last = Error::unavailable("No chat provider enabled").code("NO_CHAT_PROVIDER");
+        for (_, vendor, flag) in able {
+            if !self.use_flag(flag).await {
+                continue;
+            }
             prompt.route = Route { first: Some(vendor.to_owned()), alone: true, ..Route::default() };
             match ask(&self.wib, self.id(), None, &prompt).await {
                 Ok(completion) => return self.chatted(&command, completion, whose, began).await,

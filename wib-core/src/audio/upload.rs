@@ -54,7 +54,8 @@ async fn headed(mut chunks: Chunks) -> Result<(Bytes, Chunks)> {
     Ok((head.clone(), stream::once(async move { Ok(head) }).chain(chunks).boxed()))
 }
 
-async fn room(tx: &mut dyn OrgTx) -> Result<()> {
+async fn room(org: &Org, tx: &mut dyn OrgTx, bytes: i64) -> Result<()> {
+    org.room_for(tx, bytes).await?;
     if tx.count_audio_files().await? >= MOST {
         return Err(Error::conflict(format!("there are {MOST} files already")));
     }
@@ -65,12 +66,12 @@ impl Org {
     /// Keeps a file of audio, piece by piece as it comes. A file that is of a call goes when the call's person is erased.
     ///
     /// # Errors
-    /// `Invalid` for what is no audio that is taken; `TooLarge` above 100 MiB; `NotFound` for the call; `Conflict` when
-    /// there are too many files; `Forbidden` below agent.
+    /// `Invalid` for what is no audio that is taken; `TooLarge` above 100 MiB; `QuotaExceeded` when the plan lets nothing
+    /// more be stored; `NotFound` for the call; `Conflict` when there are too many files; `Forbidden` below agent.
     pub async fn upload_audio(&self, command: UploadAudio, chunks: Chunks) -> Result<AudioFile> {
         self.at_least(Role::Agent)?;
         let mut tx = self.tx().await?;
-        room(&mut *tx).await?;
+        room(self, &mut *tx, 1).await?;
         if let Some(call) = command.call_id {
             held_call(&mut *tx, call).await.map_err(plain)?;
         }
@@ -103,7 +104,7 @@ impl Org {
 
     async fn note_upload(&self, file: &AudioFile) -> Result<()> {
         let mut tx = self.tx().await?;
-        room(&mut *tx).await?;
+        room(self, &mut *tx, file.size_bytes).await?;
         if let Some(call) = file.call_id {
             held_call(&mut *tx, call).await?;
         }

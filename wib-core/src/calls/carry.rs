@@ -107,7 +107,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         }
     }
     if call.facts.end_asked_at.is_some() {
-        return not_placed(wib, tx, call, "ended before it was dialled").await;
+        return not_placed(wib, tx, call, ENDED).await;
     }
     let account: Option<Account> = match call.account_id {
         Some(id) => tx.find(id).await?,
@@ -127,7 +127,7 @@ pub(crate) async fn dial(wib: &Wib, message: &Message) -> Result<Done> {
         let about = (call.person_id, call.account_id);
         let stored = gate::keep(&mut *tx, wib, &verdict, about, None).await?;
         let rule = stored.blocked_by.unwrap_or_default();
-        return not_placed(wib, tx, call, &format!("no longer lawful when it was due: {rule}")).await;
+        return not_placed(wib, tx, call, &format!("{UNLAWFUL}{rule}")).await;
     }
     drop(tx);
     if !mark_started(wib, message).await? {
@@ -181,6 +181,21 @@ async fn adopt(wib: &Wib, organization: OrganizationId, call: CallId, leg: Leg) 
     follow_up(wib, &mut *tx, &mut call).await?;
     tx.commit().await?;
     Ok(Done::Ack)
+}
+
+/// Why a call was not placed that somebody ended first.
+const ENDED: &str = "ended before it was dialled";
+/// Why one was not placed that had waited too long; the rule's name follows.
+const UNLAWFUL: &str = "no longer lawful when it was due: ";
+
+/// What it is to who asked for a call, that it was not placed.
+pub(super) fn unplaced(call: CallId, why: &str) -> Error {
+    let error = match (why, why.strip_prefix(UNLAWFUL)) {
+        (ENDED, _) => Error::conflict("the call was ended before it was dialled").code("CALL_ENDED"),
+        (_, Some(rule)) => Error::blocked("the call was no longer lawful when it was dialled").with("blocked_by", rule),
+        _ => Error::vendor("the call was not placed"),
+    };
+    error.with("call_id", call.to_string())
 }
 
 async fn not_placed(wib: &Wib, mut tx: Box<dyn OrgTx>, mut call: Call, why: &str) -> Result<Done> {
@@ -577,7 +592,43 @@ pub(crate) async fn watch(wib: &Wib, message: &Message) -> Result<Done> {
     for leg in legs {
         ask_after(wib, organization, call.id, &leg).await?;
     }
-    Ok(again)
+    match longest(wib, organization, call.id).await? {
+        Some(until) if until > now => Ok(Done::wait(until.min(time::after(now, WATCH_EVERY)), "the call is not over")),
+        _ => Ok(again),
+    }
+}
+
+/// Until when the plan lets a call go on that is up; one that has gone on so long is ended. A test organisation's may go on.
+async fn longest(wib: &Wib, organization: OrganizationId, id: CallId) -> Result<Option<Timestamp>> {
+    let mut tx = wib.store.org(organization).await?;
+    let owner = tx.organization().await?;
+    if !owner.live {
+        return Ok(None);
+    }
+    let mut call = tx.lock_call(id).await?.or_not_found("call")?;
+    let up = call.answered_at.filter(|_| !call.status.terminal() && call.facts.end_asked_at.is_none());
+    let Some(answered) = up else { return Ok(None) };
+    let seconds = owner.plan.amounts().call_seconds;
+    let until = time::after(answered, Duration::from_secs(seconds.unsigned_abs()));
+    let now = wib.now();
+    if now < until {
+        return Ok(Some(until));
+    }
+    note(wib, &mut *tx, id, "wib:longest", "call.time_limit", json!({"seconds": seconds, "plan": owner.plan}), now)
+        .await?;
+    end(wib, &mut *tx, &mut call).await?;
+    metrics::counter!("wib_quota_refusals_total", "of" => "call_seconds").increment(1);
+    tx.commit().await?;
+    Ok(Some(until))
+}
+
+/// Asks for the end of a call that is not over.
+pub(super) async fn end(wib: &Wib, tx: &mut dyn OrgTx, call: &mut Call) -> Result<()> {
+    let now = wib.now();
+    call.facts.absorb_end_asked(now);
+    follow_up(wib, tx, call).await?;
+    let payload = json!({"call_id": call.id});
+    tx.enqueue(&NewMessage { topic: Topic::HangUp, key: call.id.to_string(), payload, run_at: now }).await.map(drop)
 }
 
 /// Whether the vendor is to be asked after a leg: the person's, and further ones that it has and that are not over.

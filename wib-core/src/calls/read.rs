@@ -1,12 +1,10 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{Call, CallEvent, CallId, CallLeg, CallStatus, carry::follow_up};
+use super::{Call, CallEvent, CallId, CallLeg, CallStatus, carry::end};
 use crate::{
     analysis::Analysis,
     compliance::StoredVerdict,
     contacts::Contact,
-    engine::{NewMessage, Topic},
     evidence::{self, Bundle},
     kit::{Error, OrNotFound, Page, PageRequest, Result, Role, time::Timestamp},
     outcomes::{CallNote, CallOutcome},
@@ -138,12 +136,8 @@ impl Org {
         if call.status.terminal() {
             return Ok(call);
         }
-        let (now, before) = (self.wib.now(), call.clone());
-        call.facts.absorb_end_asked(now);
-        follow_up(&self.wib, &mut *tx, &mut call).await?;
-        let message =
-            NewMessage { topic: Topic::HangUp, key: id.to_string(), payload: json!({"call_id": id}), run_at: now };
-        tx.enqueue(&message).await?;
+        let before = call.clone();
+        end(&self.wib, &mut *tx, &mut call).await?;
         self.audit("call:ended", ("call", Some(id.uuid()))).changed(&before, &call).write(&mut *tx).await;
         tx.commit().await?;
         self.wib.wake();

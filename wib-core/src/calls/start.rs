@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Call, CallEvent, CallFacts, CallId, CallStatus, FlowType, LegRole,
+    carry::unplaced,
     legs::{self, not_the_person},
     told::told,
 };
@@ -240,7 +241,8 @@ impl Org {
     /// call as it stands then. One that is not decided by then stays `pending`, and is dialled all the same.
     ///
     /// # Errors
-    /// `Vendor` with `call_id` when the call was not placed; `NotFound`; `Forbidden` below agent.
+    /// With `call_id`, when the call was not placed: `Blocked` for one that was no longer lawful, `Conflict` with the code
+    /// `CALL_ENDED` for one that was ended first, `Vendor` otherwise; `NotFound`; `Forbidden` below agent.
     pub async fn dial_now(&self, id: CallId) -> Result<Call> {
         self.at_least(Role::Agent)?;
         let until = time::after(self.wib.now(), PATIENCE);
@@ -256,7 +258,7 @@ impl Org {
             call = self.call(id).await?;
         }
         match &call.facts.not_placed {
-            Some(_) => Err(Error::vendor("the call was not placed").with("call_id", id.to_string())),
+            Some(why) => Err(unplaced(id, &why.value)),
             None => Ok(call),
         }
     }

@@ -142,7 +142,7 @@ impl Org {
     /// Invites somebody by mail. An address has one open invitation at a time.
     ///
     /// # Errors
-    /// `Invalid` naming the field; `Conflict` for a member and for somebody invited already; `PlanRequired` when the plan
+    /// `Invalid` naming the field; `Conflict` for a member and for somebody invited already; `QuotaExceeded` when the plan
     /// has no seat left, those that are invited counted; `Forbidden` below admin.
     pub async fn invite(&self, email: &str, role: InvitedRole) -> Result<NewInvite> {
         self.at_least(Role::Admin)?;
@@ -253,7 +253,7 @@ impl Person {
     ///
     /// # Errors
     /// `NotFound` for a token that is unknown, used or over; `Forbidden` with `expected_email` for somebody else's;
-    /// `PlanRequired` when the plan has no seat left.
+    /// `QuotaExceeded` when the plan has no seat left.
     pub async fn accept_invite(&self, token: &str) -> Result<Joined> {
         let seen = self.wib.system().see_invite(token).await?;
         let user = self.user();

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{Author, Member, Plan};
 use crate::{
     auth::UserId,
-    kit::{Error, OrNotFound, Result, Role, text::TextEnum},
-    plans,
+    kit::{Error, OrNotFound, Result, Role},
+    plans::{self, Amounts},
     store::OrgTx,
     text_enum,
     wib::Org,
@@ -56,12 +56,10 @@ pub struct Colleague {
 
 /// Refuses one more member than the plan lets there be: those there are are `taken`.
 pub(super) fn seat(plan: Plan, taken: i64) -> Result<()> {
-    let room = |plan: Plan| plan.amounts().members.is_none_or(|most| taken < most);
-    if room(plan) {
-        return Ok(());
-    }
-    let larger = Plan::ALL.iter().copied().find(|larger| *larger > plan && room(*larger));
-    Err(plans::upgrade(plan, larger.unwrap_or(Plan::Enterprise)))
+    let room = |amounts: Amounts| amounts.members.is_none_or(|most| taken < most);
+    let Some(limit) = plan.amounts().members.filter(|_| !room(plan.amounts())) else { return Ok(()) };
+    metrics::counter!("wib_quota_refusals_total", "of" => "members").increment(1);
+    Err(plans::used_up("seats", plan, limit, taken, room))
 }
 
 impl Org {

@@ -155,9 +155,18 @@ pub struct Capability {
     pub upgrade_url: Option<String>,
 }
 
-/// The plan behind one, when there is a larger one.
-pub(crate) fn next_plan(plan: Plan) -> Option<Plan> {
-    Plan::ALL.iter().copied().find(|larger| *larger > plan)
+/// What is told when as much is used as a plan lets be: `limit`, `used`, `current_plan` and, where a larger plan has `room`,
+/// `required_plan` and `upgrade_url`.
+pub(crate) fn used_up(what: &str, plan: Plan, limit: i64, used: i64, room: impl Fn(Amounts) -> bool) -> Error {
+    let larger = Plan::ALL.iter().copied().find(|larger| *larger > plan && room(larger.amounts()));
+    let refusal = Error::new(Kind::QuotaExceeded, "QUOTA_EXCEEDED", format!("the plan's {what} are used up"))
+        .with("limit", limit)
+        .with("used", used)
+        .with("current_plan", plan.as_str());
+    match larger {
+        Some(larger) => refusal.with("required_plan", larger.as_str()).with("upgrade_url", upgrade_url(larger)),
+        None => refusal,
+    }
 }
 
 /// The page of the site where a plan is chosen.
@@ -213,7 +222,7 @@ impl Org {
 }
 
 /// The refusal of something that a larger plan has.
-pub(crate) fn upgrade(current: Plan, required: Plan) -> Error {
+fn upgrade(current: Plan, required: Plan) -> Error {
     Error::new(Kind::PlanRequired, "PLAN_UPGRADE_REQUIRED", "Upgrade required")
         .with("current_plan", current.as_str())
         .with("required_plan", required.as_str())

@@ -16,15 +16,20 @@ impl Org {
         self.at_least(Role::Agent)?;
         let began = self.wib.now();
         let wanted = self.tx().await?.ai_config().await?.unwrap_or_else(AiConfig::usual);
-        let grok = wanted.grok_tts && self.flag("grok_tts_enabled").await;
-        let elevenlabs = wanted.elevenlabs_tts && self.flag("elevenlabs_tts_enabled").await;
-        let may = |vendor: &str| match vendor {
-            "xai" => grok,
-            "elevenlabs" => elevenlabs,
-            _ => false,
-        };
-        let all = self.wib.speech().map(|speech| speech.vendors()).unwrap_or_default();
-        let without = all.into_iter().filter(|vendor| !may(vendor)).map(str::to_owned).collect();
+        let (mut without, mut counted) = (vec![], false);
+        for vendor in self.wib.speech().map(|speech| speech.vendors()).unwrap_or_default() {
+            let (wanted, flag) = match vendor {
+                "xai" => (wanted.grok_tts, "grok_tts_enabled"),
+                "elevenlabs" => (wanted.elevenlabs_tts, "elevenlabs_tts_enabled"),
+                _ => (false, ""),
+            };
+            // Whoever is asked first is used; who stands in for them need only be on.
+            let may = wanted && if counted { self.flag(flag).await } else { self.use_flag(flag).await };
+            counted |= may;
+            if !may {
+                without.push(vendor.to_owned());
+            }
+        }
         let said = self.say(SayText { without, ..wish }).await.map_err(|error| match error.kind() {
             Kind::RateLimited { .. } => Error::unavailable("whoever says texts aloud has too much to do")
                 .code("TTS_OVER_CAPACITY")

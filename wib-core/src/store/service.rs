@@ -20,6 +20,8 @@ use crate::{
 pub trait Service:
     Edit<KnownMethod> + Edit<AiConfig> + Edit<OrderedText> + Edit<SentMail> + Repo<MailSuppression>
 {
+    /// Bytes of recordings, of what was said aloud and of files that were brought, as long as they are kept.
+    async fn stored_bytes(&mut self) -> Result<i64>;
     /// How many calls were made since then. Whoever asks for the next is alone until the end of the transaction.
     async fn lock_calls_since(&mut self, since: Timestamp) -> Result<i64>;
     /// What was used from then until before then; storage as it is now.

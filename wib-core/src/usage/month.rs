@@ -4,9 +4,9 @@ use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    kit::{Error, Kind, Result, Role, time, time::Timestamp},
+    kit::{Error, Result, Role, time, time::Timestamp},
     orgs::Plan,
-    plans::{Amounts, next_plan, upgrade_url},
+    plans::{self, Amounts},
     store::OrgTx,
     wib::{Org, Person},
 };
@@ -22,9 +22,12 @@ pub struct Used {
     pub recordings: i64,
     /// Transcripts that were made, by order or of recordings.
     pub transcripts: i64,
-    /// What recordings and sounds take now, in bytes.
+    /// What recordings, sounds and files take now, in bytes.
     pub storage_bytes: i64,
 }
+
+/// Bytes of a gigabyte, as plans count them.
+const GB: i64 = 1_000_000_000;
 
 /// What was used in this calendar month, and what the plan lets be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +102,25 @@ impl Org {
             return Ok(());
         }
         metrics::counter!("wib_quota_refusals_total", "of" => "calls").increment(1);
-        let refusal =
-            Error::new(Kind::QuotaExceeded, "PLAN_LIMIT_REACHED", "the plan's calls of this month are used up")
-                .with("limit", limit)
-                .with("used", used)
-                .with("current_plan", organization.plan.as_str());
-        Err(match next_plan(organization.plan) {
-            Some(next) => refusal.with("upgrade_url", upgrade_url(next)),
-            None => refusal,
-        })
+        let more = |amounts: Amounts| amounts.calls.is_none_or(|calls| used < calls);
+        Err(plans::used_up("calls of this month", organization.plan, limit, used, more))
+    }
+
+    /// Refuses what is brought when the plan lets nothing more be stored. Recordings are kept all the same: they are owed.
+    ///
+    /// # Errors
+    /// `QuotaExceeded` with `limit` and `used` in bytes, `current_plan` and `upgrade_url`.
+    pub(crate) async fn room_for(&self, tx: &mut dyn OrgTx, bytes: i64) -> Result<()> {
+        let plan = tx.organization().await?.plan;
+        let room = |amounts: Amounts| amounts.storage_gb.map(|gb| gb.saturating_mul(GB));
+        let Some(limit) = room(plan.amounts()) else { return Ok(()) };
+        let used = tx.stored_bytes().await?;
+        let fits = |limit: i64| used.saturating_add(bytes) <= limit;
+        if fits(limit) {
+            return Ok(());
+        }
+        metrics::counter!("wib_quota_refusals_total", "of" => "storage").increment(1);
+        Err(plans::used_up("gigabytes", plan, limit, used, |amounts| room(amounts).is_none_or(fits)))
     }
 }
 

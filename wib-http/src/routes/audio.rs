@@ -147,7 +147,7 @@ pub(super) fn routes() -> Routes<Wib> {
             Method::POST,
             "/upload",
             role(Role::Agent).limit(Limit::Audio),
-            Wire::json::<Uploaded>().takes_form::<UploadForm>().refuses(&[404, 409]),
+            Wire::json::<Uploaded>().takes_form::<UploadForm>().refuses(&[402, 404, 409]),
             |asked| async move { upload(&asked).await },
         )
         .post("/transcribe", role(Role::Agent).limit(Limit::Audio), |org, c: HearFile| async move {

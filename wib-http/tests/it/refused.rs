@@ -154,7 +154,7 @@ async fn what_is_live_and_what_is_a_trial_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn the_plans_month_of_calls_and_the_budget_of_models_are_told_when_they_are_used_up() {
+async fn what_a_plan_and_a_budget_let_be_used_is_told_when_it_is_used_up() {
     let mut voice = MockVoice::new();
     voice.expect_live().return_const(true);
     voice.expect_vendor().return_const("mock");
@@ -171,11 +171,21 @@ async fn the_plans_month_of_calls_and_the_budget_of_models_are_told_when_they_ar
     tx.commit().await.unwrap();
     let account = server.import("+15005550013").await;
     let placed = server.send("POST", "/api/calls", &json!({ "account_id": account }).to_string()).await;
-    assert_eq!(code(&placed), (402, "PLAN_LIMIT_REACHED"), "{}", placed.json);
+    assert_eq!(code(&placed), (402, "QUOTA_EXCEEDED"), "{}", placed.json);
     assert_eq!((&placed.json["limit"], &placed.json["used"]), (&json!(100), &json!(100)));
     let placed = server.send("POST", "/api/calls/start", r#"{"phone_number":"+15005550013"}"#).await;
-    assert_eq!(code(&placed), (402, "PLAN_LIMIT_REACHED"), "{}", placed.json);
+    assert_eq!(code(&placed), (402, "QUOTA_EXCEEDED"), "{}", placed.json);
     org.put_ai_budget(PutAiBudget { limit_micros: 0 }).await.unwrap();
+    let file = server.asks_form(Some(&server.token), "/api/audio/upload", &form("/api/audio/upload").unwrap()).await;
+    let id: Id<AudioFile> = file.json["file"]["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into();
+    let mut tx = server.store().org(org.id()).await.unwrap();
+    let known: AudioFile = tx.find(id).await.unwrap().unwrap();
+    let large = Id::new(server.clock.now(), &**server.wib.random());
+    let large = AudioFile { id: large, size_bytes: 1_000_000_000, blob_key: "large".to_owned(), ..known };
+    tx.insert(&large).await.unwrap();
+    tx.commit().await.unwrap();
+    let brought = server.asks_form(Some(&server.token), "/api/audio/upload", &form("/api/audio/upload").unwrap()).await;
+    assert_eq!(code(&brought), (402, "QUOTA_EXCEEDED"), "{}", brought.json);
     let text = json!({ "custom_transcript": "customer: I can pay fifty dollars on Friday." }).to_string();
     let summed_up = server.send("POST", &format!("/api/calls/{}/summary", first.id), &text).await;
     assert_eq!(summed_up.json["error"]["code"], "AI_BUDGET_EXCEEDED", "{}", summed_up.json);
