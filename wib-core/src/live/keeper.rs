@@ -234,11 +234,14 @@ impl Keeper {
         if let Some((from, to)) = self.lost {
             open::gap(&self.wib, &mut *tx, self.call, (from, Some(to)), "what was heard could not be kept").await?;
         }
-        let Some(mut stream): Option<MediaStream> = tx.find(self.stream).await? else { return Ok(()) };
-        stream.seen_at = Some(self.wib.now());
-        let least = self.until.values().min().copied().unwrap_or(0);
-        stream.heard_until = stream.heard_until.max(Some(self.at(least)));
-        tx.update(&stream).await?;
+        // What was heard is kept, also when nobody knows the stream any more.
+        let stream: Option<MediaStream> = tx.find(self.stream).await?;
+        if let Some(mut stream) = stream {
+            stream.seen_at = Some(self.wib.now());
+            let least = self.until.values().min().copied().unwrap_or(0);
+            stream.heard_until = stream.heard_until.max(Some(self.at(least)));
+            tx.update(&stream).await?;
+        }
         tx.commit().await?;
         self.lost = None;
         // The cache may live in the same database: it is asked when the transaction is over.
