@@ -88,7 +88,7 @@ impl Org {
     /// asks is alone until the end of the transaction, so that two never take the last one.
     ///
     /// # Errors
-    /// `QuotaExceeded` with `limit`, `used`, `current_plan` and `upgrade_url`.
+    /// `QuotaExceeded` with `limit`, `used`, `current_plan`, `required_plan` and `upgrade_url`.
     pub(crate) async fn one_more_call(&self, tx: &mut dyn OrgTx) -> Result<()> {
         if !self.organization().live {
             return Ok(());
@@ -109,7 +109,7 @@ impl Org {
     /// Refuses what is brought when the plan lets nothing more be stored. Recordings are kept all the same: they are owed.
     ///
     /// # Errors
-    /// `QuotaExceeded` with `limit` and `used` in bytes, `current_plan` and `upgrade_url`.
+    /// `QuotaExceeded` with `limit` and `used` in bytes, `current_plan`, `required_plan` and `upgrade_url`.
     pub(crate) async fn room_for(&self, tx: &mut dyn OrgTx, bytes: i64) -> Result<()> {
         let plan = tx.organization().await?.plan;
         let room = |amounts: Amounts| amounts.storage_gb.map(|gb| gb.saturating_mul(GB));
