@@ -28,9 +28,9 @@ use wib_storage::{
 
 use crate::processes::{Running, binary, free_port, nap};
 
-/// People who are to be charged.
-const PEOPLE: usize = 100;
-/// Customers at the vendor, who share them.
+/// People who wait to be charged whenever a job is begun: as many as it takes in a run, so that a kill finds it at work.
+const WAITING: usize = 50;
+/// Customers at the vendor, who share the people.
 const CUSTOMERS: usize = 6;
 /// How often the job is killed.
 const KILLS: u32 = 24;
@@ -150,39 +150,54 @@ impl House {
 }
 
 /// People who owe ten dollars each and said that it may be taken today.
-async fn people(org: &Org, house: &House) {
-    let mut saved = vec![];
-    for _ in 0..CUSTOMERS {
-        let customer = house.stripe("customers", Some("name=Payer")).await["id"].as_str().unwrap().to_owned();
-        let attach = format!("customer={customer}");
-        let method = house.stripe("payment_methods/pm_card_visa/attach", Some(&attach)).await;
-        saved.push((customer, method["id"].as_str().unwrap().to_owned()));
+struct People {
+    /// The vendor's customers, each with the means of payment that is saved there.
+    saved: Vec<(String, String)>,
+    count: usize,
+}
+impl People {
+    async fn of(house: &House) -> Self {
+        let mut saved = vec![];
+        for _ in 0..CUSTOMERS {
+            let customer = house.stripe("customers", Some("name=Payer")).await["id"].as_str().unwrap().to_owned();
+            let attach = format!("customer={customer}");
+            let method = house.stripe("payment_methods/pm_card_visa/attach", Some(&attach)).await;
+            saved.push((customer, method["id"].as_str().unwrap().to_owned()));
+        }
+        Self { saved, count: 0 }
     }
-    let mut csv = "account,name,balance,phone\n".to_owned();
-    for n in 0..PEOPLE {
-        csv.push_str(&format!("C-{n},Person {n},10.00,+15005553{n:03}\n"));
-    }
-    for (n, (account, _)) in org.import_accounts(csv.as_bytes()).await.unwrap().accounts.iter().enumerate() {
-        let (customer, method) = &saved[n % CUSTOMERS];
-        let plan = CreatePlan {
-            pay_by: PayBy::Saved,
-            customer_id: Some(customer.clone()),
-            payment_method: Some(method.clone()),
-            ..CreatePlan::of(account.id, 1_000, 1)
-        };
-        org.create_plan(plan).await.unwrap();
-        let said = AuthorizePayments {
-            account_id: account.id,
-            payment_method: method.clone(),
-            form: AuthorizationForm::Recorded,
-            recurring: false,
-            most_minor: 1_000,
-            evidence: "recording 1".to_owned(),
-            call_id: None,
-            given_at: None,
-            copy_sent_at: None,
-        };
-        org.authorize_payments(said).await.unwrap();
+
+    /// So many more join that [`WAITING`] of them wait.
+    async fn join(&mut self, org: &Org) {
+        let waiting = usize::try_from(stand(org, ScheduledStatus::Pending).await).unwrap();
+        let first = self.count;
+        self.count += WAITING.saturating_sub(waiting);
+        let mut csv = "account,name,balance,phone\n".to_owned();
+        for n in first..self.count {
+            csv.push_str(&format!("C-{n},Person {n},10.00,+15005553{n:03}\n"));
+        }
+        for (n, (account, _)) in org.import_accounts(csv.as_bytes()).await.unwrap().accounts.iter().enumerate() {
+            let (customer, method) = &self.saved[n % CUSTOMERS];
+            let plan = CreatePlan {
+                pay_by: PayBy::Saved,
+                customer_id: Some(customer.clone()),
+                payment_method: Some(method.clone()),
+                ..CreatePlan::of(account.id, 1_000, 1)
+            };
+            org.create_plan(plan).await.unwrap();
+            let said = AuthorizePayments {
+                account_id: account.id,
+                payment_method: method.clone(),
+                form: AuthorizationForm::Recorded,
+                recurring: false,
+                most_minor: 1_000,
+                evidence: "recording 1".to_owned(),
+                call_id: None,
+                given_at: None,
+                copy_sent_at: None,
+            };
+            org.authorize_payments(said).await.unwrap();
+        }
     }
 }
 
@@ -203,10 +218,11 @@ async fn killed_again_and_again(place: Place, store: Arc<dyn Store>) {
     let wib = nobody.plug(builder.signer(Signer::from_seed([0; 32])), &clock, &chance).unwrap().build().unwrap();
     let organization = wib.system().create_organization("Kill").await.unwrap();
     let org = wib.org(Principal::service(organization.id)).await.unwrap();
-    people(&org, &house).await;
+    let mut people = People::of(&house).await;
 
     let (mut doubtful, mut midway) = (0, 0);
     for kill in 0..KILLS {
+        people.join(&org).await;
         match kill % 6 {
             1 => house.fault("reset_after_effect", 3).await,
             2 => house.fault("garbled_after_effect", 2).await,
@@ -249,7 +265,7 @@ async fn killed_again_and_again(place: Place, store: Arc<dyn Store>) {
     // Left alone, it takes what is left.
     house.no_faults().await;
     for _ in 0..ALONE {
-        if stand(&org, ScheduledStatus::Completed).await == PEOPLE as i64 {
+        if stand(&org, ScheduledStatus::Completed).await == people.count as i64 {
             break;
         }
         place.two_hours_pass().await;
@@ -265,26 +281,26 @@ async fn killed_again_and_again(place: Place, store: Arc<dyn Store>) {
     }
 
     // Every payment charged exactly once there, and booked exactly once here.
-    assert_eq!(stand(&org, ScheduledStatus::Completed).await, PEOPLE as i64);
+    assert_eq!(stand(&org, ScheduledStatus::Completed).await, people.count as i64);
     let charges = house.charges().await;
     let twice: Vec<_> = charges.iter().filter(|(_, count)| **count != 1).collect();
     assert!(twice.is_empty(), "charged more than once: {twice:?}");
-    assert_eq!(charges.len(), PEOPLE);
+    assert_eq!(charges.len(), people.count);
     let mut booked = BTreeMap::<String, u32>::new();
-    let page = |offset| ListPayments { limit: Some(200), offset: Some(offset), ..ListPayments::default() };
-    let ledger = org.list_payments(page(0)).await.unwrap();
-    assert_eq!(ledger.total, PEOPLE as i64, "booked");
-    for payment in &ledger.items {
-        assert_eq!(payment.amount_minor, 1_000);
-        *booked.entry(payment.scheduled_payment_id.unwrap().to_string()).or_default() += 1;
+    for offset in (0..people.count as i64).step_by(200) {
+        let page = ListPayments { limit: Some(200), offset: Some(offset), ..ListPayments::default() };
+        let ledger = org.list_payments(page).await.unwrap();
+        assert_eq!(ledger.total, people.count as i64, "booked");
+        let mut tx = store.org(org.id()).await.unwrap();
+        for payment in &ledger.items {
+            assert_eq!(payment.amount_minor, 1_000);
+            *booked.entry(payment.scheduled_payment_id.unwrap().to_string()).or_default() += 1;
+            let account: wib_core::collections::Account =
+                Repo::find(&mut *tx, payment.account_id).await.unwrap().unwrap();
+            assert_eq!((account.balance_minor, account.status), (0, AccountStatus::Paid));
+        }
     }
     assert_eq!(booked, charges, "the same payments on both sides, once each");
-    let scheduled = org.list_scheduled(ListScheduled { limit: Some(200), ..ListScheduled::default() }).await.unwrap();
-    let mut tx = store.org(org.id()).await.unwrap();
-    for payment in &scheduled.items {
-        let account: wib_core::collections::Account = Repo::find(&mut *tx, payment.account_id).await.unwrap().unwrap();
-        assert_eq!((account.balance_minor, account.status), (0, AccountStatus::Paid));
-    }
     assert!(midway > KILLS / 2, "too few kills hit a job at work: {midway}");
     println!("{:?} in all", began.elapsed());
 }
