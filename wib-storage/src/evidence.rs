@@ -10,7 +10,7 @@ use wib_core::{
 
 use crate::{
     db::Row,
-    sql::{org_sql, system_sql},
+    sql::org_sql,
     store::{SqlOrg, edge, page},
     table::table,
 };
@@ -38,14 +38,8 @@ fn node(row: &Row) -> Result<EvidenceNode> {
 #[async_trait]
 impl EvidenceLog for SqlOrg {
     async fn lock_chain_head(&mut self) -> Result<Option<EvidenceEntry>> {
-        // The chain is locked, not its last row: a first link has no row before it. The statement behind the lock sees
-        // what the holder before us has committed.
-        let lock = system_sql!(
-            lock_chain,
-            pg: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            sqlite: "SELECT 1 WHERE $1 IS NOT NULL"
-        );
-        self.conn.all(&lock.0, vec![format!("wib chain {}", self.organization).into()]).await?;
+        // The chain is locked, not its last row: a first link has no row before it.
+        self.alone_with("chain").await?;
         let head = org_sql!(chain_head, "SELECT * FROM evidence WHERE organization_id = $1 ORDER BY seq DESC LIMIT 1");
         self.one(head, []).await
     }

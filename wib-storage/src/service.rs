@@ -70,17 +70,13 @@ macro_rules! used {
 
 #[async_trait]
 impl Service for SqlOrg {
+    async fn lock_count_of(&mut self, kind: &'static str) -> Result<()> {
+        self.alone_with(kind).await
+    }
     async fn stored_bytes(&mut self) -> Result<i64> {
         self.count(org_sql!(stored_bytes, concat!("SELECT (", stored!(), ") AS n")), []).await
     }
-    async fn lock_calls_since(&mut self, since: Timestamp) -> Result<i64> {
-        // The statement behind the lock sees what the holder before us has committed. SQLite has one writer at a time.
-        let lock = system_sql!(
-            lock_calls,
-            pg: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            sqlite: "SELECT 1 WHERE $1 IS NOT NULL"
-        );
-        self.conn.all(&lock.0, vec![format!("wib calls {}", self.organization).into()]).await?;
+    async fn count_calls_since(&mut self, since: Timestamp) -> Result<i64> {
         let sql = org_sql!(
             count_calls_since,
             "SELECT COUNT(*) AS n FROM calls WHERE organization_id = $1 AND created_at >= $2"

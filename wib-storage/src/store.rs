@@ -16,7 +16,7 @@ use crate::{
     live::{self, Buses, Untold},
     migrate,
     place::Database,
-    sql::{OrgSql, Sql},
+    sql::{OrgSql, Sql, system_sql},
     system::{self, SqlSystem},
     table::{Table, read_all},
 };
@@ -135,6 +135,16 @@ impl SqlOrg {
     pub(crate) async fn change<const N: usize>(&mut self, sql: OrgSql<N>, args: [Value; N]) -> Result<u64> {
         let args = self.bound(args);
         self.conn.change(&sql.0, args).await
+    }
+    /// Waits until nobody else of the organisation is alone with that, and is, until the end of the transaction: statements
+    /// behind this one see what the holder before us has committed. SQLite has one writer at a time anyhow.
+    pub(crate) async fn alone_with(&mut self, what: &str) -> Result<()> {
+        let lock = system_sql!(
+            alone_with,
+            pg: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            sqlite: "SELECT 1 WHERE $1 IS NOT NULL"
+        );
+        self.conn.all(&lock.0, vec![format!("wib {what} {}", self.organization).into()]).await.map(drop)
     }
 }
 

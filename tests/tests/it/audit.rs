@@ -351,12 +351,14 @@ fn no_use_case_that_writes_is_missing_in_the_table() {
         .chain(crate::secrets::CHANGES)
         .chain(crate::money::MONEY)
         .chain(crate::hearing::CHANGES)
-        .chain(crate::service::SERVICE)
+        .chain(crate::billing::CHANGES)
+        .chain(crate::ai::CHANGES)
+        .chain(crate::verdicts::CHANGES)
         .chain(crate::subscriptions::CHANGES)
         .map(|(name, _)| *name)
         .chain(SILENT.iter().copied())
         .chain(crate::hearing::ELSEWHERE.iter().copied())
-        .chain(crate::service::ELSEWHERE.iter().copied())
+        .chain(crate::ai::ELSEWHERE.iter().copied())
         .collect();
     let writes = |body: &str| body.contains(".commit()") || body.contains("begin_");
     let missing: Vec<_> =

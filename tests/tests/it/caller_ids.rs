@@ -16,7 +16,7 @@ use wib_storage::testing::{memory_store, postgres_store};
 
 use crate::stage::{NOON, Stage, at, magic, phone};
 
-fn add(number: &str, purpose: NumberPurpose) -> AddNumber {
+pub(crate) fn add(number: &str, purpose: NumberPurpose) -> AddNumber {
     AddNumber {
         phone: phone(number),
         vendor_id: None,

@@ -21,7 +21,7 @@ use wib_core::{
     compliance::{Explanation, StoredVerdict},
     contacts::{Contact, ContactKind},
     imports::AccountStatus,
-    kit::{Clock, Currency, Error, Id, Kind, SeededRandom, SystemClock, Timestamp, VirtualClock, time},
+    kit::{Clock, Currency, Error, Kind, SeededRandom, SystemClock, Timestamp, VirtualClock, time},
     notices::{CreateNotice, NoticeMethod},
     ports::voice::Direction,
     store::{People, Repo, Store},
@@ -74,7 +74,7 @@ async fn people(stage: &Stage) -> Vec<AccountId> {
         let mut keyed: Account = Repo::find(&mut *tx, first.id).await.unwrap().unwrap();
         keyed.debt_key = Some(format!("loan-{n}"));
         tx.update(&keyed).await.unwrap();
-        let id = || Id::new(stage.now(), &*stage.random);
+        let id = || stage.id();
         let more = |debt_key| Account {
             id: id(),
             person_id: first.person_id,

@@ -297,7 +297,7 @@ async fn token(stage: &Stage, role: Role) -> String {
     let account =
         SignUp { email: email.clone(), password: password(), name: None, organization_name: None, csrf_token };
     let user = system.sign_up(account).await.unwrap();
-    let id = Id::new(stage.now(), &*stage.random);
+    let id = stage.id();
     let row = Member { id, organization_id: stage.org.id(), user_id: user.id, role, created_at: stage.now() };
     let mut tx = stage.store.system().await.unwrap();
     tx.insert_member(&row).await.unwrap();

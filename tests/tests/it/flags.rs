@@ -21,7 +21,7 @@ use crate::{
 
 const PASSWORD: &str = "a long enough password";
 
-fn a_flag(feature: &str) -> CreateOrgFlag {
+pub(crate) fn a_flag(feature: &str) -> CreateOrgFlag {
     CreateOrgFlag {
         feature: feature.to_owned(),
         enabled: true,

@@ -248,7 +248,7 @@ async fn two_schedulers_run_each_tick_once_on_postgresql() {
 /// What a node that died in the middle of a job leaves behind.
 async fn a_dead_node(stage: &Stage, job: &str, due: &str) -> JobRun {
     let run = JobRun {
-        id: Id::new(stage.now(), &*stage.random),
+        id: stage.id(),
         job: job.to_owned(),
         node: "dead".to_owned(),
         due_at: at(due),

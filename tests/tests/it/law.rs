@@ -207,7 +207,7 @@ async fn a_cease_that_is_being_written_stops_the_call_that_waits_for_it_on_postg
             stage.store.ping().await.unwrap();
         }
         let cease = Circumstance {
-            id: Id::new(stage.now(), &*stage.random),
+            id: stage.id(),
             person_id: account.person_id,
             account_id: Some(account.id),
             phone: None,
@@ -302,7 +302,7 @@ async fn calls_that_find_the_line_busy_or_dead_do_not_count() {
 async fn a_live_organization_and_a_sandbox_do_not_meet() {
     let stage = Stage::new().await;
     let live = Organization {
-        id: Id::new(stage.now(), &*stage.random),
+        id: stage.id(),
         name: "Live".to_owned(),
         plan: Plan::Free,
         collector_role: CollectorRole::Agency,

@@ -2,9 +2,11 @@
 //! the server killed over and over against vendors in another process.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod ai;
 mod ai_agent;
 mod attacks;
 mod audit;
+mod billing;
 mod blobs;
 mod bridge;
 mod budget;
@@ -31,6 +33,7 @@ mod keys;
 mod kill;
 mod kills;
 mod law;
+mod mails;
 mod minds;
 mod money;
 mod nodes;
@@ -41,7 +44,6 @@ mod retention;
 mod sameness;
 mod script;
 mod secrets;
-mod service;
 mod sockets;
 mod stage;
 mod stamps;
@@ -52,5 +54,6 @@ mod tenants;
 mod tongues;
 mod transfer;
 mod translation;
+mod usage;
 mod verdicts;
 mod voice;

@@ -12,7 +12,7 @@ use wib_core::{
     calls::{Call, CallId},
     collections::Account,
     costs::{CostSource, CostUnit},
-    kit::{Id, Kind, Principal, Role, Stretch, time},
+    kit::{Kind, Principal, Role, Stretch, time},
     live::{HeardLine, HeardWord, LineSource, Listen, LiveKind, LiveLine, Speaker},
     orgs::Member,
     ports::{
@@ -211,7 +211,7 @@ async fn an_escalation_is_told_once_and_the_address_is_tried_until_it_answers() 
 
 async fn owner(stage: &Stage) {
     let user = User {
-        id: Id::new(stage.now(), &*stage.random),
+        id: stage.id(),
         email: "owner@example.com".to_owned(),
         name: "Owner".to_owned(),
         password_hash: "none".to_owned(),
@@ -222,7 +222,7 @@ async fn owner(stage: &Stage) {
     tx.insert_user(&user).await.unwrap();
     tx.commit().await.unwrap();
     let member = Member {
-        id: Id::new(stage.now(), &*stage.random),
+        id: stage.id(),
         organization_id: stage.org.id(),
         user_id: user.id,
         role: Role::Owner,

@@ -21,7 +21,7 @@ use wib_core::{
     collections::Account,
     engine::Worker,
     evidence::Signer,
-    kit::{Clock, Error, Phone, Principal, Random, Result, SeededRandom, Timestamp, VirtualClock, time},
+    kit::{Clock, Error, Id, Phone, Principal, Random, Result, SeededRandom, Timestamp, VirtualClock, time},
     ports::{
         Cache, VendorError,
         cache::{CacheCaps, Counted},
@@ -123,7 +123,7 @@ pub(crate) struct Stage {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) sandbox: Sandbox,
     pub(crate) store: Arc<dyn Store>,
-    _cache: NobodyWaited,
+    cache: NobodyWaited,
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -202,7 +202,7 @@ impl Stage {
         let wib = other(builder, &sets, &sandbox).build().unwrap();
         let organization = wib.system().create_organization("Lakeside Recovery").await.unwrap();
         let org = wib.org(Principal::service(organization.id)).await.unwrap();
-        Self { wib, org, clock, random, sandbox, store, _cache: NobodyWaited(cache) }
+        Self { wib, org, clock, random, sandbox, store, cache: NobodyWaited(cache) }
     }
 
     pub(crate) async fn account(&self, number: &str) -> Account {
@@ -226,6 +226,10 @@ impl Stage {
     }
     pub(crate) async fn work(&self) -> usize {
         self.worker().run_until_idle().await.unwrap()
+    }
+    /// An id that nobody has.
+    pub(crate) fn id<T>(&self) -> Id<T> {
+        Id::new(self.now(), &*self.random)
     }
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -306,4 +310,19 @@ pub(crate) fn contract(test: &str, path: &str) -> Option<Value> {
         skipped(test, &format!("the contract {path} is not here"));
     }
     found.map(|bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn a_cache_that_is_asked_with_a_transaction_open_does_not_go_unnoticed() {
+    let stage = Stage::new().await;
+    let Apart { waited, .. } = &*stage.cache.0;
+    let asked = async || {
+        stage.cache.0.get("a key").await.unwrap();
+        waited.swap(0, Ordering::Relaxed)
+    };
+    assert_eq!(asked().await, 0);
+    let tx = stage.store.org(stage.org.id()).await.unwrap();
+    assert_eq!(asked().await, 1);
+    drop(tx);
+    assert_eq!(asked().await, 0);
 }

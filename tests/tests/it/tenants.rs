@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use wib_core::{
     auth::{LogIn, SignUp},
-    kit::{ExposeSecret, Id, Principal, Role},
+    kit::{ExposeSecret, Principal, Role},
     orgs::{Member, OrganizationId},
 };
 use wib_http::{AppConfig, app};
@@ -24,7 +24,7 @@ async fn member(stage: &Stage, organization: OrganizationId, role: Role) -> Stri
     let account =
         SignUp { email: email.clone(), password: password(), name: None, organization_name: None, csrf_token };
     let user = system.sign_up(account).await.unwrap();
-    let id = Id::new(stage.now(), &*stage.random);
+    let id = stage.id();
     let row = Member { id, organization_id: organization, user_id: user.id, role, created_at: stage.now() };
     let mut tx = stage.store.system().await.unwrap();
     tx.insert_member(&row).await.unwrap();

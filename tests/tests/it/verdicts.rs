@@ -3,7 +3,7 @@
 use wib_core::{
     calls::StartCall,
     compliance::{
-        Outcome, RulePack, StoredVerdict,
+        GuidePhase, Outcome, RulePack, StoredVerdict,
         checker::{check_file, check_file_by},
     },
     kit::{Error, Id, Kind, Principal},
@@ -11,7 +11,13 @@ use wib_core::{
 };
 use wib_http::rules::{Follower, in_force};
 
-use crate::stage::{Stage, magic, phone};
+use crate::{
+    billing::House,
+    stage::{Stage, magic, phone},
+};
+
+/// Use cases of this file, and the line of the audit log that each leaves.
+pub(crate) const CHANGES: &[(&str, &str)] = &[("compliance_guide", "compliance:guide_viewed")];
 
 /// The same rules under another name.
 fn renamed(version: &str) -> RulePack {
@@ -125,4 +131,30 @@ async fn a_folder_of_rules_is_followed_and_a_bad_one_changes_nothing() {
     stage.org.start_call(to).await.expect("the built-in rules permit it");
     drop(folder);
     assert!(follower.look().await.is_err(), "a folder that is gone is no empty folder");
+}
+
+#[tokio::test]
+async fn the_guide_is_read_off_the_rules_in_force() {
+    let house = House::open().await;
+    let guide = house.org.compliance_guide().await.unwrap();
+    let pack = house.wib.rules();
+    assert_eq!(guide.pack, pack.version);
+    assert!(guide.modes.iter().map(|mode| mode.id).eq(["coach", "compliance"]));
+    assert!(
+        guide.rules.iter().all(|rule| pack.rules.iter().any(|known| known.id == rule.id && known.title == rule.title))
+    );
+    for phase in [GuidePhase::PreCall, GuidePhase::InCall, GuidePhase::PostCall] {
+        assert!(guide.checklist.iter().any(|item| item.phase == phase), "{phase}");
+    }
+    // Rules that change change it.
+    let mut fewer = (*pack).clone();
+    fewer.version = "fewer".to_owned();
+    let gone = fewer.rules.iter().position(|rule| rule.exempts.is_empty() && rule.jurisdiction != "US").unwrap();
+    let gone = fewer.rules.remove(gone).id;
+    fewer.rules.retain(|rule| !rule.exempts.contains(&gone));
+    house.wib.swap_rules(fewer).unwrap();
+    let after = house.org.compliance_guide().await.unwrap();
+    assert_eq!(after.pack, "fewer");
+    assert!(after.rules.iter().all(|rule| rule.id != gone));
+    assert_eq!(house.lines("compliance:guide_viewed").await, 2);
 }

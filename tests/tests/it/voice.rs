@@ -17,7 +17,7 @@ use wib_core::{
     collections::{Account, ListNumber},
     compliance::Technology,
     evidence::Signer,
-    kit::{Error, ExposeSecret, Id, Kind, PageRequest, Principal, Result, Role, VirtualClock, time},
+    kit::{Error, ExposeSecret, Kind, PageRequest, Principal, Result, Role, VirtualClock, time},
     live::{HeardLine, HeardWord, LineSource, Speaker},
     orgs::Organization,
     outcomes::{
@@ -68,7 +68,7 @@ async fn stranger(stage: &Stage) -> Org {
 }
 /// Somebody of an organisation whose calls are to be real.
 async fn live(stage: &Stage) -> Org {
-    let id = Id::new(stage.now(), &*stage.random);
+    let id = stage.id();
     let row = Organization { id, live: true, ..stage.org.organization().clone() };
     let mut tx = stage.store.system().await.unwrap();
     tx.insert_organization(&row).await.unwrap();
@@ -181,7 +181,7 @@ async fn notes_confirmations_and_dispositions_are_kept_with_their_call() {
     };
     let made = org.add_confirmation(call, confirm(None, Metadata::default())).await.unwrap();
     assert_eq!((made.confirmation_type.as_str(), made.confirmed_by), ("address", None), "a service is nobody");
-    let nobody = Some(Id::new(stage.now(), &*stage.random));
+    let nobody = Some(stage.id());
     is(org.add_confirmation(call, confirm(nobody, Metadata::default())).await, 400, "VALIDATION_ERROR");
     let much = json!({"x": "y".repeat(9000)}).as_object().cloned().unwrap();
     is(org.add_confirmation(call, confirm(None, Metadata(much))).await, 400, "VALIDATION_ERROR");

@@ -12,7 +12,7 @@ use crate::{
     kit::{Error, Id, OrNotFound, Result, Role},
     outcomes::{held_call, plain},
     ports::blobs::{Chunks, Kept},
-    store::OrgTx,
+    store::{OrgTx, Record},
     wib::Org,
 };
 
@@ -104,6 +104,7 @@ impl Org {
 
     async fn note_upload(&self, file: &AudioFile) -> Result<()> {
         let mut tx = self.tx().await?;
+        tx.lock_count_of(AudioFile::NAME).await?;
         room(self, &mut *tx, file.size_bytes).await?;
         if let Some(call) = file.call_id {
             held_call(&mut *tx, call).await?;

@@ -4,7 +4,7 @@ use super::{InboundRoute, NumberId, NumberPurpose, OwnNumber, RouteTarget};
 use crate::{
     calls::tells_of_collecting,
     kit::{Error, OrNotFound, Phone, Result, Role, text},
-    store::{OrgTx, Repo},
+    store::{OrgTx, Record, Repo},
     wib::{Org, Wib},
 };
 
@@ -99,6 +99,7 @@ impl Org {
         let route = route(command.route)?;
         let vendor_id = text::optional("vendor_id", command.vendor_id, 200)?;
         let mut tx = self.tx().await?;
+        tx.lock_count_of(OwnNumber::NAME).await?;
         let known = tx.numbers(MOST).await?;
         if i64::try_from(known.len()).unwrap_or(MOST) >= MOST {
             return Err(Error::conflict(format!("there are {MOST} numbers already")));

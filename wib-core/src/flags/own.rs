@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::{DAY, MOST, OrgFlag, in_a_month, named};
 use crate::{
     kit::{Error, FieldFault, Kind, OrNotFound, Result, Role, text, time},
+    store::Record,
     wib::Org,
 };
 
@@ -122,6 +123,7 @@ impl Org {
             updated_at: now,
         };
         let mut tx = self.tx().await?;
+        tx.lock_count_of(OrgFlag::NAME).await?;
         if tx.org_flags(MOST).await?.len() as i64 >= MOST {
             return Err(Error::conflict("there are too many flags"));
         }

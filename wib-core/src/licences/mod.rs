@@ -71,6 +71,7 @@ impl Org {
             return Err(Error::field("until_at", "must be after from_at"));
         }
         let mut tx = self.tx().await?;
+        tx.lock_count_of(Licence::NAME).await?;
         if i64::try_from(tx.licences(MOST).await?.len()).unwrap_or(MOST) >= MOST {
             return Err(Error::conflict(format!("there are {MOST} licences already")));
         }

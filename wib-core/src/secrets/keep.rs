@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{TenantSecret, Vault, named};
 use crate::{
     kit::{Error, ExposeSecret, OrNotFound, Result, Role, SecretString, time::Timestamp},
-    store::OrgTx,
+    store::{OrgTx, Record},
     wib::{Org, Wib},
 };
 
@@ -51,6 +51,7 @@ impl Org {
             return Err(Error::field("value", "must have 1 to 16384 bytes"));
         }
         let mut tx = self.tx().await?;
+        tx.lock_count_of(TenantSecret::NAME).await?;
         let (row, replaced) = self.seal_in(&mut *tx, name, &value).await?;
         if !replaced && i64::try_from(tx.secrets(MOST + 1).await?.len()).is_ok_and(|count| count > MOST) {
             return Err(Error::new(crate::kit::Kind::QuotaExceeded, "QUOTA_EXCEEDED", "too many secrets"));

@@ -20,10 +20,13 @@ use crate::{
 pub trait Service:
     Edit<KnownMethod> + Edit<AiConfig> + Edit<OrderedText> + Edit<SentMail> + Repo<MailSuppression>
 {
+    /// Whoever counts what there is of a kind (a [`Record::NAME`](super::Record::NAME)), to add one more or to refuse it, is
+    /// alone with that in the organisation until the end of the transaction.
+    async fn lock_count_of(&mut self, kind: &'static str) -> Result<()>;
     /// Bytes of recordings, of what was said aloud and of files that were brought, as long as they are kept.
     async fn stored_bytes(&mut self) -> Result<i64>;
-    /// How many calls were made since then. Whoever asks for the next is alone until the end of the transaction.
-    async fn lock_calls_since(&mut self, since: Timestamp) -> Result<i64>;
+    /// How many calls were made since then.
+    async fn count_calls_since(&mut self, since: Timestamp) -> Result<i64>;
     /// What was used from then until before then; storage as it is now.
     async fn used(&mut self, from: Timestamp, until: Timestamp) -> Result<Used>;
     /// Days from then on that the vendor's meters do not know of, the longest ago first, at most `limit`.

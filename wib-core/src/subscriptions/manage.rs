@@ -10,7 +10,7 @@ use crate::{
     plans::Feature,
     ports::hooks::check_address,
     secrets::TenantSecret,
-    store::Repo,
+    store::{Record, Repo},
     wib::Org,
 };
 
@@ -157,6 +157,7 @@ impl Org {
         };
         let sealed = vault.seal(self.id(), sealed, &secret, &*self.wib.random)?;
         let mut tx = self.tx().await?;
+        tx.lock_count_of(Subscription::NAME).await?;
         if i64::try_from(tx.webhooks(MOST).await?.len()).is_ok_and(|count| count >= MOST) {
             return Err(Error::conflict(format!("there are {MOST} webhooks already")));
         }

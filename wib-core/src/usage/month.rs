@@ -4,10 +4,11 @@ use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    calls::Call,
     kit::{Error, Result, Role, time, time::Timestamp},
     orgs::Plan,
     plans::{self, Amounts},
-    store::OrgTx,
+    store::{OrgTx, Record},
     wib::{Org, Person},
 };
 
@@ -97,7 +98,8 @@ impl Org {
         let organization = tx.organization().await?;
         let Some(limit) = organization.plan.amounts().calls else { return Ok(()) };
         let (from, _) = month(self.wib.now())?;
-        let used = tx.lock_calls_since(from).await?;
+        tx.lock_count_of(Call::NAME).await?;
+        let used = tx.count_calls_since(from).await?;
         if used < limit {
             return Ok(());
         }

@@ -61,6 +61,7 @@ impl Org {
         self.at_least(Role::Manager)?;
         let name = text::optional("name", command.name, 200)?;
         let mut tx = self.tx().await?;
+        tx.lock_count_of(VoiceTarget::NAME).await?;
         let there = tx.voice_targets(MOST).await?;
         if there.iter().any(|target| target.phone == command.phone) {
             return Err(Error::conflict("the number is saved already"));

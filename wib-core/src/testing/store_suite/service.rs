@@ -216,8 +216,8 @@ pub async fn what_is_used_of_a_month_is_counted_and_told_once(store: &dyn Store)
         assert!(used.storage_bytes >= 700, "{}", used.storage_bytes);
         let used = tx.used(far(0), far(10)).await.expect("read");
         assert_eq!(used.calls, 1, "before the end");
-        assert_eq!(tx.lock_calls_since(far(0)).await.expect("counted"), 2);
-        assert_eq!(tx.lock_calls_since(far(1)).await.expect("counted"), 1);
+        assert_eq!(tx.count_calls_since(far(0)).await.expect("counted"), 2);
+        assert_eq!(tx.count_calls_since(far(1)).await.expect("counted"), 1);
         let day = |text: &str| text.parse().expect("a day");
         for text in ["2026-03-01", "2026-03-02", "2026-03-03"] {
             let stats = UsageStats {
@@ -240,20 +240,21 @@ pub async fn what_is_used_of_a_month_is_counted_and_told_once(store: &dyn Store)
     });
     org!(store, other.org, |tx| {
         assert_eq!(tx.used(far(0), far(11)).await.expect("read").calls, 0);
-        assert_eq!(tx.lock_calls_since(far(0)).await.expect("counted"), 0);
+        assert_eq!(tx.count_calls_since(far(0)).await.expect("counted"), 0);
         assert!(tx.unreported_usage("2026-03-01".parse().expect("a day"), 9).await.expect("read").is_empty());
     });
     // Whoever counts is alone: of eight who want the next, as many get it as are left.
     join_all((11..19).map(async |n| {
         let next = call(n, None);
         org!(store, t.org, |tx| {
-            if tx.lock_calls_since(far(0)).await.expect("counted") < 5 {
+            tx.lock_count_of(Call::NAME).await.expect("locked");
+            if tx.count_calls_since(far(0)).await.expect("counted") < 5 {
                 tx.insert(&next).await.expect("added");
             }
         });
     }))
     .await;
-    org!(store, t.org, |tx| assert_eq!(tx.lock_calls_since(far(0)).await.expect("counted"), 5));
+    org!(store, t.org, |tx| assert_eq!(tx.count_calls_since(far(0)).await.expect("counted"), 5));
 }
 
 /// Summaries go with a call's words, and with its person.
