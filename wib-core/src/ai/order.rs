@@ -34,6 +34,7 @@ pub struct ChatMessage {
     /// By whom; the last one is the user's, and none is the system's.
     pub role: Speaks,
     /// What: 1 to 50,000 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 50_000)))]
     pub content: String,
 }
 

@@ -69,10 +69,9 @@ pub struct CreateApiKey {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100)))]
     pub name: String,
     /// What it may, each as `resource:action`; at most 50.
-    #[cfg_attr(feature = "schema", schemars(length(max = 50)))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 50), inner(length(min = 3, max = 101))))]
     pub permissions: Vec<String>,
     /// When it ends; never by default.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub expires_at: Option<Timestamp>,
 }
 

@@ -26,11 +26,20 @@ const NOTES: i64 = 1000;
 #[serde(default)]
 pub struct ListCalls {
     /// One status; `active` for calls that are up, `all` for no filter.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "status_words"))]
     pub status: Option<String>,
     /// From 1.
     pub page: Option<i64>,
     /// At most 200; 50 by default.
     pub limit: Option<i64>,
+}
+
+#[cfg(feature = "schema")]
+fn status_words(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let words =
+        <CallStatus as crate::kit::text::TextEnum>::ALL.iter().map(|status| status.as_str()).chain(["active", "all"]);
+    let words: Vec<_> = words.map(serde_json::Value::from).chain([serde_json::Value::Null]).collect();
+    schemars::json_schema!({ "type": ["string", "null"], "enum": words })
 }
 
 /// One utterance of a transcript, as clients poll it.

@@ -16,9 +16,11 @@ pub struct ListNumber {
     pub phone_number: Phone,
     /// Why, at most 500 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 500)))]
     pub reason: Option<String>,
     /// Who or what put it there, at most 100 characters; `manual` by default.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
     pub source: Option<String>,
 }
 impl ListNumber {
@@ -35,6 +37,7 @@ impl ListNumber {
 #[serde(default)]
 pub struct ListSuppressions {
     /// A part of the number, or of the reason, at most 100 characters.
+    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
     pub search: Option<String>,
     /// At most 200; 50 by default.
     pub limit: Option<i64>,

@@ -29,6 +29,7 @@ pub struct FileDispute {
     #[serde(default)]
     pub written: bool,
     /// What the person says, 1 to 2000 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2000)))]
     pub reason: String,
     /// When it reached us; now by default.
     #[serde(default)]
@@ -46,6 +47,7 @@ pub struct DisputeNotice {
     pub written: Option<bool>,
     /// What the person says, at most 2000 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2000)))]
     pub reason: Option<String>,
 }
 

@@ -16,9 +16,11 @@ use crate::{
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateHold {
     /// What it is called, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 200)))]
     pub name: String,
     /// The matter it belongs to, at most 500 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 500)))]
     pub matter_reference: Option<String>,
     /// Whether it holds everything; no call is placed meanwhile where the rules say so.
     #[serde(default)]

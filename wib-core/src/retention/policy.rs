@@ -12,10 +12,13 @@ use crate::{
 #[serde(default)]
 pub struct PutRetention {
     /// Days for recordings, 1 to 3650.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 3650)))]
     pub recording_retention_days: Option<i64>,
     /// Days for transcripts, 1 to 3650.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 3650)))]
     pub transcript_retention_days: Option<i64>,
     /// Days for the timelines of calls, 1 to 3650.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 3650)))]
     pub call_log_retention_days: Option<i64>,
     /// Whether what is over is deleted by the daily job.
     pub auto_delete_enabled: Option<bool>,

@@ -35,6 +35,7 @@ pub struct ResolveViolation {
     pub resolution_status: ViolationStatus,
     /// What was found, at most 5000 characters; unchanged when absent.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 5000)))]
     pub resolution_notes: Option<String>,
 }
 

@@ -20,6 +20,7 @@ struct Activate {
     /// Must be `ai`.
     mode: AiMode,
     /// Why, at most 500 characters; for the audit log.
+    #[schemars(length(max = 500))]
     reason: Option<String>,
 }
 
@@ -31,6 +32,7 @@ struct Deactivate {
     #[serde(rename = "mode")]
     _mode: AiMode,
     /// Why, at most 500 characters; for the audit log.
+    #[schemars(length(max = 500))]
     reason: Option<String>,
 }
 
@@ -60,22 +62,27 @@ struct Status {
 #[derive(Deserialize, JsonSchema)]
 struct PutConfig {
     /// How it is to behave, at most 10,000 characters.
+    #[schemars(length(max = 10_000))]
     ai_agent_prompt: String,
     /// Whose model is asked first.
     #[serde(default)]
     ai_agent_model: AiModel,
     /// 0 to 2.
     #[serde(default = "cool")]
+    #[schemars(range(min = 0.0, max = 2.0))]
     ai_agent_temperature: f64,
     #[serde(default = "yes")]
     ai_features_enabled: bool,
     /// What it says first, at most 2000 characters; made by the model when absent.
+    #[schemars(length(max = 2000))]
     ai_greeting: Option<String>,
     /// Most answers of a call, 1 to 100.
     #[serde(default = "turns")]
+    #[schemars(range(min = 1, max = 100))]
     ai_max_turns: i64,
     /// 5 to 120.
     #[serde(default = "seconds")]
+    #[schemars(range(min = 5, max = 120))]
     ai_silence_timeout_seconds: i64,
     /// Who goes on when a person is wanted; members are told when absent.
     ai_handoff_number: Option<Phone>,

@@ -19,13 +19,16 @@ use crate::{
 #[derive(Deserialize, JsonSchema)]
 struct SignUpForm {
     /// At most 254 characters; kept in lower case.
+    #[schemars(email, length(max = 254))]
     email: String,
     /// 8 to 128 characters.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(min = 8, max = 128))]
     password: SecretString,
     /// The address's local part by default.
+    #[schemars(length(max = 100))]
     name: Option<String>,
     #[serde(rename = "organizationName")]
+    #[schemars(length(min = 1, max = 200))]
     organization_name: Option<String>,
     /// From `GET /api/auth/csrf`.
     csrf_token: Option<String>,
@@ -37,7 +40,9 @@ struct SignUpForm {
 /// Signs in. One of `username` and `email` is needed; both hold the address.
 #[derive(Deserialize, JsonSchema)]
 struct LogInForm {
+    #[schemars(length(max = 254))]
     username: Option<String>,
+    #[schemars(length(max = 254))]
     email: Option<String>,
     #[schemars(with = "String")]
     password: SecretString,

@@ -69,12 +69,22 @@ struct AfterSegment {
     after: Option<i64>,
 }
 
+/// How a call is written out.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum ExportFormat {
+    /// In the answer.
+    Json,
+    /// As a file.
+    Zip,
+}
+
 /// Everything about a call.
 #[derive(Deserialize, JsonSchema)]
 struct ExportCall {
     id: CallId,
-    /// `zip` makes it a file.
-    format: Option<String>,
+    /// `json` by default.
+    format: Option<ExportFormat>,
 }
 
 /// A call. Times in UTC; what is not known is null.
@@ -414,14 +424,9 @@ pub(super) fn routes_of_one() -> Routes<Wib> {
 
 async fn export(asked: &Asked<Wib>) -> Result<Response> {
     let ExportCall { id, format } = asked.input().await?;
-    let as_file = match format.as_deref() {
-        None | Some("json") => false,
-        Some("zip") => true,
-        Some(_) => return Err(Error::field("format", "expected json or zip")),
-    };
     let org = asked.org().await?;
     let export = written(&org, org.export_call(id).await?).await?;
-    if !as_file {
+    if format != Some(ExportFormat::Zip) {
         return Ok(reply::json(200, &json!({ "success": true, "export": export })));
     }
     let mut response = reply::json(200, &export);

@@ -27,7 +27,7 @@ struct Capabilities {
 #[derive(Deserialize, JsonSchema)]
 struct CheckCapabilities {
     /// 1 to 50 names of at most 100 characters.
-    #[schemars(length(min = 1, max = 50))]
+    #[schemars(length(min = 1, max = 50), inner(length(max = 100)))]
     capabilities: Vec<String>,
 }
 

@@ -32,14 +32,17 @@ struct Record {
     /// In which call.
     call_id: Option<CallId>,
     /// What proves it, at most 500 characters.
+    #[schemars(length(max = 500))]
     evidence_reference: Option<String>,
     /// At most 2000 characters.
+    #[schemars(length(max = 2000))]
     notes: Option<String>,
     /// When it ends by what the person said.
     expires_at: Option<Timestamp>,
     /// For which number; every number by default.
     phone: Option<Phone>,
     /// For which address; every address by default.
+    #[schemars(email, length(max = 254))]
     email: Option<String>,
     /// Whether it was in writing.
     written: Option<bool>,
@@ -55,6 +58,7 @@ struct Revoke {
     /// How it reached us.
     source: Source,
     /// Why, at most 2000 characters.
+    #[schemars(length(max = 2000))]
     reason: Option<String>,
     /// In which call.
     call_id: Option<CallId>,

@@ -26,6 +26,7 @@ struct VerifyFile {
     /// The file: its text, or a bundle as an object, which is then put into its one byte form.
     bundle: Json,
     /// The key that is expected to have signed: 64 hexadecimal digits.
+    #[schemars(length(equal = 64))]
     public_key: Option<String>,
 }
 

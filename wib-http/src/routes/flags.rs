@@ -17,6 +17,7 @@ use crate::{
 /// Names a feature.
 #[derive(Deserialize, JsonSchema)]
 struct ByFeature {
+    #[schemars(length(min = 1, max = 100))]
     feature: String,
 }
 

@@ -47,9 +47,13 @@ struct Declare {
     /// `high` by default.
     confidence_level: Option<OutcomeConfidence>,
     /// At most 100 of 1 to 1000 characters; the other lists too.
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     agreed_items: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     declined_items: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     ambiguities: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     follow_up_actions: Option<Vec<String>>,
     #[schemars(length(max = 50_000))]
     summary_text: Option<String>,
@@ -82,9 +86,13 @@ struct Revise {
     id: String,
     outcome_status: Option<OutcomeStatus>,
     confidence_level: Option<OutcomeConfidence>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     agreed_items: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     declined_items: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     ambiguities: Option<Vec<String>>,
+    #[schemars(length(max = 100), inner(length(min = 1, max = 1000)))]
     follow_up_actions: Option<Vec<String>>,
     #[schemars(length(max = 50_000))]
     summary_text: Option<String>,
@@ -322,7 +330,7 @@ struct Confirm {
 struct MailCall {
     id: CallId,
     /// 1 to 50 addresses.
-    #[schemars(length(min = 1, max = 50))]
+    #[schemars(length(min = 1, max = 50), inner(email, length(max = 254)))]
     recipients: Vec<String>,
 }
 

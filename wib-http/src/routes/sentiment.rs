@@ -58,12 +58,15 @@ struct PutConfig {
     /// Whether lines are judged at all.
     enabled: bool,
     /// A score below it, with an objection, is to be escalated; -1 to 1, -0.5 by default.
+    #[schemars(range(min = -1.0, max = 1.0))]
     alert_threshold: Option<f64>,
     /// Words whose beginning makes an objection, at most 50 of at most 100 characters.
+    #[schemars(length(max = 50), inner(length(min = 1, max = 100)))]
     objection_keywords: Option<Vec<String>>,
     /// How somebody is told; the dashboard by default.
     alert_channels: Option<Vec<AlertChannel>>,
     /// Which address is told: `https`, on the open internet.
+    #[schemars(length(max = 2000))]
     webhook_url: Option<String>,
 }
 impl PutConfig {
@@ -237,10 +240,13 @@ struct Ask {
     /// On which call; its last lines are read.
     call_id: Option<CallId>,
     /// What was said, at most 50,000 characters.
+    #[schemars(length(max = 50_000))]
     transcript_segment: Option<String>,
     /// What the member wants to know, at most 5,000 characters.
+    #[schemars(length(max = 5000))]
     agent_question: Option<String>,
     /// Taken and not read: advice stands on the call's words and the script alone.
+    #[schemars(length(max = 200))]
     scorecard_id: Option<String>,
 }
 

@@ -62,7 +62,7 @@ struct AddMember {
 #[derive(Deserialize, JsonSchema)]
 struct MakeInvite {
     /// At most 254 characters.
-    #[schemars(length(max = 254))]
+    #[schemars(email, length(max = 254))]
     email: String,
     /// `viewer` by default.
     role: Option<InvitedRole>,

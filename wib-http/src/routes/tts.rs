@@ -26,10 +26,13 @@ const USUAL: &str = "elevenlabs";
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Generate {
     /// 1 to 4096 characters.
+    #[schemars(length(min = 1, max = 4096))]
     text: String,
     /// A voice: `<vendor>:<id>`, or the id of one of ElevenLabs; the vendor's own by default.
+    #[schemars(length(min = 1, max = 100))]
     voice_id: Option<String>,
     /// Such as `es` or `en-GB`.
+    #[schemars(length(min = 1, max = 35))]
     language: Option<String>,
     /// Must be the own one.
     organization_id: Option<OrganizationId>,

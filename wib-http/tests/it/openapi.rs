@@ -61,6 +61,65 @@ fn the_real_document_is_complete() {
     check(&routes::table(&AppConfig::default()).openapi("/"));
 }
 
+/// Texts and lists of a request without an end: where they are, by the names that lead there.
+fn endless(document: &Json, schema: &Json, place: String, found: &mut BTreeSet<String>) {
+    if let Some(to) = schema["$ref"].as_str() {
+        return endless(document, document.pointer(&to[1..]).unwrap(), place, found);
+    }
+    for parts in ["anyOf", "oneOf", "allOf"] {
+        for part in schema[parts].as_array().into_iter().flatten() {
+            endless(document, part, place.clone(), found);
+        }
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        endless(document, property, format!("{place} {name}"), found);
+    }
+    let is =
+        |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|t| t.iter().any(|t| t == kind));
+    let bound = |bounds: &[&str]| bounds.iter().any(|bound| schema.get(bound).is_some());
+    if is("array") {
+        endless(document, &schema["items"], format!("{place}[]"), found);
+        // One of each word is enough.
+        let words = schema["items"]["$ref"].is_string();
+        if !words && !bound(&["maxItems"]) {
+            found.insert(place);
+        }
+    } else if is("string") && !bound(&["maxLength", "format", "enum", "const"]) {
+        found.insert(place);
+    }
+}
+
+#[test]
+fn every_text_and_every_list_that_may_be_sent_has_an_end() {
+    let table = routes::table(&AppConfig::default());
+    let document = table.openapi("/");
+    let signed: BTreeSet<_> = table.rows().filter(|r| r.access() == Access::Signature).map(|r| r.path()).collect();
+    let mut found = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        // What vendors send is theirs, and addresses that are lent are ours.
+        if signed.contains(path.as_str()) || ["/blobs/", "/media/"].iter().any(|part| path.starts_with(part)) {
+            continue;
+        }
+        for (method, operation) in operations.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            endless(
+                &document,
+                &operation["requestBody"]["content"]["application/json"]["schema"],
+                place.clone(),
+                &mut found,
+            );
+            let all = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in all.filter(|parameter| parameter["in"] == "query") {
+                endless(&document, &parameter["schema"], format!("{place}?{}", parameter["name"]), &mut found);
+            }
+        }
+    }
+    // Whatever is no password, or no token, is refused alike.
+    let secret = |place: &String| ["password", "csrf_token", "csrfToken"].iter().any(|name| place.ends_with(name));
+    found.retain(|place| !(place.contains("/api/auth/") && secret(place)));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn only_what_must_be_public_is() {
     let table = routes::table(&AppConfig::default());
