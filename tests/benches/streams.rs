@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::{join_all, pending};
+use peak_alloc::PeakAlloc;
 use serde_json::json;
 use wib_core::{
     Settings,
@@ -37,11 +38,23 @@ use wib_storage::{MemoryBlobs, testing::memory_store};
 /// How long frames come, in frames of 20 ms.
 const FRAMES: u32 = 300;
 
+/// What is on the heap is counted, and not the pages that the allocator keeps: these depend on what ran before.
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
 /// When frames left, and how much later they were given on, in microseconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watch {
     left: [Mutex<VecDeque<Instant>>; 2],
     late: Mutex<Vec<u64>>,
+}
+impl Default for Watch {
+    /// With room for everything: what is watched is measured, not the watch.
+    fn default() -> Self {
+        let frames = usize::try_from(FRAMES).unwrap();
+        let left = || Mutex::new(VecDeque::with_capacity(frames));
+        Self { left: [left(), left()], late: Mutex::new(Vec::with_capacity(2 * frames)) }
+    }
 }
 tokio::task_local! {
     static WATCH: Arc<Watch>;
@@ -177,9 +190,7 @@ fn used() -> (u64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<u64> =
         stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|f| f.parse().unwrap()).collect();
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = statm.split_whitespace().nth(1).unwrap().parse().unwrap();
-    ((fields[0] + fields[1]) * 10, pages * 4)
+    ((fields[0] + fields[1]) * 10, u64::try_from(HEAP.current_usage()).unwrap() / 1024)
 }
 
 fn told(what: &str, count: usize, cpu_ms: u64, kib: u64, watches: &[Arc<Watch>]) {
