@@ -524,6 +524,29 @@ async fn what_is_just_beyond_a_bound_is_refused_by_name_on_every_row() {
 }
 
 #[tokio::test]
+async fn a_text_as_long_as_the_document_lets_it_be_is_not_too_long_on_any_row() {
+    let house = House::new().await;
+    let mut seen = 0;
+    for row in rows() {
+        let path = house.path(&row.path);
+        for (name, schema, _) in house.properties(&row) {
+            let free = is(&schema, "string") && schema["format"].is_null() && words(&schema).is_empty();
+            let Some(most) = schema["maxLength"].as_u64().filter(|_| free) else { continue };
+            let (_, mut body) = house.least(&row);
+            body[&name] = json!("x".repeat(usize::try_from(most).unwrap()));
+            let answer =
+                house.server.asks(Some(house.token(row.access)), row.method.as_str(), &path, &body.to_string()).await;
+            // It may be refused for what it says, but not for how long it is.
+            let told = told(&answer);
+            let long = told.contains(&format!("{name}: must have")) && told.contains("characters");
+            assert!(!long, "{} {path} {name}: {schema}: {}", row.method, answer.json);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 40, "{seen}");
+}
+
+#[tokio::test]
 async fn what_is_open_is_open_and_what_is_not_refuses_a_stranger() {
     let server = Server::start().await;
     let id = "00000000-0000-7000-8000-000000000001";
