@@ -80,7 +80,8 @@ fn endless(document: &Json, schema: &Json, place: String, found: &mut BTreeSet<S
     if is("array") {
         endless(document, &schema["items"], format!("{place}[]"), found);
         // One of each word is enough.
-        let words = schema["items"]["$ref"].is_string();
+        let item = schema["items"]["$ref"].as_str().and_then(|to| document.pointer(&to[1..]));
+        let words = item.is_some_and(|item| item.get("enum").is_some() || item.get("oneOf").is_some());
         if !words && !bound(&["maxItems"]) {
             found.insert(place);
         }
